@@ -67,7 +67,7 @@ def test_two_objects_on_one_line_are_two_rows() -> None:
         (1, {"c": 3}),
         (2, {"d": 4}),
     ]
-    assert [i.raw for i in items if isinstance(i, Row)][0] == '{"a":"é"}'.encode()
+    assert next(i.raw for i in items if isinstance(i, Row)) == '{"a":"é"}'.encode()
 
 
 def test_what_follows_a_whole_object_is_quarantined_by_itself() -> None:
