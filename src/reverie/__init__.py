@@ -1,0 +1,47 @@
+"""Reverie: AI agents that learn from their own sessions, with a memory you can check.
+
+    import reverie
+
+    with reverie.open("team.db") as rv:
+        rv.import_paths("~/.claude/projects")
+        dream = rv.dream()
+        for proposal in dream.proposals:
+            print(proposal.title, "—", rv.finding(proposal.findings[0]).claim)
+        rv.approve(dream.proposals[0].id, by="ana")
+        print(rv.memory.read("default", dream.proposals[0].path).content)
+
+Names are loaded when first used, so that ``import reverie`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import version as _version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from reverie.app import Reverie as Reverie
+    from reverie.app import open as open
+    from reverie.domain.errors import ReverieError as ReverieError
+    from reverie.logger import session as session
+
+__all__ = ["Reverie", "ReverieError", "__version__", "open", "session"]
+
+_HOMES = {
+    "Reverie": "reverie.app",
+    "ReverieError": "reverie.domain.errors",
+    "open": "reverie.app",
+    "session": "reverie.logger",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return _version("reverie-agents")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'reverie' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

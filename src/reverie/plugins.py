@@ -22,6 +22,7 @@ from reverie.domain.sessions import Session, Transcript
 __all__ = [
     "IMPORTERS",
     "MINERS",
+    "OBSERVERS",
     "Corpus",
     "Importer",
     "Miner",
@@ -33,6 +34,7 @@ __all__ = [
 
 IMPORTERS: Final = "reverie.importers"
 MINERS: Final = "reverie.miners"
+OBSERVERS: Final = "reverie.observers"
 
 SNIFFED_BYTES: Final = 65_536
 

@@ -1,0 +1,46 @@
+# The words that home and CI share. `make demo` and `make test` need Python 3.11+ and nothing else.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+
+.PHONY: demo test test-slow check bench docs setup clean
+.DEFAULT_GOAL := help
+
+help:                 ## these words
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
+
+$(VENV)/.installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Reverie needs Python 3.11 or newer; this is $$($(PYTHON) --version). next: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "cannot make a virtual environment. next: install your system's venv package (Debian: apt install python3-venv)"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.installed
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+setup: $(VENV)/.dev   ## a virtual environment with everything for development
+
+demo: $(VENV)/.installed  ## sessions made on the spot, dreamed over, three findings shown
+	@$(BIN)/reverie demo
+
+test: $(VENV)/.dev    ## the everyday suite
+	@$(BIN)/python -m pytest
+
+test-slow: $(VENV)/.dev  ## the suites that take longer (kills, long properties)
+	@$(BIN)/python -m pytest -m slow
+
+check: $(VENV)/.dev   ## lint, format, types, import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/pyright
+	@$(BIN)/lint-imports
+
+bench: $(VENV)/.dev   ## every number the docs quote, beside its limit
+	@$(BIN)/python -m benchmarks
+
+docs: $(VENV)/.dev    ## the documents' examples and the command reference
+	@$(BIN)/python -m pytest tests/docs
+
+clean:                ## everything that can be made again
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist build

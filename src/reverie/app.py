@@ -1,0 +1,249 @@
+"""The house put together: the only file that knows every room.
+
+``open()`` gives a ``Reverie``; everything a person can do from the command line is a method of it or of
+one of its services (``log``, ``memory``, ``review``).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, cast
+
+import platformdirs
+
+from reverie.domain.clock import Clock, system_clock
+from reverie.domain.dreams import Dream
+from reverie.domain.errors import ConfigError, NotFound
+from reverie.domain.events import Event
+from reverie.domain.findings import Finding
+from reverie.domain.imports import FileReport
+from reverie.domain.proposals import Proposal, ProposalStatus, RejectReason
+from reverie.domain.sessions import Outcome, SessionInfo
+from reverie.dreaming.dream import Dreamer, DreamResult, Progress
+from reverie.dreaming.render import dream_json, finding_json
+from reverie.memory.stores import MemoryService
+from reverie.plugins import IMPORTERS, MINERS, OBSERVERS, Importer, Miner, Observer, load
+from reverie.review.review import ReviewService
+from reverie.sessions.imports import ImportReport, ImportService
+from reverie.sessions.log import SessionLog
+from reverie.sessions.recorder import SessionRecorder
+from reverie.sessions.secrets import Masker
+from reverie.sessions.transcript import as_json as event_json
+from reverie.sessions.transcript import transcript
+from reverie.sessions.verify import VerifyReport, verify
+from reverie.storage import audit as audit_rows
+from reverie.storage import dreams as dream_rows
+from reverie.storage.audit import AuditEntry
+from reverie.storage.database import Database
+
+__all__ = ["Reverie", "default_database", "open"]
+
+_FILE: Final = "reverie.db"
+
+
+def default_database(environ: Mapping[str, str] = os.environ) -> str:
+    """Where memory lives when nobody says: ``$REVERIE_DB``, else ``$REVERIE_HOME/reverie.db``, else the
+    platform's data folder."""
+    if url := environ.get("REVERIE_DB"):
+        return url
+    home = environ.get("REVERIE_HOME")
+    folder = Path(home).expanduser() if home else Path(platformdirs.user_data_dir("reverie", appauthor=False))
+    return str(folder / _FILE)
+
+
+def open(
+    db: str | Path | None = None,
+    *,
+    clock: Clock = system_clock,
+    entropy: Callable[[int], bytes] = os.urandom,
+    secrets: Sequence[str] = (),
+) -> Reverie:
+    """Open (and make, if need be) a database: a path, ``sqlite:///…`` or ``postgresql+psycopg://…``.
+
+    Args:
+        db: Where; by default ``default_database()``.
+        clock: Gives the present, in UTC.
+        entropy: ``entropy(n)`` gives n random bytes, for the ids of things without identity of their own.
+        secrets: Values that must never be stored: masked in every encoding, besides the known patterns.
+
+    Raises:
+        Unavailable: the database cannot be opened or reached.
+        SchemaMismatch: it was made by a newer version, or is not Reverie's.
+    """
+    database = Database.open(db if db is not None else default_database(), clock=clock)
+    return Reverie(database, clock=clock, entropy=entropy, secrets=secrets)
+
+
+class Reverie:
+    """One opened database and everything that can be done with it. Use it as a context manager."""
+
+    def __init__(
+        self,
+        db: Database,
+        *,
+        clock: Clock = system_clock,
+        entropy: Callable[[int], bytes] = os.urandom,
+        secrets: Sequence[str] = (),
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._entropy = entropy
+        self._mask = Masker(registered=secrets)
+        self.log = SessionLog(db, clock=clock, mask=self._mask)
+        self.memory = MemoryService(db, clock=clock, entropy=entropy)
+        self.review = ReviewService(db, self.memory, clock=clock)
+
+    # ------------------------------------------------------------------ sessions
+
+    def session(self, goal: str | None = None, *, agent: str | None = None, user: str | None = None, **facts: Any) -> SessionRecorder:
+        """Write a session of your own agent; see ``SessionRecorder``.
+
+        ``facts`` are further fields of ``SessionInfo`` (task, model, repository, timezone …).
+        """
+        native = facts.pop("native_id", None) or self._entropy(16).hex()
+        info = SessionInfo("reverie", native, goal=goal, agent=agent, user=user, **facts)
+        return SessionRecorder(self.log, info, clock=self._clock)
+
+    def import_paths(
+        self,
+        *paths: str | Path,
+        format: str | None = None,
+        labels: Mapping[str, Outcome] | None = None,
+        on_file: Callable[[FileReport], None] | None = None,
+    ) -> ImportReport:
+        """Read transcripts from files, folders, or named places (``"claude-code"``, ``"codex"``).
+
+        Reading the same thing twice changes nothing; a file that grew is continued.
+
+        Raises:
+            NotFound: a path does not exist.
+            UsageError: an unknown format.
+        """
+        return self.importer().run(paths, format=format, labels=labels, on_file=on_file)
+
+    def importer(self) -> ImportService:
+        """The import service with every installed reader."""
+        readers = {name: cast(Importer, kind()) for name, kind in load(IMPORTERS).items()}
+        return ImportService(self._db, self.log, readers, clock=self._clock)
+
+    def transcript(
+        self, session_id: str, *, around: str | None = None, before: int = 3, after: int = 3
+    ) -> str:
+        """A session for reading; with ``around`` only that event and its neighbours.
+
+        Raises:
+            NotFound, Ambiguous: the session, or an event that is not in it.
+        """
+        session = self.log.session(session_id)
+        if around is not None:
+            event = self.log.event(around)
+            if event.session_id != session.id:
+                raise NotFound(f"{event.id} is an event of {event.session_id}", where=session.id)
+            around = event.id
+        return transcript(session, self.log.events(session.id), around=around, before=before, after=after)
+
+    def event_json(self, event: Event) -> dict[str, Any]:
+        """An event as plain data."""
+        return event_json(event)
+
+    def audit(self, limit: int = 50) -> list[AuditEntry]:
+        """Decisions and changes, newest first."""
+        with self._db.read() as conn:
+            return audit_rows.entries(conn, limit=limit)
+
+    def verify(self) -> VerifyReport:
+        """Walk every hash chain; the report names the first thing that was changed outside Reverie."""
+        return verify(self._db)
+
+    # ------------------------------------------------------------------ dreams
+
+    def dream(
+        self,
+        store: str = "default",
+        *,
+        since: datetime | None = None,
+        sessions: Sequence[str] | None = None,
+        dry_run: bool = False,
+        progress: Progress | None = None,
+    ) -> DreamResult:
+        """Find out what the sessions show and propose changes to a memory store. See ``Dreamer.dream``."""
+        miners = [cast(Miner, kind()) for kind in load(MINERS).values()]
+        dreamer = Dreamer(
+            self._db,
+            self.log,
+            self.memory,
+            self.review,
+            self._observer(),
+            miners,
+            clock=self._clock,
+            leaks=self._mask.leaks,
+        )
+        return dreamer.dream(store, since=since, sessions=sessions, dry_run=dry_run, progress=progress)
+
+    def _observer(self) -> Observer:
+        found = load(OBSERVERS)
+        if "default" not in found:
+            raise ConfigError(
+                "no observer is installed", where=OBSERVERS, hint="reinstall: pip install --force-reinstall reverie-agents"
+            )
+        return cast(Observer, found["default"]())
+
+    def dreams(self, store: str | None = None) -> list[Dream]:
+        """Every dream, newest first."""
+        with self._db.read() as conn:
+            return dream_rows.dreams(conn, None if store is None else self.memory.store(store).id)
+
+    def finding(self, finding_id: str) -> Finding:
+        """A finding by id or unique prefix.
+
+        Raises:
+            NotFound, Ambiguous: none or several fit.
+        """
+        with self._db.read() as conn:
+            return dream_rows.finding(conn, finding_id)
+
+    def as_json(self, what: DreamResult | Finding) -> dict[str, Any]:
+        """A dream or a finding with its quotes, as plain data (the shape ``--json`` prints)."""
+        if isinstance(what, Finding):
+            return finding_json(what, self.log.event)
+        return dream_json(what.dream, what.findings, what.proposals, self.log.event)
+
+    # ------------------------------------------------------------------ review
+
+    def proposals(self, store: str | None = None, *, status: ProposalStatus | None = "pending") -> list[Proposal]:
+        """Proposals in order of importance; ``status=None`` for all."""
+        return self.review.list(store=store, status=status)
+
+    def approve(self, proposal_id: str, *, by: str, note: str | None = None) -> Proposal:
+        """Write a proposal into memory, in one transaction with the decision. See ``ReviewService``."""
+        return self.review.approve(proposal_id, by=by, note=note)
+
+    def modify(self, proposal_id: str, content: str, *, by: str, note: str | None = None) -> Proposal:
+        """Approve a proposal with a text of your own."""
+        return self.review.modify(proposal_id, content, by=by, note=note)
+
+    def reject(self, proposal_id: str, *, reason: RejectReason, by: str, note: str | None = None) -> Proposal:
+        """Refuse a proposal; the idea comes back only when its evidence has doubled."""
+        return self.review.reject(proposal_id, reason=reason, by=by, note=note)
+
+    def undo(self, proposal_id: str, *, by: str) -> Proposal:
+        """Take a decision back; an approved text leaves memory by a new version."""
+        return self.review.undo(proposal_id, by=by)
+
+    # ------------------------------------------------------------------ life
+
+    def close(self) -> None:
+        """Finish what is being written and close. Idempotent."""
+        self._db.close()
+
+    def __enter__(self) -> Reverie:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,159 @@
+"""``reverie proposals list|show`` and the decisions: approve, reject, modify, undo."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, get_args
+
+import typer
+from rich.table import Table
+
+import reverie
+from reverie.cli.options import AsJson, By, Db
+from reverie.cli.output import data, esc, out, print_json, reviewer, talk
+from reverie.cli.show import proposal_lines
+from reverie.domain.errors import UsageError
+from reverie.domain.proposals import Proposal, ProposalStatus, RejectReason
+from reverie.dreaming.render import finding_json, proposal_json
+
+__all__ = ["add_to"]
+
+Ids = Annotated[list[str], typer.Argument(metavar="ID…", help="Proposal ids or unique prefixes.")]
+Id = Annotated[str, typer.Argument(metavar="ID", help="A proposal id or a unique prefix.")]
+Note = Annotated[str | None, typer.Option("--note", metavar="TEXT", help="A word for the audit log.")]
+
+group = typer.Typer(no_args_is_help=True, help="The changes that wait for a decision, and what became of them.")
+
+
+def add_to(app: typer.Typer) -> None:
+    app.add_typer(group, name="proposals")
+    app.command("approve")(approve)
+    app.command("reject")(reject)
+    app.command("modify")(modify)
+    app.command("undo")(undo)
+
+
+@group.command("list")
+def list_(
+    store: Annotated[str | None, typer.Option(metavar="NAME", help="Only this memory store.")] = None,
+    status: Annotated[str, typer.Option(metavar="STATUS", help="pending, approved, … or all.")] = "pending",
+    as_json: AsJson = False,
+    db: Db = None,
+) -> None:
+    """List proposals in order of importance."""
+    with reverie.open(db) as rv:
+        found = rv.proposals(store, status=_status(status))
+        if as_json:
+            print_json([proposal_json(proposal) for proposal in found])
+            return
+        if not found:
+            data(f"no {'' if status == 'all' else status + ' '}proposals; next: reverie dream")
+            return
+        table = Table(box=None, pad_edge=False)
+        for name in ("id", "status", "sessions", "what"):
+            table.add_column(name, overflow="fold" if name == "what" else "ellipsis", no_wrap=name != "what")
+        for proposal in found:
+            table.add_row(
+                proposal.id[:13], proposal.status, str(proposal.evidence_weight), esc(proposal.title)
+            )
+        out.print(table)
+        talk.print("\nnext: reverie review   or: reverie proposals show ID")
+
+
+def _status(word: str) -> ProposalStatus | None:
+    if word == "all":
+        return None
+    for known in get_args(ProposalStatus):
+        if word == known:
+            return known
+    known = ", ".join((*get_args(ProposalStatus), "all"))
+    raise UsageError(f"{word!r} is no status", where="--status", hint=f"one of: {known}")
+
+
+@group.command("show")
+def show(proposal_id: Id, as_json: AsJson = False, db: Db = None) -> None:
+    """Show one proposal: its claim, its evidence with quotes, and the diff."""
+    with reverie.open(db) as rv:
+        proposal = rv.review.get(proposal_id)
+        if as_json:
+            findings = [finding_json(rv.finding(f), rv.log.event) for f in proposal.findings]
+            print_json(proposal_json(proposal) | {"evidence": findings})
+            return
+        for line in proposal_lines(rv, proposal, examples=5):
+            out.print(line)
+
+
+def approve(proposals: Ids, by: By = None, note: Note = None, as_json: AsJson = False, db: Db = None) -> None:
+    """Write proposals into memory. Each is one transaction with its audit entry."""
+    with reverie.open(db) as rv:
+        done = [rv.approve(name, by=reviewer(by), note=note) for name in _whole(rv, proposals)]
+        _decided(done, as_json)
+
+
+def reject(
+    proposals: Ids,
+    reason: Annotated[str, typer.Option("--reason", metavar="REASON", help="wrong, useless, too_broad, known or sensitive.")],
+    by: By = None,
+    note: Note = None,
+    as_json: AsJson = False,
+    db: Db = None,
+) -> None:
+    """Refuse proposals. The idea comes back only when its evidence has doubled."""
+    why = _reason(reason)
+    with reverie.open(db) as rv:
+        done = [rv.reject(name, reason=why, by=reviewer(by), note=note) for name in _whole(rv, proposals)]
+        _decided(done, as_json)
+
+
+def modify(
+    proposal_id: Id,
+    file: Annotated[str, typer.Option("--file", metavar="PATH|-", help="The text to keep instead; - reads stdin.")],
+    by: By = None,
+    note: Note = None,
+    as_json: AsJson = False,
+    db: Db = None,
+) -> None:
+    """Approve a proposal with a text of your own."""
+    content = _text(file)
+    with reverie.open(db) as rv:
+        _decided([rv.modify(proposal_id, content, by=reviewer(by), note=note)], as_json)
+
+
+def undo(proposal_id: Id, by: By = None, as_json: AsJson = False, db: Db = None) -> None:
+    """Take a decision back: an approved text leaves memory, a rejected proposal waits again."""
+    with reverie.open(db) as rv:
+        _decided([rv.undo(proposal_id, by=reviewer(by))], as_json)
+
+
+def _whole(rv: reverie.Reverie, names: list[str]) -> list[str]:
+    """Full ids, all found before any is decided: a typo in the third must not leave two decided."""
+    return list(dict.fromkeys(rv.review.get(name).id for name in names))
+
+
+def _reason(word: str) -> RejectReason:
+    for known in get_args(RejectReason):
+        if word.replace("-", "_") == known:
+            return known
+    raise UsageError(f"{word!r} is no reason", where="--reason", hint=f"one of: {', '.join(get_args(RejectReason))}")
+
+
+def _text(file: str) -> str:
+    try:
+        raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        raise UsageError(f"cannot be read: {error.strerror}", where=file) from error
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"is not UTF-8 (byte {error.start})", where=file) from error
+
+
+def _decided(done: list[Proposal], as_json: bool) -> None:
+    if as_json:
+        print_json([proposal_json(proposal) for proposal in done])
+        return
+    for proposal in done:
+        out.print(f"{proposal.status}  {esc(proposal.path)}  [dim]{proposal.id}[/]")
+    if any(proposal.status in ("approved", "modified") for proposal in done):
+        talk.print("next: reverie sync --to agents-md AGENTS.md")

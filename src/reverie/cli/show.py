@@ -1,0 +1,101 @@
+"""Findings and proposals for a person's eyes: the claim, its numbers, its quotes, and the way to each."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from typing import Any
+
+import reverie
+from reverie.cli.output import esc, moment
+from reverie.domain.findings import Comparison, Finding
+from reverie.domain.proposals import Proposal
+from reverie.dreaming.render import quoted
+
+__all__ = ["diff_lines", "finding_lines", "proposal_lines", "quote_lines"]
+
+
+def finding_lines(rv: reverie.Reverie, finding: Finding, *, examples: int = 3) -> Iterator[str]:
+    """Claim, counts, effect, then up to ``examples`` quotes for and against, as Rich markup lines."""
+    yield esc(finding.claim)
+    yield f"[dim]{esc(_counts(finding))}[/]"
+    for line in _effect(finding):
+        yield f"[dim]{esc(line)}[/]"
+    for citation in finding.evidence[:examples]:
+        yield from quote_lines(quoted(citation, rv.log.event), "[green]+[/]")
+    for citation in finding.counter_evidence[:examples]:
+        yield from quote_lines(quoted(citation, rv.log.event), "[red]−[/]")
+
+
+def quote_lines(citation: dict[str, Any], sign: str) -> Iterator[str]:
+    """One quote and where it stands."""
+    quote = citation["quote"] or "(no longer in the log)"
+    for line in str(quote).splitlines() or [""]:
+        yield f"{sign} “{esc(line)}”"
+    source = citation["source"] or {}
+    line_number = f":{source['line']}" if source.get("line") else ""
+    place = f"{source['uri']}{line_number}" if source.get("uri") else citation["session_id"]
+    yield f"  [dim]{esc(place)} · {citation['event_id']}[/]"
+
+
+def _counts(finding: Finding) -> str:
+    counts = finding.counts
+    parts = [f"{counts.sessions} of {counts.of_sessions} sessions"]
+    parts += [
+        f"{number} {word if number != 1 else word[:-1]}"
+        for number, word in ((counts.users, "users"), (counts.agents, "agents"), (counts.days, "days"))
+        if number
+    ]
+    if finding.first_seen is not None:
+        parts.append(f"{moment(finding.first_seen)[:10]} to {moment(finding.last_seen)[:10]}")
+    return " · ".join(parts)
+
+
+def _effect(finding: Finding) -> Iterator[str]:
+    effect = finding.effect
+    if effect.raw is not None:
+        yield "success " + _comparison(effect.raw, "with / without")
+    if effect.within is not None:
+        strata = f"within {effect.stratified_by or 'task'} ({effect.within.strata} comparable)"
+        yield f"{strata}: {effect.within.difference * 100:+.0f} points [{effect.within.low * 100:+.0f}, {effect.within.high * 100:+.0f}]"
+    if effect.note:
+        yield effect.note
+
+
+def _comparison(found: Comparison, words: str) -> str:
+    with_, without = found.with_, found.without
+    return (
+        f"{_percent(with_.value)} ({with_.successes}/{with_.total}) / "
+        f"{_percent(without.value)} ({without.successes}/{without.total}) {words}"
+    )
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{value * 100:.0f} %"
+
+
+def diff_lines(before: str | None, after: str, path: str) -> Iterator[str]:
+    """A unified diff as Rich markup lines; signs as well as colours say what is new."""
+    lines = difflib.unified_diff(
+        (before or "").splitlines(), after.splitlines(), f"memory{path}", f"proposed{path}", lineterm="", n=2
+    )
+    for line in lines:
+        colour = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1])
+        yield f"[{colour}]{esc(line)}[/]" if colour else esc(line)
+
+
+def proposal_lines(rv: reverie.Reverie, proposal: Proposal, *, examples: int = 2) -> Iterator[str]:
+    """The whole proposal: title, where it goes, claim and evidence of each finding, the diff."""
+    taint = "  [yellow]▲ rests on tool output: read it as foreign text[/]" if proposal.tainted else ""
+    yield f"[bold]{esc(proposal.title)}[/]"
+    yield f"[dim]{proposal.id} · {proposal.kind} {esc(proposal.path)} · {proposal.risk} risk · {proposal.status}[/]{taint}"
+    for finding_id in proposal.findings:
+        yield ""
+        yield from finding_lines(rv, rv.finding(finding_id), examples=examples)
+    yield ""
+    yield from diff_lines(proposal.base_content, proposal.content, proposal.path)
+    decision = proposal.decision
+    if decision is not None:
+        reason = f" ({decision.reason})" if decision.reason else ""
+        yield ""
+        yield f"{proposal.status} by {esc(decision.by)}, {moment(decision.at)}{reason} {esc(decision.note or '')}"

@@ -1,0 +1,322 @@
+"""A dream, top to bottom: gather → observe → mine → write → check → submit.
+
+Each stage is a function of what the stages before it gave, and what it gives is stored before the next
+one starts. A dream's id is the digest of its inputs, so a dream that was killed is found again by the
+next run with the same inputs and goes on at the first stage that is missing; and two runs at once are
+two hands writing the same thing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from reverie.domain.clock import Clock, iso
+from reverie.domain.dreams import Dream, Stage, Withheld
+from reverie.domain.errors import NothingToDo
+from reverie.domain.findings import Finding
+from reverie.domain.ids import derived_id
+from reverie.domain.memories import Memory, MemoryStore
+from reverie.domain.observations import Observation
+from reverie.domain.proposals import Proposal
+from reverie.domain.sessions import Session
+from reverie.dreaming.check import check
+from reverie.dreaming.write import WRITER, Draft, write
+from reverie.memory.stores import MemoryService
+from reverie.plugins import Corpus, Miner, Observer
+from reverie.review.review import ReviewService
+from reverie.sessions.log import SessionLog
+from reverie.storage import dreams as rows
+from reverie.storage import observations as observation_rows
+from reverie.storage.codec import dumps, loads
+from reverie.storage.database import Database
+
+__all__ = ["Dreamer", "DreamResult", "Progress"]
+
+Progress = Callable[[Stage, int, int], None]
+"""Called with (stage, done, total) as a dream goes on; never called after the dream ends."""
+
+_BATCH: Final = 50  # sessions observed per transaction: bounds what a kill can cost
+
+
+@dataclass(frozen=True, slots=True)
+class DreamResult:
+    """A finished dream with everything it says. ``repeated`` is True when the same inputs had been
+    dreamed before and nothing was computed anew."""
+
+    dream: Dream
+    findings: tuple[Finding, ...]
+    proposals: tuple[Proposal, ...]
+    repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Inputs:
+    """What a dream is a function of."""
+
+    store: MemoryStore
+    sessions: Sequence[Session]
+    memories: Sequence[Memory]
+    decided: Mapping[str, int]
+    parameters: Mapping[str, str]
+
+    @property
+    def id(self) -> str:
+        digest = hashlib.sha256()
+        for session in self.sessions:
+            digest.update(f"{session.id} {session.content_sha256}\n".encode())
+        for memory in self.memories:
+            digest.update(f"{memory.path} {memory.content_sha256}\n".encode())
+        for idea, weight in sorted(self.decided.items()):
+            digest.update(f"{idea} {weight}\n".encode())
+        return derived_id("drm", self.store.id, digest.hexdigest(), dumps(dict(sorted(self.parameters.items()))))
+
+
+class Dreamer:
+    """Runs dreams. Observer and miners come in from outside: a dream does not know their names."""
+
+    def __init__(
+        self,
+        db: Database,
+        log: SessionLog,
+        memory: MemoryService,
+        review: ReviewService,
+        observer: Observer,
+        miners: Sequence[Miner],
+        *,
+        clock: Clock,
+        leaks: Callable[[str], bool],
+    ) -> None:
+        self._db = db
+        self._log = log
+        self._memory = memory
+        self._review = review
+        self._observer = observer
+        self._miners = sorted(miners, key=lambda miner: miner.name)
+        self._clock = clock
+        self._leaks = leaks
+
+    def dream(
+        self,
+        store: str = "default",
+        *,
+        since: datetime | None = None,
+        sessions: Sequence[str] | None = None,
+        dry_run: bool = False,
+        progress: Progress | None = None,
+    ) -> DreamResult:
+        """Dream over the sessions that began at or after ``since`` (default: all), or over ``sessions``.
+
+        ``dry_run`` computes everything and stores no dream and no proposal.
+
+        Raises:
+            NothingToDo: no session is in scope.
+            NotFound, Ambiguous: a name in ``sessions``, or the store.
+        """
+        tell = progress or (lambda stage, done, total: None)
+        inputs = self._gather(store, since, sessions, tell)
+        dream = self._begin(inputs, dry_run)
+        if dream.status == "completed" and not dry_run:
+            return self._stored(dream, repeated=True)
+        observations = self._observe(inputs.sessions, tell)
+        findings = self._mine(dream, observations, inputs.memories, dry_run, tell)
+        drafts, withheld = self._write(dream, findings, inputs, dry_run, tell)
+        proposals, doubts = self._check(drafts, findings, observations, inputs, dream, tell)
+        dream = replace(
+            dream,
+            status="completed",
+            stage="submit",
+            ended_at=self._clock(),
+            findings=len(findings),
+            proposals=len(proposals),
+            withheld=(*withheld, *doubts),
+        )
+        return self._submit(dream, findings, proposals, dry_run, tell)
+
+    # ------------------------------------------------------------------ stages
+
+    def _gather(
+        self, store: str, since: datetime | None, names: Sequence[str] | None, tell: Progress
+    ) -> _Inputs:
+        tell("gather", 0, 1)
+        chosen = [self._log.session(name).id for name in names] if names is not None else None
+        sessions = self._log.sessions(since=since, ids=chosen)
+        if not sessions:
+            raise NothingToDo(
+                "there is no session to dream over"
+                + (f" since {iso(since)}" if since is not None else ""),
+                hint="reverie import PATH   (or: reverie import claude-code)",
+            )
+        kept = self._memory.store(store)
+        parameters = {
+            "observer": self._observer.version,
+            "writer": WRITER,
+            **{f"miner:{miner.name}": miner.version for miner in self._miners},
+        }
+        inputs = _Inputs(
+            kept, sessions, self._memory.list(kept.name), self._review.decided_ideas(kept.name), parameters
+        )
+        tell("gather", 1, 1)
+        return inputs
+
+    def _begin(self, inputs: _Inputs, dry_run: bool) -> Dream:
+        dream = Dream(
+            id=inputs.id,
+            store_id=inputs.store.id,
+            status="running",
+            stage="gather",
+            created_at=self._clock(),
+            sessions=len(inputs.sessions),
+            new_sessions=self._count_new(inputs),
+            parameters=inputs.parameters,
+        )
+        if dry_run:
+            return dream
+        return self._db.write(lambda conn: rows.begin(conn, dream))
+
+    def _count_new(self, inputs: _Inputs) -> int:
+        """Sessions that no finished dream into this store has seen with these contents."""
+        with self._db.read() as conn:
+            seen = rows.dreamed_sessions(conn, inputs.store.id)
+        return sum(session.content_sha256 not in seen for session in inputs.sessions)
+
+    def _observe(self, sessions: Sequence[Session], tell: Progress) -> list[Observation]:
+        observations: list[Observation] = []
+        tell("observe", 0, len(sessions))
+        for batch in _batches(sessions, _BATCH):
+            observations.extend(self._observe_batch(batch))
+            tell("observe", len(observations), len(sessions))
+        return observations
+
+    def _observe_batch(self, batch: Sequence[Session]) -> list[Observation]:
+        with self._db.read() as conn:
+            cached = observation_rows.get_many(
+                conn, {s.id: s.content_sha256 for s in batch}, self._observer.version
+            )
+        fresh = {
+            session.id: self._observer.observe(session, self._log.events(session.id))
+            for session in batch
+            if session.id not in cached
+        }
+        if fresh:
+            self._db.write(
+                lambda conn: observation_rows.put_many(conn, fresh.values(), self._observer.version)
+            )
+        # The cache holds what the events say; who and how it ended may be told later (a label file).
+        return [_refreshed(cached.get(s.id) or fresh[s.id], s) for s in batch]
+
+    def _mine(
+        self,
+        dream: Dream,
+        observations: Sequence[Observation],
+        memories: Sequence[Memory],
+        dry_run: bool,
+        tell: Progress,
+    ) -> list[Finding]:
+        stored = None if dry_run else self._load(dream.id, "mine")
+        if stored is not None:
+            return loads(stored, list[Finding])
+        corpus = Corpus(observations, memories)
+        findings: list[Finding] = []
+        for done, miner in enumerate(self._miners):
+            tell("mine", done, len(self._miners))
+            findings.extend(miner.mine(corpus))
+        findings.sort(key=lambda f: (-f.weight, f.kind, f.key))
+        tell("mine", len(self._miners), len(self._miners))
+        if not dry_run:
+            self._save(dream.id, "mine", dumps(findings))
+        return findings
+
+    def _write(
+        self,
+        dream: Dream,
+        findings: Sequence[Finding],
+        inputs: _Inputs,
+        dry_run: bool,
+        tell: Progress,
+    ) -> tuple[list[Draft], list[Withheld]]:
+        tell("write", 0, 1)
+        drafts, withheld = write(findings, inputs.memories, inputs.decided, dream_id=dream.id)
+        tell("write", 1, 1)
+        if not dry_run:
+            self._save(dream.id, "write", dumps(drafts))
+        return drafts, withheld
+
+    def _check(
+        self,
+        drafts: Sequence[Draft],
+        findings: Sequence[Finding],
+        observations: Sequence[Observation],
+        inputs: _Inputs,
+        dream: Dream,
+        tell: Progress,
+    ) -> tuple[list[Proposal], list[Withheld]]:
+        tell("check", 0, len(drafts))
+        proposals, doubts = check(
+            drafts,
+            {finding.id: finding for finding in findings},
+            {observation.session_id: observation for observation in observations},
+            inputs.memories,
+            event=self._log.event,
+            leaks=self._leaks,
+            store_id=inputs.store.id,
+            dream_id=dream.id,
+            now=dream.created_at,
+        )
+        tell("check", len(drafts), len(drafts))
+        return proposals, doubts
+
+    def _submit(
+        self,
+        dream: Dream,
+        findings: Sequence[Finding],
+        proposals: Sequence[Proposal],
+        dry_run: bool,
+        tell: Progress,
+    ) -> DreamResult:
+        tell("submit", 0, 1)
+        if dry_run:
+            return DreamResult(dream, tuple(findings), tuple(proposals))
+
+        def work(conn: rows.Connection) -> None:
+            rows.put_findings(conn, dream.id, findings)
+            self._review.submit(proposals, conn=conn)
+            rows.finish(conn, dream)
+
+        self._db.write(work)
+        tell("submit", 1, 1)
+        return self._stored(dream)
+
+    # ------------------------------------------------------------------ storage of stages
+
+    def _load(self, dream_id: str, stage: Stage) -> str | None:
+        with self._db.read() as conn:
+            return rows.stage(conn, dream_id, stage)
+
+    def _save(self, dream_id: str, stage: Stage, body: str) -> None:
+        self._db.write(lambda conn: rows.save_stage(conn, dream_id, stage, body, iso(self._clock())))
+
+    def _stored(self, dream: Dream, *, repeated: bool = False) -> DreamResult:
+        with self._db.read() as conn:
+            dream = rows.dream(conn, dream.id)
+            findings = rows.findings(conn, dream.id)
+        return DreamResult(dream, tuple(findings), tuple(self._review.list(dream_id=dream.id)), repeated)
+
+
+def _refreshed(observation: Observation, session: Session) -> Observation:
+    info = session.info
+    return replace(
+        observation,
+        outcome=info.outcome.label,
+        score=info.outcome.score,
+        user=info.user,
+        task=info.task,
+    )
+
+
+def _batches(items: Sequence[Session], size: int) -> Iterator[Sequence[Session]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

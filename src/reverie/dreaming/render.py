@@ -1,0 +1,190 @@
+"""Findings, proposals and dreams as JSON: one shape for the command line, Python and (later) the API.
+
+``evidence`` and ``counter_evidence`` are resolved here: an event id becomes the exact quote, the session,
+and the line of the file it was read from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from reverie.domain.clock import iso
+from reverie.domain.dreams import Dream
+from reverie.domain.errors import NotFound
+from reverie.domain.events import Event
+from reverie.domain.findings import Citation, Comparison, Condition, Finding, Rate
+from reverie.domain.proposals import Proposal
+from reverie.dreaming.check import quote_of
+
+__all__ = ["SCHEMA", "dream_json", "finding_json", "proposal_json", "quoted"]
+
+SCHEMA: Final = 1
+"""Version of the shapes below; a field may be added within one version, never changed or taken away."""
+
+Lookup = Callable[[str], Event]
+
+
+def quoted(citation: Citation, event: Lookup) -> dict[str, Any]:
+    """One citation with its quote and the way back to its source. ``quote`` is None if the event is gone."""
+    span = citation.span
+    shown: dict[str, Any] = {
+        "event_id": span.event_id,
+        "session_id": citation.session_id,
+        "seq": span.seq,
+        "path": span.path,
+        "start": span.start,
+        "end": span.end,
+        "quote": None,
+        "type": None,
+        "at": None,
+        "source": None,
+    }
+    try:
+        found = event(span.event_id)
+    except NotFound:
+        return shown
+    origin = found.origin
+    return shown | {
+        "quote": quote_of(found, citation),
+        "type": found.type,
+        "at": _time(found.at),
+        "source": None
+        if origin is None
+        else {"format": origin.format, "uri": origin.uri, "line": origin.line, "pointer": origin.pointer},
+    }
+
+
+def finding_json(finding: Finding, event: Lookup) -> dict[str, Any]:
+    """A finding with its numbers and its quotes."""
+    counts, effect = finding.counts, finding.effect
+    return {
+        "id": finding.id,
+        "key": finding.key,
+        "kind": finding.kind,
+        "nature": finding.nature,
+        "claim": finding.claim,
+        "statement": dict(finding.statement),
+        "conditions": [_condition(condition) for condition in finding.conditions],
+        "synonyms": list(finding.synonyms),
+        "counts": {
+            "sessions": counts.sessions,
+            "of_sessions": counts.of_sessions,
+            "occurrences": counts.occurrences,
+            "users": counts.users,
+            "agents": counts.agents,
+            "days": counts.days,
+        },
+        "effect": {
+            "raw": _comparison(effect.raw),
+            "within_task": _comparison(effect.within),
+            "stratified_by": effect.stratified_by,
+            "note": effect.note,
+        },
+        "p_value": finding.p_value,
+        "p_adjusted": finding.p_adjusted,
+        "first_seen": _time(finding.first_seen),
+        "last_seen": _time(finding.last_seen),
+        "evidence": [quoted(citation, event) for citation in finding.evidence],
+        "counter_evidence": [quoted(citation, event) for citation in finding.counter_evidence],
+        "sessions": list(finding.sessions),
+        "origins": list(finding.origins),
+        "miner": {
+            "name": finding.miner,
+            "version": finding.miner_version,
+            "parameters": dict(finding.parameters),
+        },
+        "weight": finding.weight,
+    }
+
+
+def proposal_json(proposal: Proposal) -> dict[str, Any]:
+    """A proposal, its text and what became of it."""
+    decision = proposal.decision
+    return {
+        "id": proposal.id,
+        "dream_id": proposal.dream_id,
+        "store_id": proposal.store_id,
+        "kind": proposal.kind,
+        "path": proposal.path,
+        "title": proposal.title,
+        "content": proposal.content,
+        "base_sha256": proposal.base_sha256,
+        "idea": proposal.idea,
+        "evidence_weight": proposal.evidence_weight,
+        "findings": list(proposal.findings),
+        "risk": proposal.risk,
+        "origins": list(proposal.origins),
+        "tainted": proposal.tainted,
+        "writer": proposal.writer,
+        "status": proposal.status,
+        "created_at": _time(proposal.created_at),
+        "decision": None
+        if decision is None
+        else {
+            "by": decision.by,
+            "at": _time(decision.at),
+            "reason": decision.reason,
+            "note": decision.note,
+            "content": decision.content,
+            "version_id": decision.version_id,
+        },
+    }
+
+
+def dream_json(
+    dream: Dream, findings: Sequence[Finding], proposals: Sequence[Proposal], event: Lookup
+) -> dict[str, Any]:
+    """The one object that ``reverie dream --json`` prints."""
+    return {
+        "schema": SCHEMA,
+        "dream": {
+            "id": dream.id,
+            "store_id": dream.store_id,
+            "status": dream.status,
+            "stage": dream.stage,
+            "created_at": _time(dream.created_at),
+            "ended_at": _time(dream.ended_at),
+            "sessions": dream.sessions,
+            "new_sessions": dream.new_sessions,
+            "parameters": dict(dream.parameters),
+            "error": dream.error,
+            "withheld": [
+                {"finding_id": held.finding_id, "claim": held.claim, "why": held.why} for held in dream.withheld
+            ],
+        },
+        "findings": [finding_json(finding, event) for finding in findings],
+        "proposals": [proposal_json(proposal) for proposal in proposals],
+    }
+
+
+def _condition(condition: Condition) -> dict[str, Any]:
+    value = list(condition.value) if isinstance(condition.value, tuple) else condition.value
+    shown: dict[str, Any] = {"attribute": condition.attribute, "op": condition.op, "value": value}
+    if condition.low is not None or condition.high is not None:
+        shown["interval"] = [condition.low, condition.high]
+    return shown
+
+
+def _comparison(comparison: Comparison | None) -> dict[str, Any] | None:
+    if comparison is None:
+        return None
+    return {
+        "with": _rate(comparison.with_),
+        "without": _rate(comparison.without),
+        "difference": comparison.difference,
+        "interval": [comparison.low, comparison.high],
+        "p_value": comparison.p_value,
+        "odds_ratio": comparison.odds_ratio,
+        "strata": comparison.strata,
+        "method": comparison.method,
+    }
+
+
+def _rate(rate: Rate) -> dict[str, Any]:
+    return {"successes": rate.successes, "total": rate.total, "rate": rate.value}
+
+
+def _time(at: datetime | None) -> str | None:
+    return None if at is None else iso(at)
