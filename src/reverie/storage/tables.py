@@ -1,7 +1,7 @@
 """The tables, as SQLAlchemy Core sees them on both engines. Migrations create them; nothing else does.
 
 Conventions: times are UTC text ``2026-11-22T15:54:00.123456Z`` (sortable, the same on both engines),
-JSON is text written by orjson (so that a hash over it means the same everywhere), digests are hex.
+JSON is text written by ``codec`` (so that a hash over it means the same everywhere), digests are hex.
 """
 
 from __future__ import annotations
@@ -241,7 +241,7 @@ proposals = Table(
 audit = Table(
     "audit",  # append-only, one hash chain for the whole database
     metadata,
-    Column("seq", BigInteger, primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
     Column("at", Text, nullable=False),
     Column("actor", Text, nullable=False),
     Column("action", Text, nullable=False),

@@ -1,0 +1,31 @@
+"""Our types as JSON text and back. The same value gives the same bytes: keys of mappings are sorted."""
+
+from __future__ import annotations
+
+from typing import Final, TypeVar
+
+import msgspec
+
+__all__ = ["dumps", "loads"]
+
+T = TypeVar("T")
+
+_encoder: Final = msgspec.json.Encoder(order="deterministic")
+
+
+def dumps(value: object) -> str:
+    """JSON text of plain data and frozen dataclasses; datetimes as RFC 3339, tuples as arrays.
+
+    Raises:
+        TypeError: ``value`` holds something that has no JSON form.
+    """
+    return _encoder.encode(value).decode()
+
+
+def loads(text: str, type: type[T]) -> T:
+    """The value of ``type`` that ``dumps`` wrote.
+
+    Raises:
+        msgspec.ValidationError: the text is not such a value.
+    """
+    return msgspec.json.decode(text, type=type)

@@ -1,0 +1,139 @@
+"""The database: open, read a snapshot, write a transaction. Which engine it is, only this room knows."""
+
+from __future__ import annotations
+
+import atexit
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Literal, Protocol, TypeVar
+
+from sqlalchemy import URL, Connection, make_url
+from sqlalchemy.exc import ArgumentError
+
+from reverie.domain.clock import Clock, system_clock
+from reverie.domain.errors import ConfigError, Unavailable
+from reverie.storage.failures import translated
+from reverie.storage.postgres import PostgreSQL
+from reverie.storage.sqlite import Sqlite
+
+__all__ = ["Connection", "Database"]
+
+T = TypeVar("T")
+
+_FORMS: Final = "give a path, sqlite:///path or postgresql+psycopg://user@host/database"
+
+
+class _Engine(Protocol):
+    @property
+    def dialect(self) -> Literal["sqlite", "postgresql"]: ...
+    @property
+    def where(self) -> str: ...
+    def migrate(self) -> None: ...
+    def read(self) -> AbstractContextManager[Connection]: ...
+    def write(self, work: Callable[[Connection], T]) -> T: ...
+    def close(self) -> None: ...
+
+
+class Database:
+    """An open database, on either engine. Safe to share between threads, not across a fork.
+
+    All methods raise errors of ``domain.errors`` for what a driver says: ``Unavailable`` (cannot be
+    opened or reached), ``DiskFull``, ``Busy`` (someone else wrote for more than 30 s), ``Conflict`` (a
+    constraint refused the change).
+    """
+
+    def __init__(self, engine: _Engine, clock: Clock) -> None:
+        self._engine = engine
+        self._closed = False
+        self._process = os.getpid()
+        self.clock = clock
+        self.dialect: Final[Literal["sqlite", "postgresql"]] = engine.dialect
+        self.where: Final[str] = engine.where
+        """What it is called in messages: the path, or the URL without user and password."""
+        atexit.register(self.close)  # the writer's thread is a daemon: let it finish what it was given
+
+    @classmethod
+    def open(cls, url: str | Path, *, clock: Clock = system_clock) -> Database:
+        """Open, make or migrate the database at a path, ``sqlite:///…`` or ``postgresql+psycopg://…``.
+
+        A missing SQLite file is made, with its folder, readable by its owner alone.
+
+        Raises:
+            ConfigError: the URL is not one of these, or the PostgreSQL driver is not installed.
+            Unavailable: not permitted, unreachable, on a network file system.
+            SchemaMismatch: made by a newer version, or not Reverie's.
+        """
+        engine = _engine(url)
+        database = cls(engine, clock)
+        try:
+            with translated(engine.where):
+                engine.migrate()
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A read-only connection that sees one consistent snapshot for as long as the block lasts."""
+        self._check()
+        with translated(self.where), self._engine.read() as connection:
+            yield connection
+
+    def write(self, work: Callable[[Connection], T]) -> T:
+        """Run ``work`` in one transaction. When this returns, it is on the disk; when it raises what
+        ``work`` raised (or what the database said), nothing of it stays.
+
+        ``work`` may run on another thread, together with other works under one commit, and on PostgreSQL
+        again after a deadlock: it should touch nothing but its connection, and return plain data.
+        """
+        self._check()
+        with translated(self.where):
+            return self._engine.write(work)
+
+    def close(self) -> None:
+        """Finish what was given to ``write``, and let go. Again is harmless."""
+        if self._closed or os.getpid() != self._process:
+            return
+        self._closed = True
+        atexit.unregister(self.close)
+        self._engine.close()
+
+    def __enter__(self) -> Database:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _check(self) -> None:
+        if self._closed:
+            raise Unavailable("the database was closed", where=self.where)
+        if os.getpid() != self._process:  # threads and SQLite's locks do not survive a fork
+            raise Unavailable(
+                "it was opened by the parent of this process", where=self.where, hint="open it again here"
+            )
+
+
+def _engine(url: str | Path) -> _Engine:
+    if isinstance(url, Path) or "://" not in url:
+        return Sqlite(Path(url).expanduser().absolute())
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise ConfigError("this is not a database URL", hint=_FORMS) from None  # it may hold a password
+    match parsed.get_backend_name():
+        case "sqlite" if parsed.database and parsed.database != ":memory:":
+            return Sqlite(Path(parsed.database).expanduser().absolute())
+        case "postgresql":
+            return PostgreSQL(parsed)
+        case _:
+            raise ConfigError(f"no such kind of database: {_shown(parsed)}", hint=_FORMS)
+
+
+def _shown(url: URL) -> str:
+    return f"{url.drivername}://{url.database or ''}"

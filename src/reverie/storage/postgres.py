@@ -1,0 +1,86 @@
+"""PostgreSQL: a small pool; the server orders the writers and shares the flush among them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final, TypeVar
+
+from sqlalchemy import URL, Connection, create_engine, event
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from reverie.domain.errors import ConfigError
+from reverie.storage.failures import retryable
+from reverie.storage.migrations import needed, upgrade
+
+__all__ = ["PostgreSQL"]
+
+T = TypeVar("T")
+
+_WAIT: Final = 30  # seconds a lock is waited for
+_CONNECT: Final = 10  # seconds the server may take to answer
+_ATTEMPTS: Final = 5  # a transaction that lost a deadlock is made again, this often at most
+_MIGRATION_LOCK: Final = 0x7265_7665_7269_65  # "reverie": whoever migrates holds this advisory lock
+
+
+class PostgreSQL:
+    """One database of a server. Made by ``Database.open``."""
+
+    dialect: Final = "postgresql"
+
+    def __init__(self, url: URL) -> None:
+        self.where = f"{url.drivername}://{url.host or ''}{f':{url.port}' if url.port else ''}/{url.database}"
+        try:
+            self._engine = create_engine(
+                url.set(drivername="postgresql+psycopg"),
+                connect_args={"connect_timeout": _CONNECT},
+                isolation_level="READ COMMITTED",
+                pool_size=5,
+                max_overflow=15,
+                pool_pre_ping=True,  # a server that was restarted costs one ping, not one error
+            )
+        except ModuleNotFoundError as error:
+            raise ConfigError(
+                "PostgreSQL needs the driver psycopg, which is not installed",
+                where=self.where,
+                hint="pip install 'reverie-agents[postgres]'",
+            ) from error
+        event.listen(self._engine, "connect", _set_up)
+        self._snapshot = self._engine.execution_options(
+            isolation_level="REPEATABLE READ", postgresql_readonly=True
+        )
+
+    def migrate(self) -> None:
+        """Bring the schema up to date; quick when it is."""
+        with self.read() as connection:
+            if not needed(connection):
+                return
+        with self._engine.begin() as connection:
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
+            if needed(connection):
+                upgrade(connection)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A read-only connection in one REPEATABLE READ transaction: the snapshot of its first statement."""
+        with self._snapshot.connect() as connection:
+            yield connection
+
+    def write(self, work: Callable[[Connection], T]) -> T:
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                with self._engine.begin() as connection:
+                    return work(connection)
+            except Exception as error:
+                if attempt == _ATTEMPTS or not retryable(error):
+                    raise
+        raise AssertionError("unreachable")
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+def _set_up(driver: object, entry: ConnectionPoolEntry) -> None:
+    with driver.cursor() as cursor:  # type: ignore[attr-defined]
+        cursor.execute(f"SET lock_timeout = '{_WAIT}s'")
+    driver.commit()  # type: ignore[attr-defined]
