@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-
 from tests import postgres
 
 START = datetime(2026, 3, 1, 9, 0, 0, tzinfo=UTC)

@@ -46,7 +46,11 @@ def server(options: str = "") -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="reverie-pg-"))
     try:
         run.own(folder)
-        run("initdb", "-D", folder / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C")
+        run(
+            "initdb",
+            *["-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C", "-D"],
+            folder / "data",
+        )
         flags = f"{_OPTIONS} -c unix_socket_directories='{folder}' {options}"
         run("pg_ctl", "-D", folder / "data", "-o", flags, "-l", folder / "log", "-w", "-t", "30", "start")
         try:
@@ -76,6 +80,7 @@ class _Runner:
             stdout=subprocess.PIPE if program != "pg_ctl" else subprocess.DEVNULL,
             stderr=subprocess.STDOUT,
             text=True,
+            check=False,
             cwd="/",
             env={**os.environ, "LC_ALL": "C"},
             extra_groups=[] if who else None,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Final, TypeVar
 
 from sqlalchemy import URL, Connection, create_engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from reverie.domain.errors import ConfigError
@@ -26,9 +27,8 @@ _MIGRATION_LOCK: Final = 0x7265_7665_7269_65  # "reverie": whoever migrates hold
 class PostgreSQL:
     """One database of a server. Made by ``Database.open``."""
 
-    dialect: Final = "postgresql"
-
     def __init__(self, url: URL) -> None:
+        self.dialect: Final = "postgresql"
         self.where = f"{url.drivername}://{url.host or ''}{f':{url.port}' if url.port else ''}/{url.database}"
         try:
             self._engine = create_engine(
@@ -61,7 +61,7 @@ class PostgreSQL:
                 upgrade(connection)
 
     @contextmanager
-    def read(self) -> Iterator[Connection]:
+    def read(self) -> Generator[Connection]:
         """A read-only connection in one REPEATABLE READ transaction: the snapshot of its first statement."""
         with self._snapshot.connect() as connection:
             yield connection
@@ -80,7 +80,8 @@ class PostgreSQL:
         self._engine.dispose()
 
 
-def _set_up(driver: object, entry: ConnectionPoolEntry) -> None:
-    with driver.cursor() as cursor:  # type: ignore[attr-defined]
-        cursor.execute(f"SET lock_timeout = '{_WAIT}s'")
-    driver.commit()  # type: ignore[attr-defined]
+def _set_up(driver: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
+    cursor = driver.cursor()
+    cursor.execute(f"SET lock_timeout = '{_WAIT}s'")
+    cursor.close()
+    driver.commit()

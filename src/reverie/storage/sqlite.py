@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Final, Generic, TypeVar, cast
@@ -35,9 +35,8 @@ class Sqlite:
     Raises (all methods): Unavailable, Busy, DiskFull, SchemaMismatch as in ``domain.errors``.
     """
 
-    dialect: Final = "sqlite"
-
     def __init__(self, path: Path) -> None:
+        self.dialect: Final = "sqlite"
         self.where = str(path)
         self._path = path
         self._file_uri = f"file:{quote(str(path))}"
@@ -65,7 +64,7 @@ class Sqlite:
                 connection.close()
 
     @contextmanager
-    def read(self) -> Iterator[Connection]:
+    def read(self) -> Generator[Connection]:
         """A read-only connection in one deferred transaction: the snapshot of its first statement."""
         with self._readers.connect() as connection:
             connection.exec_driver_sql("BEGIN")
@@ -241,10 +240,8 @@ class _Writer:
         """Let go of a connection that failed: after a failed fsync nothing it believes can be trusted."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            try:
+            with suppress(Exception):  # it failed already, and that failure is the one to tell
                 connection.close()
-            except Exception:  # noqa: BLE001, S110  (it failed already, and that failure is the one to tell)
-                pass
 
     def _finish(self) -> None:
         if self._connection is None:
@@ -263,7 +260,7 @@ def _attempt(connection: Connection, driver: sqlite3.Connection, item: _Item[Any
     driver.execute("SAVEPOINT work")
     try:
         item.result = item.work(connection)
-    except BaseException as error:  # noqa: BLE001  (handed to the caller whose work it is)
+    except BaseException as error:  # handed to the caller whose work it is
         if not driver.in_transaction:
             raise  # a full disk can make SQLite undo the whole transaction, the others' work included
         item.error = error

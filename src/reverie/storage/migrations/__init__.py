@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, Text, column, inspect, select, table
 
 from reverie.domain.errors import SchemaMismatch
 
@@ -17,6 +17,8 @@ __all__ = ["REVISIONS", "VERSION_TABLE", "needed", "upgrade"]
 VERSION_TABLE: Final = "reverie_version"  # not Alembic's own name: the database may be shared with others
 REVISIONS: Final = ("0001",)
 """Every revision, oldest first; a new file in ``versions/`` is named here too."""
+
+_version: Final = select(column("version_num", Text)).select_from(table(VERSION_TABLE))
 
 
 def needed(connection: Connection) -> bool:
@@ -27,10 +29,10 @@ def needed(connection: Connection) -> bool:
     """
     tables = set(inspect(connection).get_table_names())
     if VERSION_TABLE not in tables:
-        if connection.dialect.name == "sqlite" and tables or "events" in tables:
+        if "events" in tables or (tables and connection.dialect.name == "sqlite"):
             raise SchemaMismatch("this database is not Reverie's", hint="choose another with --db")
         return True
-    found = connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}").scalar_one_or_none()
+    found = connection.execute(_version).scalar_one_or_none()
     if found not in REVISIONS:
         raise SchemaMismatch(
             f"this database was made by a newer version of Reverie (schema {found}, known {REVISIONS[-1]})",

@@ -36,19 +36,23 @@ def upgrade() -> None:
         _postgresql_search()
 
 
-def _text(name: str, *constraints: sa.ForeignKey, null: bool = False, **options: Any) -> sa.Column[Any]:
-    return sa.Column(name, sa.Text, *constraints, nullable=null, **options)
+def _text(
+    name: str, *refers: sa.ForeignKey, key: bool = False, unique: bool | None = None, null: bool = False
+) -> sa.Column[Any]:
+    return sa.Column(name, sa.Text, *refers, primary_key=key, unique=unique, nullable=null)
 
 
-def _number(name: str, kind: type[sa.Integer] = sa.BigInteger, **options: Any) -> sa.Column[Any]:
-    return sa.Column(name, kind, **{"nullable": False, **options})
+def _number(
+    name: str, kind: type[sa.Integer] = sa.BigInteger, *, key: bool = False, null: bool = False
+) -> sa.Column[Any]:
+    return sa.Column(name, kind, primary_key=key, nullable=null, autoincrement=False)
 
 
 def _sessions(metadata: sa.MetaData) -> None:
     sa.Table(
         "sources",
         metadata,
-        _text("id", primary_key=True),
+        _text("id", key=True),
         _text("uri", unique=True),
         _text("format"),
         _text("reader_version"),
@@ -62,9 +66,9 @@ def _sessions(metadata: sa.MetaData) -> None:
     sa.Table(
         "quarantine",
         metadata,
-        _text("source_id", sa.ForeignKey("sources.id"), primary_key=True),
-        _number("position", sa.Integer, primary_key=True),
-        _number("line", nullable=True),
+        _text("source_id", sa.ForeignKey("sources.id"), key=True),
+        _number("position", sa.Integer, key=True),
+        _number("line", null=True),
         _text("pointer", null=True),
         _text("why"),
     )
@@ -72,7 +76,7 @@ def _sessions(metadata: sa.MetaData) -> None:
     sa.Table(
         "sessions",
         metadata,
-        _text("id", primary_key=True),
+        _text("id", key=True),
         _text("format"),
         _text("native_id"),
         *(_text(name, null=True) for name in (*facts, "timezone", "started_at", "ended_at")),
@@ -90,14 +94,14 @@ def _sessions(metadata: sa.MetaData) -> None:
     sa.Table(
         "session_sources",
         metadata,
-        _text("session_id", sa.ForeignKey("sessions.id"), primary_key=True),
-        _text("source_id", sa.ForeignKey("sources.id"), primary_key=True),
+        _text("session_id", sa.ForeignKey("sessions.id"), key=True),
+        _text("source_id", sa.ForeignKey("sources.id"), key=True),
     )
     sa.Table(
         "events",
         metadata,
-        _text("session_id", sa.ForeignKey("sessions.id"), primary_key=True),
-        _number("seq", primary_key=True),
+        _text("session_id", sa.ForeignKey("sessions.id"), key=True),
+        _number("seq", key=True),
         _text("id", unique=True),
         _text("key"),
         _text("type"),
@@ -114,7 +118,7 @@ def _dreams(metadata: sa.MetaData) -> None:
     sa.Table(
         "observations",
         metadata,
-        _text("session_id", primary_key=True),
+        _text("session_id", key=True),
         _text("content_sha256"),
         _text("observer"),
         _text("body"),
@@ -122,7 +126,7 @@ def _dreams(metadata: sa.MetaData) -> None:
     sa.Table(
         "dreams",
         metadata,
-        _text("id", primary_key=True),
+        _text("id", key=True),
         _text("store_id"),
         _text("status"),
         _text("stage"),
@@ -134,16 +138,16 @@ def _dreams(metadata: sa.MetaData) -> None:
     sa.Table(
         "dream_stages",
         metadata,
-        _text("dream_id", sa.ForeignKey("dreams.id"), primary_key=True),
-        _text("stage", primary_key=True),
+        _text("dream_id", sa.ForeignKey("dreams.id"), key=True),
+        _text("stage", key=True),
         _text("body"),
         _text("at"),
     )
     sa.Table(
         "findings",
         metadata,
-        _text("id", primary_key=True),
-        _text("dream_id", sa.ForeignKey("dreams.id"), primary_key=True),
+        _text("id", key=True),
+        _text("dream_id", sa.ForeignKey("dreams.id"), key=True),
         _number("position", sa.Integer),
         _text("key"),
         _text("kind"),
@@ -156,7 +160,7 @@ def _memories(metadata: sa.MetaData) -> None:
     sa.Table(
         "memory_stores",
         metadata,
-        _text("id", primary_key=True),
+        _text("id", key=True),
         _text("name", unique=True),
         _text("description"),
         _text("created_at"),
@@ -164,7 +168,7 @@ def _memories(metadata: sa.MetaData) -> None:
     sa.Table(
         "memories",
         metadata,
-        _text("id", primary_key=True),
+        _text("id", key=True),
         _text("store_id", sa.ForeignKey("memory_stores.id")),
         _text("path"),
         _text("content", null=True),
@@ -177,8 +181,8 @@ def _memories(metadata: sa.MetaData) -> None:
     sa.Table(
         "memory_versions",
         metadata,
-        _text("memory_id", sa.ForeignKey("memories.id"), primary_key=True),
-        _number("version", primary_key=True),
+        _text("memory_id", sa.ForeignKey("memories.id"), key=True),
+        _number("version", key=True),
         _text("id", unique=True),
         _text("store_id"),
         _text("path"),
@@ -196,7 +200,7 @@ def _review(metadata: sa.MetaData) -> None:
     sa.Table(
         "proposals",
         metadata,
-        _text("id", primary_key=True),
+        _text("id", key=True),
         _text("dream_id"),
         _text("store_id", sa.ForeignKey("memory_stores.id")),
         _text("kind"),
@@ -222,7 +226,7 @@ def _review(metadata: sa.MetaData) -> None:
     sa.Table(
         "audit",
         metadata,
-        _number("seq", primary_key=True, autoincrement=False),
+        _number("seq", key=True),
         _text("at"),
         _text("actor"),
         _text("action"),
@@ -254,9 +258,7 @@ def _sqlite_search() -> None:
     )
     remove = "DELETE FROM memories_search WHERE memory_id = old.id;"
     for verb, body in (("INSERT", add), ("UPDATE", f"{remove} {add}"), ("DELETE", remove)):
-        op.execute(
-            f"CREATE TRIGGER memories_search_{verb.lower()} AFTER {verb} ON memories BEGIN {body} END"
-        )
+        op.execute(f"CREATE TRIGGER memories_search_{verb.lower()} AFTER {verb} ON memories BEGIN {body} END")
 
 
 def _postgresql_append_only() -> None:
