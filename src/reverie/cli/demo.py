@@ -26,7 +26,10 @@ def add_to(app: typer.Typer) -> None:
 
 def demo(
     folder: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where to keep the demo's database.", show_default="a new temporary folder")
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Where to keep the demo's database.", show_default="a new temporary folder"
+        ),
     ] = None,
     sessions: Annotated[int, typer.Option(min=20, max=5000, help="How many sessions to make.")] = 120,
     seed: Annotated[int, typer.Option(help="Another seed is another world.")] = 7,
@@ -35,7 +38,9 @@ def demo(
     place = (folder or Path(mkdtemp(prefix="reverie-demo-"))) / "demo.db"
     clock = DeskClock()
     with Reverie(Database.open(place), clock=clock) as rv:
-        talk.print(f"{sessions} sessions of a document desk: five people, three agents, one moody court portal …")
+        talk.print(
+            f"{sessions} sessions of a document desk: five people, three agents, one moody court portal …"
+        )
         for _ in file_documents(rv.session, clock=clock, sessions=sessions, seed=seed):
             pass
         result = rv.dream()

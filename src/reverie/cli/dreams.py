@@ -91,7 +91,9 @@ def _report(rv: reverie.Reverie, result: DreamResult, dry_run: bool) -> None:
     for proposal in result.proposals:
         out.print()
         finding = by_id[proposal.findings[0]]
-        out.print(f"[bold]{esc(proposal.title)}[/]  [dim]{proposal.kind} {esc(proposal.path)} · {proposal.id}[/]")
+        out.print(
+            f"[bold]{esc(proposal.title)}[/]  [dim]{proposal.kind} {esc(proposal.path)} · {proposal.id}[/]"
+        )
         for line in finding_lines(rv, finding, examples=1):
             out.print("  " + line)
     _silences(result)
@@ -112,14 +114,29 @@ def _silences(result: DreamResult) -> None:
         out.print("  [dim]· … all of them: reverie dream --json[/]")
 
 
-def dreams(store: Annotated[str | None, typer.Option(metavar="NAME")] = None, as_json: AsJson = False, db: Db = None) -> None:
+def dreams(
+    store: Annotated[str | None, typer.Option(metavar="NAME")] = None, as_json: AsJson = False, db: Db = None
+) -> None:
     """List dreams, newest first."""
     with reverie.open(db) as rv:
         found = rv.dreams(store)
         if as_json:
-            print_json([{"id": d.id, "status": d.status, "stage": d.stage, "created_at": d.created_at,
-                         "ended_at": d.ended_at, "sessions": d.sessions, "findings": d.findings,
-                         "proposals": d.proposals, "error": d.error} for d in found])
+            print_json(
+                [
+                    {
+                        "id": d.id,
+                        "status": d.status,
+                        "stage": d.stage,
+                        "created_at": d.created_at,
+                        "ended_at": d.ended_at,
+                        "sessions": d.sessions,
+                        "findings": d.findings,
+                        "proposals": d.proposals,
+                        "error": d.error,
+                    }
+                    for d in found
+                ]
+            )
             return
         if not found:
             data("no dreams yet; next: reverie dream")
@@ -128,5 +145,7 @@ def dreams(store: Annotated[str | None, typer.Option(metavar="NAME")] = None, as
         for name in ("dream", "status", "when", "sessions", "findings", "proposals"):
             table.add_column(name)
         for d in found:
-            table.add_row(d.id, d.status, moment(d.created_at), str(d.sessions), str(d.findings), str(d.proposals))
+            table.add_row(
+                d.id, d.status, moment(d.created_at), str(d.sessions), str(d.findings), str(d.proposals)
+            )
         out.print(table)

@@ -28,16 +28,24 @@ def add_to(app: typer.Typer) -> None:
 
 def import_(
     paths: Annotated[
-        list[str], typer.Argument(metavar="PATH…", help="Files, folders, or the names claude-code and codex for their default places.")
+        list[str],
+        typer.Argument(
+            metavar="PATH…",
+            help="Files, folders, or the names claude-code and codex for their default places.",
+        ),
     ],
     format: Annotated[
         str | None, typer.Option("--format", metavar="NAME", help="Read as this format instead of looking.")
     ] = None,
     label_from: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.csv", help="Outcomes: columns session, outcome (success|failure|unknown), score."),
+        typer.Option(
+            metavar="FILE.csv", help="Outcomes: columns session, outcome (success|failure|unknown), score."
+        ),
     ] = None,
-    explain: Annotated[bool, typer.Option("--explain", help="Say what each file is taken for, and why; read nothing.")] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say what each file is taken for, and why; read nothing.")
+    ] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
     db: Db = None,
@@ -53,8 +61,13 @@ def import_(
             return
         labels = _labels(label_from) if label_from is not None else None
         with Progress(
-            SpinnerColumn(), TextColumn("reading"), MofNCompleteColumn(), TextColumn("[dim]{task.description}"),
-            console=talk, transient=True, disable=quiet or as_json or not talk.is_terminal,
+            SpinnerColumn(),
+            TextColumn("reading"),
+            MofNCompleteColumn(),
+            TextColumn("[dim]{task.description}"),
+            console=talk,
+            transient=True,
+            disable=quiet or as_json or not talk.is_terminal,
         ) as bar:
             task = bar.add_task("", total=None)
 
@@ -73,7 +86,12 @@ def import_(
 def _explain(rv: reverie.Reverie, paths: list[str], as_json: bool) -> None:
     guesses = {path: rv.importer().explain(path) for path in paths}
     if as_json:
-        print_json({p: [{"format": f, "confidence": g.confidence, "why": g.why} for f, g in found] for p, found in guesses.items()})
+        print_json(
+            {
+                p: [{"format": f, "confidence": g.confidence, "why": g.why} for f, g in found]
+                for p, found in guesses.items()
+            }
+        )
         return
     for path, found in guesses.items():
         out.print(f"[bold]{esc(path)}[/]")
@@ -98,7 +116,8 @@ def _labels(path: Path) -> Mapping[str, Outcome]:
         name = (row.get("session") or "").strip()
         if label not in get_args(OutcomeLabel) or not name:
             raise UsageError(
-                "needs the columns session and outcome (success, failure or unknown)", where=f"{path}:{number}"
+                "needs the columns session and outcome (success, failure or unknown)",
+                where=f"{path}:{number}",
             )
         labels[name] = Outcome(label, _score(row.get("score"), f"{path}:{number}"), f"file:{path.name}")  # type: ignore[arg-type]
     return labels
@@ -149,11 +168,19 @@ def _print(report: ImportReport) -> None:
     by_status = Counter(file.status for file in report.files)
     formats = Counter(file.format for file in report.files if file.format)
     named = ", ".join(f"{number} {name}" for name, number in formats.most_common())
-    out.print(f"[bold]{report.new_sessions} new sessions[/], {report.new_events} new events from {len(report.files)} files ({named})")
-    for status, words in (("unchanged", "unchanged since the last import"), ("grown", "grown and continued"), ("copy", "copies of files read before")):
+    out.print(
+        f"[bold]{report.new_sessions} new sessions[/], {report.new_events} new events from {len(report.files)} files ({named})"
+    )
+    for status, words in (
+        ("unchanged", "unchanged since the last import"),
+        ("grown", "grown and continued"),
+        ("copy", "copies of files read before"),
+    ):
         if by_status[status]:
             out.print(f"  {by_status[status]} {words}")
-    out.print(f"  {report.records} records = {report.used} used + {sum(report.skipped.values())} skipped + {report.quarantined} quarantined")
+    out.print(
+        f"  {report.records} records = {report.used} used + {sum(report.skipped.values())} skipped + {report.quarantined} quarantined"
+    )
     for reason, number in report.skipped.most_common(6):
         out.print(f"    [dim]{number:>7} skipped: {esc(reason)}[/]")
     for kind, number in report.raw.most_common(5):
@@ -175,6 +202,8 @@ def _troubles(report: ImportReport) -> None:
                 out.print(f"  [yellow]quarantined[/] {esc(place)}: {esc(broken.why)}")
             shown += 1
         if file.status in ("not_a_transcript", "failed"):
-            out.print(f"  [red]not read[/] {esc(file.uri)}: {esc(file.message or 'no reader knows this file')}")
+            out.print(
+                f"  [red]not read[/] {esc(file.uri)}: {esc(file.message or 'no reader knows this file')}"
+            )
     if shown > 12:
         data(f"  … {shown - 12} more: --json lists them all")

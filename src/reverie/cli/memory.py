@@ -15,7 +15,9 @@ __all__ = ["add_to"]
 
 Path_ = Annotated[str, typer.Argument(metavar="PATH", help="A memory's path, e.g. /notes/uploads.md")]
 
-group = typer.Typer(no_args_is_help=True, help="What was learned: list, show, search, history, diff, restore.")
+group = typer.Typer(
+    no_args_is_help=True, help="What was learned: list, show, search, history, diff, restore."
+)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -130,9 +132,7 @@ def restore(
 
 
 @group.command("audit")
-def audit(
-    limit: Annotated[int, typer.Option(min=1)] = 50, as_json: AsJson = False, db: Db = None
-) -> None:
+def audit(limit: Annotated[int, typer.Option(min=1)] = 50, as_json: AsJson = False, db: Db = None) -> None:
     """List decisions and changes, newest first: who, when, what."""
     with reverie.open(db) as rv:
         entries = rv.audit(limit)
@@ -140,4 +140,6 @@ def audit(
             print_json(entries)
             return
         for entry in entries:
-            out.print(f"{moment(entry.at)}  {esc(entry.actor):<12} {esc(entry.action):<20} {esc(entry.subject)}")
+            out.print(
+                f"{moment(entry.at)}  {esc(entry.actor):<12} {esc(entry.action):<20} {esc(entry.subject)}"
+            )

@@ -71,7 +71,9 @@ def since_time(text: str | None, now: datetime) -> datetime | None:
         at = datetime.fromisoformat(text)
     except ValueError:
         raise UsageError(
-            f"{text!r} is not a time", where="--since", hint="write 7d, 12h, 2026-11-01 or 2026-11-01T09:00:00Z"
+            f"{text!r} is not a time",
+            where="--since",
+            hint="write 7d, 12h, 2026-11-01 or 2026-11-01T09:00:00Z",
         ) from None
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 

@@ -23,7 +23,9 @@ Ids = Annotated[list[str], typer.Argument(metavar="ID…", help="Proposal ids or
 Id = Annotated[str, typer.Argument(metavar="ID", help="A proposal id or a unique prefix.")]
 Note = Annotated[str | None, typer.Option("--note", metavar="TEXT", help="A word for the audit log.")]
 
-group = typer.Typer(no_args_is_help=True, help="The changes that wait for a decision, and what became of them.")
+group = typer.Typer(
+    no_args_is_help=True, help="The changes that wait for a decision, and what became of them."
+)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -93,7 +95,9 @@ def approve(proposals: Ids, by: By = None, note: Note = None, as_json: AsJson = 
 
 def reject(
     proposals: Ids,
-    reason: Annotated[str, typer.Option("--reason", metavar="REASON", help="wrong, useless, too_broad, known or sensitive.")],
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="REASON", help="wrong, useless, too_broad, known or sensitive.")
+    ],
     by: By = None,
     note: Note = None,
     as_json: AsJson = False,
@@ -108,7 +112,9 @@ def reject(
 
 def modify(
     proposal_id: Id,
-    file: Annotated[str, typer.Option("--file", metavar="PATH|-", help="The text to keep instead; - reads stdin.")],
+    file: Annotated[
+        str, typer.Option("--file", metavar="PATH|-", help="The text to keep instead; - reads stdin.")
+    ],
     by: By = None,
     note: Note = None,
     as_json: AsJson = False,
@@ -135,7 +141,9 @@ def _reason(word: str) -> RejectReason:
     for known in get_args(RejectReason):
         if word.replace("-", "_") == known:
             return known
-    raise UsageError(f"{word!r} is no reason", where="--reason", hint=f"one of: {', '.join(get_args(RejectReason))}")
+    raise UsageError(
+        f"{word!r} is no reason", where="--reason", hint=f"one of: {', '.join(get_args(RejectReason))}"
+    )
 
 
 def _text(file: str) -> str:

@@ -26,7 +26,11 @@ __all__ = ["add_to"]
 
 _KEYS: Final = "[bold]a[/] approve  [bold]e[/] edit, then approve  [bold]r[/] reject  [bold]s[/] skip  [bold]u[/] undo  [bold]v[/] evidence  [bold]q[/] quit"
 _REASONS: Final[dict[str, RejectReason]] = {
-    "1": "wrong", "2": "useless", "3": "too_broad", "4": "known", "5": "sensitive",
+    "1": "wrong",
+    "2": "useless",
+    "3": "too_broad",
+    "4": "known",
+    "5": "sensitive",
 }
 _MANY: Final = 50
 
@@ -61,7 +65,7 @@ def review(
 def raw_keys() -> Iterator[Callable[[], str]]:
     """A function that waits for one key press, unbuffered. Line input where the terminal cannot do that."""
     try:
-        import termios  # noqa: PLC0415  (absent on Windows)
+        import termios
         import tty
     except ImportError:
         yield lambda: (sys.stdin.readline() or "q").strip()[:1]
@@ -153,7 +157,9 @@ class Desk:
         return self._done(self.rv.modify(proposal.id, text, by=self.by))
 
     def _reject(self, proposal: Proposal, key: Callable[[], str]) -> Step:
-        out.print("why?  " + "  ".join(f"[bold]{n}[/] {why.replace('_', ' ')}" for n, why in _REASONS.items()))
+        out.print(
+            "why?  " + "  ".join(f"[bold]{n}[/] {why.replace('_', ' ')}" for n, why in _REASONS.items())
+        )
         reason = _REASONS.get(key())
         if reason is None:
             out.print("not rejected")
@@ -203,5 +209,7 @@ def edited(content: str) -> str | None:
         try:
             code = subprocess.run([*shlex.split(command), str(file)], check=False).returncode  # noqa: S603
         except (OSError, ValueError) as error:
-            raise UsageError(f"the editor {command!r} cannot be started: {error}", hint="set $EDITOR") from error
+            raise UsageError(
+                f"the editor {command!r} cannot be started: {error}", hint="set $EDITOR"
+            ) from error
         return file.read_text(encoding="utf-8") if code == 0 else None

@@ -46,8 +46,13 @@ def list_(
             info = session.info
             goal = " ".join((info.goal or "").split())
             table.add_row(
-                session.id[:13], moment(info.started_at), esc(info.agent or "–"), esc(info.user or "–"),
-                info.outcome.label, str(session.events), esc(goal[:80]),
+                session.id[:13],
+                moment(info.started_at),
+                esc(info.agent or "–"),
+                esc(info.user or "–"),
+                info.outcome.label,
+                str(session.events),
+                esc(goal[:80]),
             )
         out.print(table)
 
@@ -55,11 +60,23 @@ def list_(
 def _session_json(session: Session) -> dict[str, object]:
     info = session.info
     return {
-        "id": session.id, "format": info.format, "native_id": info.native_id, "agent": info.agent,
-        "agent_version": info.agent_version, "user": info.user, "model": info.model,
-        "repository": info.repository, "branch": info.branch, "task": info.task, "goal": info.goal,
-        "started_at": info.started_at, "ended_at": info.ended_at, "outcome": info.outcome.label,
-        "score": info.outcome.score, "outcome_source": info.outcome.source, "events": session.events,
+        "id": session.id,
+        "format": info.format,
+        "native_id": info.native_id,
+        "agent": info.agent,
+        "agent_version": info.agent_version,
+        "user": info.user,
+        "model": info.model,
+        "repository": info.repository,
+        "branch": info.branch,
+        "task": info.task,
+        "goal": info.goal,
+        "started_at": info.started_at,
+        "ended_at": info.ended_at,
+        "outcome": info.outcome.label,
+        "score": info.outcome.score,
+        "outcome_source": info.outcome.source,
+        "events": session.events,
         "content_sha256": session.content_sha256,
     }
 
@@ -67,7 +84,9 @@ def _session_json(session: Session) -> dict[str, object]:
 @group.command("show")
 def show(
     session_id: Annotated[str, typer.Argument(metavar="ID", help="A session id or a unique prefix.")],
-    event: Annotated[str | None, typer.Option(metavar="ID", help="Only this event and its neighbours.")] = None,
+    event: Annotated[
+        str | None, typer.Option(metavar="ID", help="Only this event and its neighbours.")
+    ] = None,
     as_json: AsJson = False,
     db: Db = None,
 ) -> None:
@@ -91,8 +110,14 @@ def verify(as_json: AsJson = False, db: Db = None) -> None:
     if as_json:
         print_json(report)
     elif report.problem is None:
-        data(f"intact: {report.sessions} sessions, {report.events} events, {report.memory_versions} memory versions, {report.audit_entries} decisions")
+        data(
+            f"intact: {report.sessions} sessions, {report.events} events, {report.memory_versions} memory versions, {report.audit_entries} decisions"
+        )
     if report.problem is not None:
         if as_json:
             raise typer.Exit(1)
-        raise Tampered(report.problem.what, where=report.problem.where, hint="restore the database from a backup; what is named here was changed outside Reverie")
+        raise Tampered(
+            report.problem.what,
+            where=report.problem.where,
+            hint="restore the database from a backup; what is named here was changed outside Reverie",
+        )

@@ -9,7 +9,7 @@ two hands writing the same thing.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -34,7 +34,7 @@ from reverie.storage import observations as observation_rows
 from reverie.storage.codec import dumps, loads
 from reverie.storage.database import Database
 
-__all__ = ["Dreamer", "DreamResult", "Progress"]
+__all__ = ["DreamResult", "Dreamer", "Progress"]
 
 Progress = Callable[[Stage, int, int], None]
 """Called with (stage, done, total) as a dream goes on; never called after the dream ends."""
@@ -72,7 +72,9 @@ class _Inputs:
             digest.update(f"{memory.path} {memory.content_sha256}\n".encode())
         for idea, weight in sorted(self.decided.items()):
             digest.update(f"{idea} {weight}\n".encode())
-        return derived_id("drm", self.store.id, digest.hexdigest(), dumps(dict(sorted(self.parameters.items()))))
+        return derived_id(
+            "drm", self.store.id, digest.hexdigest(), dumps(dict(sorted(self.parameters.items())))
+        )
 
 
 class Dreamer:
@@ -146,8 +148,7 @@ class Dreamer:
         sessions = self._log.sessions(since=since, ids=chosen)
         if not sessions:
             raise NothingToDo(
-                "there is no session to dream over"
-                + (f" since {iso(since)}" if since is not None else ""),
+                "there is no session to dream over" + (f" since {iso(since)}" if since is not None else ""),
                 hint="reverie import PATH   (or: reverie import claude-code)",
             )
         kept = self._memory.store(store)

@@ -151,7 +151,8 @@ def dream_json(
             "parameters": dict(dream.parameters),
             "error": dream.error,
             "withheld": [
-                {"finding_id": held.finding_id, "claim": held.claim, "why": held.why} for held in dream.withheld
+                {"finding_id": held.finding_id, "claim": held.claim, "why": held.why}
+                for held in dream.withheld
             ],
         },
         "findings": [finding_json(finding, event) for finding in findings],
