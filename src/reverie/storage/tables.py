@@ -26,6 +26,7 @@ __all__ = [
     "APPEND_ONLY",
     "audit",
     "dream_stages",
+    "dreamed_sessions",
     "dreams",
     "events",
     "findings",
@@ -157,6 +158,13 @@ dream_stages = Table(
     Column("stage", Text, primary_key=True),
     Column("body", Text, nullable=False),
     Column("at", Text, nullable=False),
+)
+
+dreamed_sessions = Table(
+    "dreamed_sessions",  # which contents a finished dream into a store has looked at: what is new, and what not
+    metadata,
+    Column("store_id", Text, primary_key=True),
+    Column("content_sha256", Text, primary_key=True),
 )
 
 findings = Table(

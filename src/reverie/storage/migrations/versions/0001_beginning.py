@@ -144,6 +144,12 @@ def _dreams(metadata: sa.MetaData) -> None:
         _text("at"),
     )
     sa.Table(
+        "dreamed_sessions",
+        metadata,
+        _text("store_id", key=True),
+        _text("content_sha256", key=True),
+    )
+    sa.Table(
         "findings",
         metadata,
         _text("id", key=True),

@@ -1,0 +1,77 @@
+"""The audit log in SQL: who decided what and when, append-only, one hash chain for the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import select
+
+from reverie.domain.clock import iso
+from reverie.storage import tables
+from reverie.storage.chain import GENESIS, link
+from reverie.storage.codec import dumps, loads
+from reverie.storage.database import Connection
+from reverie.storage.driver import execute
+from reverie.storage.text import clean_json, clean_text
+
+__all__ = ["AuditEntry", "append", "chain", "entries"]
+
+_T: Final = tables.audit
+_LOCK: Final = 0x61_75_64_69_74  # "audit": whoever appends holds this advisory lock
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One line of the log. ``subject`` is the id of what was decided on; ``hash`` (hex) chains the lines."""
+
+    seq: int
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+    detail: Mapping[str, Any]
+    hash: str
+
+
+def append(
+    connection: Connection, at: datetime, actor: str, action: str, subject: str, detail: Mapping[str, Any]
+) -> AuditEntry:
+    """Write one line, in the same transaction as what it tells of.
+
+    On PostgreSQL the transaction holds the log's end from here on: do this late in it.
+    """
+    if connection.dialect.name == "postgresql":
+        execute(connection, "SELECT pg_advisory_xact_lock(?)", (_LOCK,))
+    last = connection.execute(select(_T.c.seq, _T.c.hash).order_by(_T.c.seq.desc()).limit(1)).first()
+    seq, head = (1, GENESIS) if last is None else (last.seq + 1, last.hash)
+    who, what, which = clean_text(actor), clean_text(action), clean_text(subject)
+    row = (seq, iso(at), who, what, which, dumps(clean_json(dict(detail))))
+    digest = link(head, row)
+    connection.execute(_T.insert().values((*row, digest)))
+    return _entry(*row, digest)
+
+
+def entries(
+    connection: Connection, *, limit: int | None = None, subject: str | None = None
+) -> list[AuditEntry]:
+    """Lines of the log, newest first; only those about ``subject`` where given."""
+    query = select(_T).order_by(_T.c.seq.desc()).limit(limit)
+    if subject is not None:
+        query = query.where(_T.c.subject == subject)
+    return [_entry(*row) for row in connection.execute(query)]
+
+
+def chain(connection: Connection) -> Iterator[tuple[int, str, str]]:
+    """(seq, stored digest, digest it should have) of every line, oldest first."""
+    head = GENESIS
+    for *row, digest in connection.execute(select(_T).order_by(_T.c.seq)):
+        yield row[0], digest, link(head, row)
+        head = digest
+
+
+def _entry(seq: int, at: str, actor: str, action: str, subject: str, detail: str, digest: str) -> AuditEntry:
+    kept = loads(detail, dict[str, Any])
+    return AuditEntry(seq, datetime.fromisoformat(at), actor, action, subject, kept, digest)

@@ -1,0 +1,120 @@
+"""Dreams in SQL: the dream, what each finished stage gave, and which sessions a store has seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Final
+
+from sqlalchemy import select
+
+from reverie.domain.clock import iso
+from reverie.domain.dreams import Dream, Stage
+from reverie.storage import tables
+from reverie.storage.codec import dumps, loads
+from reverie.storage.database import Connection
+from reverie.storage.driver import execute_many
+from reverie.storage.findings import finding, findings, put_findings
+from reverie.storage.prefixes import whole_id
+from reverie.storage.upsert import insert
+
+__all__ = [
+    "Connection",
+    "begin",
+    "dream",
+    "dreamed_sessions",
+    "dreams",
+    "finding",
+    "findings",
+    "finish",
+    "put",
+    "put_findings",
+    "save_stage",
+    "stage",
+]
+
+_T: Final = tables.dreams
+_SEEN: Final = """
+    INSERT INTO dreamed_sessions (store_id, content_sha256) VALUES (?, ?) ON CONFLICT DO NOTHING
+"""
+
+
+def begin(connection: Connection, fresh: Dream) -> Dream:
+    """Keep ``fresh`` unless there is a dream of that id, and give what is kept then.
+
+    A dream that failed before begins again; one that runs (elsewhere, or until it was killed) or is
+    completed comes back as it stands.
+    """
+    statement = insert(connection, _T).values(id=fresh.id, **_values(fresh))
+    connection.execute(statement.on_conflict_do_nothing())
+    kept = _stored(connection, fresh.id)
+    if kept.status != "failed":
+        return kept
+    again = replace(kept, status="running", ended_at=None, error=None)
+    put(connection, again)
+    return again
+
+
+def put(connection: Connection, kept: Dream) -> None:
+    """Keep a dream as it is now."""
+    values = _values(kept)
+    statement = insert(connection, _T).values(id=kept.id, **values)
+    connection.execute(statement.on_conflict_do_update(index_elements=[_T.c.id], set_=values))
+
+
+def finish(connection: Connection, done: Dream, seen: Iterable[str] = ()) -> None:
+    """Keep a dream that ended. ``seen``: the content_sha256 of every session it looked at."""
+    put(connection, done)
+    execute_many(connection, _SEEN, [(done.store_id, contents) for contents in sorted(set(seen))])
+
+
+def dreamed_sessions(connection: Connection, store_id: str) -> set[str]:
+    """The content_sha256 of every session that a finished dream into this store has looked at."""
+    t = tables.dreamed_sessions
+    return set(connection.execute(select(t.c.content_sha256).where(t.c.store_id == store_id)).scalars())
+
+
+def dream(connection: Connection, id_prefix: str) -> Dream:
+    """A dream by its id or a unique prefix of it.
+
+    Raises:
+        NotFound, Ambiguous: none or several fit.
+    """
+    found = whole_id(connection, _T.c.id, "drm", id_prefix, noun="dream", hint="reverie dreams list")
+    return _stored(connection, found)
+
+
+def dreams(connection: Connection, store_id: str | None = None) -> list[Dream]:
+    """Every dream (into one store, where given), newest first."""
+    query = select(_T.c.body).order_by(_T.c.created_at.desc(), _T.c.id)
+    if store_id is not None:
+        query = query.where(_T.c.store_id == store_id)
+    return [loads(body, Dream) for body in connection.execute(query).scalars()]
+
+
+def save_stage(connection: Connection, dream_id: str, name: Stage, body: str, at: str) -> None:
+    """Keep what a finished stage gave; the first to finish it wins (two runs give the same anyway)."""
+    values = {"dream_id": dream_id, "stage": name, "body": body, "at": at}
+    connection.execute(insert(connection, tables.dream_stages).values(**values).on_conflict_do_nothing())
+
+
+def stage(connection: Connection, dream_id: str, name: Stage) -> str | None:
+    """What a stage gave, or None while it has not finished."""
+    t = tables.dream_stages
+    query = select(t.c.body).where(t.c.dream_id == dream_id, t.c.stage == name)
+    return connection.execute(query).scalar_one_or_none()
+
+
+def _stored(connection: Connection, dream_id: str) -> Dream:
+    return loads(connection.execute(select(_T.c.body).where(_T.c.id == dream_id)).scalar_one(), Dream)
+
+
+def _values(kept: Dream) -> dict[str, object]:
+    return {
+        "store_id": kept.store_id,
+        "status": kept.status,
+        "stage": kept.stage,
+        "body": dumps(kept),
+        "created_at": iso(kept.created_at),
+        "ended_at": None if kept.ended_at is None else iso(kept.ended_at),
+    }

@@ -1,0 +1,174 @@
+"""Events in SQL: rows chained to their predecessors, written in one go, read in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any, Final, NamedTuple, cast
+
+import msgspec
+
+from reverie.domain.clock import iso
+from reverie.domain.events import Event, EventType, NewEvent, Origin
+from reverie.domain.ids import derived_id
+from reverie.storage import tables
+from reverie.storage.chain import link
+from reverie.storage.database import Connection
+from reverie.storage.driver import execute, execute_many
+from reverie.storage.prefixes import whole_id
+from reverie.storage.text import clean_text, json_text
+
+__all__ = [
+    "Link",
+    "Row",
+    "all_keys",
+    "append",
+    "event",
+    "expected_hash",
+    "known",
+    "links",
+    "orphan",
+    "prepare",
+    "read",
+]
+
+_COLUMNS: Final = "session_id, seq, id, key, type, at, thread, payload, origin, hash"
+_INSERT: Final = f"INSERT INTO events ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+_PAGE: Final = 256  # rows fetched at a time: a payload may be megabytes
+
+_payload: Final = msgspec.json.Decoder(dict[str, Any])
+_origin: Final = msgspec.json.Decoder(Origin)
+
+
+class Row(NamedTuple):
+    """An event ready to be stored, all but its place in the chain."""
+
+    id: str
+    key: str
+    type: str
+    at: str | None
+    thread: str
+    payload: str
+    origin: str | None
+
+
+class Link(NamedTuple):
+    """A stored event as raw columns, for checking the chain. Any of them may be anything."""
+
+    session_id: str
+    seq: int
+    id: str
+    key: str
+    type: str
+    at: str | None
+    thread: str
+    payload: str
+    origin: str | None
+    hash: str
+
+
+def prepare(session_id: str, event: NewEvent) -> Row:
+    """The row of ``event``: everything that costs time and needs no lock."""
+    key = clean_text(event.key)
+    return Row(
+        derived_id("sevt", session_id, key),
+        key,
+        event.type,
+        None if event.at is None else iso(event.at),
+        clean_text(event.thread),
+        json_text(event.payload),
+        None if event.origin is None else json_text(event.origin),
+    )
+
+
+def append(
+    connection: Connection, session_id: str, rows: Iterable[Row], *, after: int, head: str
+) -> list[Link]:
+    """Write ``rows`` behind event number ``after``, whose digest is ``head``.
+
+    Raises:
+        Conflict: somebody else wrote that number; the primary key lets only one in.
+    """
+    links: list[Link] = []
+    for seq, row in enumerate(rows, after + 1):
+        head = link(head, (session_id, seq, *row))
+        links.append(Link(session_id, seq, *row, head))
+    if len(links) == 1:
+        execute(connection, _INSERT, links[0])
+    elif links:
+        execute_many(connection, _INSERT, links)
+    return links
+
+
+def expected_hash(stored: Link, head: str) -> str:
+    """The digest that ``stored`` should have behind ``head``."""
+    return link(head, stored[:-1])
+
+
+def known(connection: Connection, session_id: str, keys: Sequence[str]) -> dict[str, Link]:
+    """Those of ``keys`` that are in the session's log, with their rows."""
+    found: dict[str, Link] = {}
+    for start in range(0, len(keys), _PAGE):
+        some = keys[start : start + _PAGE]
+        marks = ", ".join("?" * len(some))
+        sql = f"SELECT {_COLUMNS} FROM events WHERE session_id = ? AND key IN ({marks})"  # noqa: S608
+        found.update((row[3], Link(*row)) for row in execute(connection, sql, (session_id, *some)).fetchall())
+    return found
+
+
+def all_keys(connection: Connection, session_id: str) -> set[str]:
+    """The key of every event in the session's log."""
+    rows = execute(connection, "SELECT key FROM events WHERE session_id = ?", (session_id,))
+    return {row[0] for row in rows.fetchall()}
+
+
+def links(connection: Connection, session_id: str) -> Iterator[Link]:
+    """Every event of a session as stored, in order, a page at a time."""
+    sql = f"SELECT {_COLUMNS} FROM events WHERE session_id = ?"  # noqa: S608
+    page = execute(connection, f"{sql} ORDER BY seq LIMIT {_PAGE}", (session_id,)).fetchall()
+    while page:
+        yield from (Link(*row) for row in page)
+        if len(page) < _PAGE:
+            return
+        last = page[-1][1]
+        page = execute(
+            connection, f"{sql} AND seq > ? ORDER BY seq LIMIT {_PAGE}", (session_id, last)
+        ).fetchall()
+
+
+def event(connection: Connection, event_id: str) -> Event:
+    """An event by its id or a unique prefix of it.
+
+    Raises:
+        NotFound, Ambiguous: none or several fit.
+    """
+    found = whole_id(
+        connection, tables.events.c.id, "sevt", event_id, noun="event", hint="reverie sessions show SESSION"
+    )
+    sql = f"SELECT {_COLUMNS} FROM events WHERE id = ?"  # noqa: S608
+    row = execute(connection, sql, (found,)).fetchone()
+    assert row is not None
+    return read(Link(*row))
+
+
+def orphan(connection: Connection) -> str | None:
+    """The id of a session that has events and no row, if there is one: somebody took the row out."""
+    sql = "SELECT session_id FROM events WHERE session_id NOT IN (SELECT id FROM sessions) LIMIT 1"
+    row = execute(connection, sql).fetchone()
+    return None if row is None else row[0]
+
+
+def read(stored: Link) -> Event:
+    """The event that a row holds."""
+    return Event(
+        id=stored.id,
+        session_id=stored.session_id,
+        seq=stored.seq,
+        type=cast(EventType, stored.type),
+        payload=_payload.decode(stored.payload),
+        key=stored.key,
+        at=None if stored.at is None else datetime.fromisoformat(stored.at),
+        thread=stored.thread,
+        origin=None if stored.origin is None else _origin.decode(stored.origin),
+        hash=bytes.fromhex(stored.hash),
+    )

@@ -1,0 +1,61 @@
+"""Findings in SQL: what the miners of a dream said, in the order of their weight."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from sqlalchemy import select
+
+from reverie.domain.findings import Finding
+from reverie.storage import tables
+from reverie.storage.codec import dumps, loads
+from reverie.storage.database import Connection
+from reverie.storage.prefixes import whole_id
+
+__all__ = ["finding", "findings", "put_findings"]
+
+_T: Final = tables.findings
+
+
+def put_findings(connection: Connection, dream_id: str, found: Sequence[Finding]) -> None:
+    """Keep the findings of a dream, in their order, in place of what it had."""
+    connection.execute(_T.delete().where(_T.c.dream_id == dream_id))
+    rows = [
+        {
+            "id": each.id,
+            "dream_id": dream_id,
+            "position": position,
+            "key": each.key,
+            "kind": each.kind,
+            "body": dumps(each),
+        }
+        for position, each in enumerate(found)
+    ]
+    if rows:
+        connection.execute(_T.insert(), rows)
+
+
+def findings(connection: Connection, dream_id: str) -> list[Finding]:
+    """The findings of a dream, in the order they were put."""
+    query = select(_T.c.body).where(_T.c.dream_id == dream_id).order_by(_T.c.position)
+    return [loads(body, Finding) for body in connection.execute(query).scalars()]
+
+
+def finding(connection: Connection, id_prefix: str) -> Finding:
+    """A finding by its id or a unique prefix; the newest dream's, where several made the same one.
+
+    Raises:
+        NotFound, Ambiguous: none or several fit.
+    """
+    found = whole_id(
+        connection, _T.c.id, "find", id_prefix, noun="finding", hint="reverie dream --json lists them"
+    )
+    d = tables.dreams
+    query = (
+        select(_T.c.body)
+        .join(d, d.c.id == _T.c.dream_id)
+        .where(_T.c.id == found)
+        .order_by(d.c.created_at.desc(), d.c.id)
+    )
+    return loads(connection.execute(query.limit(1)).scalar_one(), Finding)
