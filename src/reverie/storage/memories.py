@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, insert, select, text, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy import Connection, Row, Select, func, select, text, update
 
 from reverie.domain.clock import iso
 from reverie.domain.memories import Memory, MemoryStore, MemoryVersion
 from reverie.storage.tables import memories, memory_stores, memory_versions
+from reverie.storage.text import clean_text
+from reverie.storage.upsert import insert
 
 __all__ = [
     "Connection",
@@ -28,6 +28,7 @@ __all__ = [
     "record",
     "search",
     "version",
+    "version_by_id",
     "versions",
 ]
 
@@ -43,14 +44,13 @@ class Head:
 
 def add_store(conn: Connection, store: MemoryStore) -> bool:
     """Whether it was made: False when there is one of that name already."""
-    upsert = sqlite_insert if conn.dialect.name == "sqlite" else postgresql_insert
     row = {
         "id": store.id,
         "name": store.name,
         "description": store.description,
         "created_at": iso(store.created_at),
     }
-    return conn.execute(upsert(memory_stores).values(row).on_conflict_do_nothing()).rowcount == 1
+    return conn.execute(insert(conn, memory_stores).values(row).on_conflict_do_nothing()).rowcount == 1
 
 
 def all_stores(conn: Connection) -> list[MemoryStore]:
@@ -109,11 +109,11 @@ def record(conn: Connection, version: MemoryVersion) -> None:
     }
     if version.version == 1:
         identity = {"id": version.memory_id, "store_id": version.store_id, "path": version.path}
-        conn.execute(insert(memories).values(**identity, **newest))
+        conn.execute(memories.insert().values(**identity, **newest))
     else:
         conn.execute(update(memories).where(memories.c.id == version.memory_id).values(**newest))
     conn.execute(
-        insert(memory_versions).values(
+        memory_versions.insert().values(
             id=version.id,
             memory_id=version.memory_id,
             version=version.version,
@@ -150,6 +150,12 @@ def version(conn: Connection, memory_id: str, number: int) -> MemoryVersion | No
     return None if row is None else _version(row)
 
 
+def version_by_id(conn: Connection, version_id: str) -> MemoryVersion | None:
+    """One version, by its own id."""
+    row = conn.execute(select(memory_versions).where(memory_versions.c.id == version_id)).one_or_none()
+    return None if row is None else _version(row)
+
+
 def search(conn: Connection, store_id: str, words: Sequence[str], query: str, limit: int) -> list[Memory]:
     """The living memories that hold every word (or a word that begins with it), best first.
 
@@ -161,7 +167,7 @@ def search(conn: Connection, store_id: str, words: Sequence[str], query: str, li
         found = conn.execute(_SQLITE, {"store_id": store_id, "wanted": wanted, "limit": limit})
     else:
         wanted = " & ".join(f"'{word}':*" for word in words)
-        parameters = {"store_id": store_id, "wanted": wanted, "query": query, "limit": limit}
+        parameters = {"store_id": store_id, "wanted": wanted, "query": clean_text(query), "limit": limit}
         found = conn.execute(_POSTGRESQL, parameters)
     return [_memory(row) for row in found]
 

@@ -1,0 +1,134 @@
+"""SQL for proposals. Every function takes the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, select, update
+
+from reverie.domain.clock import iso
+from reverie.domain.findings import OriginClass
+from reverie.domain.proposals import Decision, Proposal, ProposalKind, ProposalStatus
+from reverie.storage.codec import dumps, loads
+from reverie.storage.prefixes import whole_id
+from reverie.storage.tables import proposals
+from reverie.storage.upsert import insert
+
+__all__ = ["Connection", "add", "decide", "get", "listed", "lock", "pending_for", "with_status"]
+
+_T: Final = proposals
+
+
+def add(conn: Connection, proposal: Proposal, position: int) -> bool:
+    """Whether it was added: False when one of that id is there already, in whatever status."""
+    row = {
+        "id": proposal.id,
+        "dream_id": proposal.dream_id,
+        "store_id": proposal.store_id,
+        "kind": proposal.kind,
+        "path": proposal.path,
+        "title": proposal.title,
+        "content": proposal.content,
+        "base_sha256": proposal.base_sha256,
+        "base_content": proposal.base_content,
+        "idea": proposal.idea,
+        "evidence_weight": proposal.evidence_weight,
+        "findings": dumps(proposal.findings),
+        "risk": proposal.risk,
+        "origins": dumps(proposal.origins),
+        "tainted": proposal.tainted,
+        "writer": proposal.writer,
+        "position": position,
+        "status": proposal.status,
+        "created_at": iso(proposal.created_at),
+        "decision": None if proposal.decision is None else dumps(proposal.decision),
+    }
+    return conn.execute(insert(conn, _T).values(row).on_conflict_do_nothing()).rowcount == 1
+
+
+def get(conn: Connection, given: str) -> Proposal:
+    """The proposal of an id or a unique prefix of one (``prop_`` may be left out).
+
+    Raises:
+        NotFound, Ambiguous: none or several fit.
+    """
+    return _one(conn, given, lock=False)
+
+
+def lock(conn: Connection, given: str) -> Proposal:
+    """Like ``get``, and nobody else decides on it until this transaction ends."""
+    return _one(conn, given, lock=True)
+
+
+def listed(
+    conn: Connection,
+    *,
+    store_id: str | None = None,
+    status: ProposalStatus | None = None,
+    kind: ProposalKind | None = None,
+    dream_id: str | None = None,
+    limit: int | None = None,
+) -> list[Proposal]:
+    """Proposals that fit everything given, by importance within their dream, newer dreams first."""
+    wanted = {_T.c.store_id: store_id, _T.c.status: status, _T.c.kind: kind, _T.c.dream_id: dream_id}
+    query = select(_T).order_by(_T.c.position, _T.c.created_at.desc(), _T.c.id).limit(limit)
+    for column, value in wanted.items():
+        if value is not None:
+            query = query.where(column == value)
+    return [_proposal(row) for row in conn.execute(query)]
+
+
+def pending_for(conn: Connection, store_id: str, ideas: Sequence[str]) -> list[Proposal]:
+    """The proposals of these ideas that wait for a decision, locked, in order of id."""
+    query = (
+        select(_T)
+        .where(_T.c.store_id == store_id, _T.c.status == "pending", _T.c.idea.in_(ideas))
+        .order_by(_T.c.id)  # always the same order: two dreams at once must not wait for each other
+        .with_for_update()
+    )
+    return [_proposal(row) for row in conn.execute(query)]
+
+
+def with_status(conn: Connection, store_id: str, statuses: Sequence[ProposalStatus]) -> list[Proposal]:
+    """The proposals of a store in any of these statuses."""
+    query = select(_T).where(_T.c.store_id == store_id, _T.c.status.in_(statuses)).order_by(_T.c.id)
+    return [_proposal(row) for row in conn.execute(query)]
+
+
+def decide(conn: Connection, proposal: Proposal) -> None:
+    """Keeps the status and the decision of a proposal; what it proposes never changes."""
+    decision = None if proposal.decision is None else dumps(proposal.decision)
+    conn.execute(update(_T).where(_T.c.id == proposal.id).values(status=proposal.status, decision=decision))
+
+
+def _one(conn: Connection, given: str, *, lock: bool) -> Proposal:
+    found = whole_id(
+        conn, _T.c.id, "prop", given, noun="proposal", hint="reverie proposals list --status all"
+    )
+    query = select(_T).where(_T.c.id == found)
+    return _proposal(conn.execute(query.with_for_update() if lock else query).one())
+
+
+def _proposal(row: Row[Any]) -> Proposal:
+    return Proposal(
+        id=row.id,
+        dream_id=row.dream_id,
+        store_id=row.store_id,
+        kind=row.kind,
+        path=row.path,
+        title=row.title,
+        content=row.content,
+        base_sha256=row.base_sha256,
+        base_content=row.base_content,
+        idea=row.idea,
+        evidence_weight=row.evidence_weight,
+        findings=loads(row.findings, tuple[str, ...]),
+        risk=row.risk,
+        origins=loads(row.origins, tuple[OriginClass, ...]),
+        writer=row.writer,
+        status=row.status,
+        created_at=datetime.fromisoformat(row.created_at),
+        decision=None if row.decision is None else loads(row.decision, Decision),
+    )
