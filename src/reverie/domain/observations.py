@@ -36,12 +36,16 @@ class Failure:
     ``template`` is the error's text with everything variable masked: the same mistake in two sessions
     has the same template. ``example`` is the unmasked line. ``hidden`` is true when the tool itself
     reported success (``is_error`` false, exit code 0 or none) and only the text shows the failure.
+    ``kind`` says what complained: lint, compile, test, exception, conflict, refused, shell, usage, http,
+    timeout, tool (the tool's own refusal), error (anything else that says so), exit (a bad status and
+    not a word).
     """
 
     template: str
     example: str
     span: Span
     hidden: bool
+    kind: str = "error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,9 @@ class Call:
     ``action`` is the call normalised for comparison across sessions ("Bash: go test", "Edit: .go"),
     ``signature`` identifies the exact call (equal signatures: the same call again, a plain retry).
     ``arguments`` are typed attributes of the call (scalar arguments under their own names, and derived
-    ones such as ``file_ext``). ``result`` is None when the log has no result for the call.
+    ones such as ``file_ext``). ``result_event_id`` is None when the log has no result for the call.
+    ``ran`` is False for a call that never ran: a person refused it, or it was cancelled with another.
+    ``also`` holds further, different complaints of one result (a linter's other rules).
     """
 
     seq: int
@@ -66,6 +72,8 @@ class Call:
     use: Span
     arguments: Mapping[str, Scalar]
     failure: Failure | None
+    ran: bool = True
+    also: tuple[Failure, ...] = ()
 
 
 RemarkKind = Literal[
