@@ -20,6 +20,7 @@ from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    __version__: str
     from reverie.app import Reverie as Reverie
     from reverie.app import open as open
     from reverie.domain.errors import ReverieError as ReverieError

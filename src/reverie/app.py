@@ -99,7 +99,9 @@ class Reverie:
 
     # ------------------------------------------------------------------ sessions
 
-    def session(self, goal: str | None = None, *, agent: str | None = None, user: str | None = None, **facts: Any) -> SessionRecorder:
+    def session(
+        self, goal: str | None = None, *, agent: str | None = None, user: str | None = None, **facts: Any
+    ) -> SessionRecorder:
         """Write a session of your own agent; see ``SessionRecorder``.
 
         ``facts`` are further fields of ``SessionInfo`` (task, model, repository, timezone …).
@@ -188,7 +190,9 @@ class Reverie:
         found = load(OBSERVERS)
         if "default" not in found:
             raise ConfigError(
-                "no observer is installed", where=OBSERVERS, hint="reinstall: pip install --force-reinstall reverie-agents"
+                "no observer is installed",
+                where=OBSERVERS,
+                hint="reinstall: pip install --force-reinstall reverie-agents",
             )
         return cast(Observer, found["default"]())
 
@@ -214,7 +218,9 @@ class Reverie:
 
     # ------------------------------------------------------------------ review
 
-    def proposals(self, store: str | None = None, *, status: ProposalStatus | None = "pending") -> list[Proposal]:
+    def proposals(
+        self, store: str | None = None, *, status: ProposalStatus | None = "pending"
+    ) -> list[Proposal]:
         """Proposals in order of importance; ``status=None`` for all."""
         return self.review.list(store=store, status=status)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ def session(
     user: str | None = None,
     db: str | Path | None = None,
     **facts: Any,
-) -> Iterator[SessionRecorder]:
+) -> Generator[SessionRecorder]:
     """Write one session of your agent; what was logged before a crash is there after it.
 
         with reverie.session(goal="file the report", agent="clerk", user="ana") as s:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Annotated
 
@@ -69,7 +69,7 @@ def dream(
 
 
 @contextmanager
-def _progress(silent: bool) -> Iterator[Callable[[Stage, int, int], None] | None]:
+def _progress(silent: bool) -> Generator[Callable[[Stage, int, int], None] | None]:
     if silent or not talk.is_terminal:
         yield None
         return
@@ -97,11 +97,11 @@ def _report(rv: reverie.Reverie, result: DreamResult, dry_run: bool) -> None:
         for line in finding_lines(rv, finding, examples=1):
             out.print("  " + line)
     _silences(result)
-    waiting = sum(proposal.status == "pending" for proposal in result.proposals)
+    waiting = [p for p in rv.proposals() if p.store_id == seen.store_id]
     if not result.proposals:
-        out.print("nothing to propose: what was seen is listed by  reverie dream --json")
-    elif not dry_run:
-        talk.print(f"\n{waiting} proposals wait for you.  next: reverie review")
+        out.print("nothing new to propose; everything that was seen: reverie dream --json")
+    if waiting and not dry_run:
+        talk.print(f"\n{len(waiting)} proposals wait for you.  next: reverie review")
 
 
 def _silences(result: DreamResult) -> None:

@@ -8,7 +8,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
@@ -62,7 +62,7 @@ def review(
 
 
 @contextlib.contextmanager
-def raw_keys() -> Iterator[Callable[[], str]]:
+def raw_keys() -> Generator[Callable[[], str]]:
     """A function that waits for one key press, unbuffered. Line input where the terminal cannot do that."""
     try:
         import termios
@@ -126,21 +126,16 @@ class Desk:
             return True
 
     def _key(self, proposal: Proposal, pressed: str, key: Callable[[], str]) -> Step:
-        if pressed in ("q", "\x03", "\x04", "\x1b"):
-            return "quit"
-        if pressed == "s":
-            return "next"
-        if pressed == "a":
-            return self._done(self.rv.approve(proposal.id, by=self.by))
-        if pressed == "e":
-            return self._edit(proposal)
-        if pressed == "r":
-            return self._reject(proposal, key)
-        if pressed == "u":
-            return self._undo()
-        if pressed == "v":
-            self._evidence(proposal)
-        return "stay"
+        keys: dict[str, Callable[[], Step]] = {
+            "a": lambda: self._done(self.rv.approve(proposal.id, by=self.by)),
+            "e": lambda: self._edit(proposal),
+            "r": lambda: self._reject(proposal, key),
+            "s": lambda: "next",
+            "u": self._undo,
+            "v": lambda: self._evidence(proposal),
+            **dict.fromkeys(("q", "\x03", "\x04", "\x1b"), lambda: "quit"),
+        }
+        return keys.get(pressed, lambda: "stay")()
 
     def _done(self, proposal: Proposal) -> Step:
         self.decided.append(proposal.id)
@@ -176,13 +171,14 @@ class Desk:
         self.place = self.pile.index(undone.id)
         return "back"
 
-    def _evidence(self, proposal: Proposal) -> None:
+    def _evidence(self, proposal: Proposal) -> Step:
         """Every cited event in full, with its neighbours' way: the command that shows the transcript."""
         for finding_id in proposal.findings:
             finding = self.rv.finding(finding_id)
             for sign, citations in (("for", finding.evidence), ("against", finding.counter_evidence)):
                 for citation in citations:
                     self._event(sign, citation.session_id, citation.span.event_id)
+        return "stay"
 
     def _event(self, sign: str, session_id: str, event_id: str) -> None:
         try:

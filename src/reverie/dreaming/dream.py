@@ -39,6 +39,7 @@ __all__ = ["DreamResult", "Dreamer", "Progress"]
 Progress = Callable[[Stage, int, int], None]
 """Called with (stage, done, total) as a dream goes on; never called after the dream ends."""
 
+_LEFT_BEHIND: Final = "it was stopped before its end, and a later dream saw more"
 _BATCH: Final = 50  # sessions observed per transaction: bounds what a kill can cost
 
 
@@ -66,8 +67,10 @@ class _Inputs:
     @property
     def id(self) -> str:
         digest = hashlib.sha256()
-        for session in self.sessions:
-            digest.update(f"{session.id} {session.content_sha256}\n".encode())
+        for session in self.sessions:  # an outcome may be told later, by a file of labels
+            told = session.info
+            facts = f"{told.outcome.label} {told.outcome.score} {told.task} {told.user}"
+            digest.update(f"{session.id} {session.content_sha256} {facts}\n".encode())
         for memory in self.memories:
             digest.update(f"{memory.path} {memory.content_sha256}\n".encode())
         for idea, weight in sorted(self.decided.items()):
@@ -123,6 +126,15 @@ class Dreamer:
         dream = self._begin(inputs, dry_run)
         if dream.status == "completed" and not dry_run:
             return self._stored(dream, repeated=True)
+        try:
+            return self._run(dream, inputs, dry_run, tell)
+        except Exception as error:
+            if not dry_run:
+                failed = replace(dream, status="failed", ended_at=self._clock(), error=str(error))
+                self._db.write(lambda conn: rows.put(conn, failed))
+            raise
+
+    def _run(self, dream: Dream, inputs: _Inputs, dry_run: bool, tell: Progress) -> DreamResult:
         observations = self._observe(inputs.sessions, tell)
         findings = self._mine(dream, observations, inputs.memories, dry_run, tell)
         drafts, withheld = self._write(dream, findings, inputs, dry_run, tell)
@@ -136,7 +148,7 @@ class Dreamer:
             proposals=len(proposals),
             withheld=(*withheld, *doubts),
         )
-        return self._submit(dream, findings, proposals, dry_run, tell)
+        return self._submit(dream, inputs, findings, proposals, dry_run, tell)
 
     # ------------------------------------------------------------------ stages
 
@@ -273,6 +285,7 @@ class Dreamer:
     def _submit(
         self,
         dream: Dream,
+        inputs: _Inputs,
         findings: Sequence[Finding],
         proposals: Sequence[Proposal],
         dry_run: bool,
@@ -285,7 +298,12 @@ class Dreamer:
         def work(conn: rows.Connection) -> None:
             rows.put_findings(conn, dream.id, findings)
             self._review.submit(proposals, conn=conn)
-            rows.finish(conn, dream)
+            rows.finish(conn, dream, (session.content_sha256 for session in inputs.sessions))
+            for older in rows.dreams(conn, dream.store_id):
+                if older.status == "running" and older.created_at < dream.created_at:
+                    rows.put(
+                        conn, replace(older, status="failed", ended_at=dream.ended_at, error=_LEFT_BEHIND)
+                    )
 
         self._db.write(work)
         tell("submit", 1, 1)
