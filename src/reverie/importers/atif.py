@@ -7,6 +7,7 @@ trajectory or one folder up; it is looked for there.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -18,7 +19,8 @@ from reverie.importers.blocks import content_blocks, json_object
 from reverie.importers.documents import Node, roots
 from reverie.importers.facts import time_of
 from reverie.importers.messages import exit_code_of, is_error
-from reverie.importers.outcomes import from_reward, number
+from reverie.importers.outcomes import from_reward
+from reverie.importers.outcomes import number as numeric
 from reverie.importers.transcripts import Account, Builder, Said
 from reverie.importers.values import fact, instant, integer, mapping, sequence, string
 from reverie.plugins import Read, TranscriptFile
@@ -54,12 +56,13 @@ class Atif:
 
     def read(self, file: TranscriptFile) -> Iterable[Read]:
         account = Account()
+        given: Counter[str] = Counter()
         for root in roots(file):
             if isinstance(root, Quarantined):
                 account.quarantined.append(root)
                 continue
             for node in root.elements() if root.is_array else [root]:
-                yield from _Reading(file, account).document(node)
+                yield from _Reading(file, account, given).document(node)
         yield from account.statements()
 
 
@@ -80,16 +83,29 @@ class _Thread:
     name: str
     key: str
     depth: int
-    calls: list[str] = field(default_factory=list[str])
+    calls: list[str] = field(default_factory=list[str])  # of this step
+    ids: dict[str, str] = field(default_factory=dict[str, str])  # the source's id → ours, the newest
+    used: set[str] = field(default_factory=set[str])
     waiting: dict[str, Node] = field(default_factory=dict[str, Node])
+
+    def call(self, native: str | None, step: Json) -> str:
+        """The id of a call in the log: unique in the session, whatever agents and their subagents say."""
+        name = native or f"step {step}.{len(self.calls)}"
+        ours = f"{self.key}:{name}" if self.key else name
+        ours = f"{ours}~{len(self.used)}" if ours in self.used else ours
+        self.used.add(ours)
+        self.calls.append(ours)
+        self.ids[name] = ours
+        return ours
 
 
 class _Reading:
     """One trajectory with its subagents: one session."""
 
-    def __init__(self, file: TranscriptFile, account: Account) -> None:
+    def __init__(self, file: TranscriptFile, account: Account, given: Counter[str]) -> None:
         self._file = file
         self._account = account
+        self._given = given
         self._builder = Builder(Atif.name, file.uri)
         self._begun = False  # whether someone has spoken, so that a system step is no longer the prompt
 
@@ -154,6 +170,8 @@ class _Reading:
             self._account.skip(_COPIED)
             return
         at = time_of(step)
+        if string(step.get("timestamp")):
+            key = f"{key}@{step['timestamp']}"  # two turns of one session in two files both begin at step 0
         thread.calls = []
         count = self._builder.add(self._said(step, thread), node, key, at=at, thread=thread.name)
         results = sequence(mapping(step.get("observation")).get("results"))
@@ -161,7 +179,7 @@ class _Reading:
             for name in _referred(mapping(result)):
                 if name in thread.waiting:
                     self._subagent(name, string(mapping(result).get("source_call_id")), thread)
-            said = _result(mapping(result), step, f"/observation/results/{number}", thread)
+            said = _result(mapping(result), f"/observation/results/{number}", thread)
             count += self._builder.add(said, node, key, at=at, thread=thread.name)
         self._begun = self._begun or step.get("source") in ("user", "agent")
         if count:
@@ -191,8 +209,7 @@ class _Reading:
         for number, given in enumerate(sequence(step.get("tool_calls"))):
             call = mapping(given)
             native = string(call.get("tool_call_id"))
-            ours = f"{thread.key}{native}" if native else f"{thread.key}step {step.get('step_id')}.{number}"
-            thread.calls.append(ours)
+            ours = thread.call(native, step.get("step_id"))
             name = string(call.get("function_name")) or "unknown"
             payload = {"tool_use_id": ours, "name": name, "input": json_object(call.get("arguments"))}
             yield Said("agent.tool_use", payload, f"/tool_calls/{number}", native)
@@ -228,8 +245,12 @@ class _Reading:
         about = trajectory.about
         agent = mapping(about.get("agent"))
         ids = [i for i in (fact(about.get("session_id")), fact(about.get("trajectory_id"))) if i]
-        native = "/".join(dict.fromkeys(ids)) or f"{self._file.uri}{trajectory.node.pointer}"
-        metrics = {k: v for k, v in mapping(about.get("final_metrics")).items() if number(v) is not None}
+        node = trajectory.node
+        native = "/".join(dict.fromkeys(ids)) or f"{self._file.uri}#{node.line or ''}{node.pointer}"
+        self._given[native] += 1
+        if self._given[native] > 1:
+            native = f"{native}~{self._given[native]}"
+        metrics = {k: v for k, v in mapping(about.get("final_metrics")).items() if numeric(v) is not None}
         return SessionInfo(
             Atif.name,
             native,
@@ -257,7 +278,7 @@ def _referred(result: dict[str, Json]) -> Iterator[str]:
                 yield found
 
 
-def _result(result: dict[str, Json], step: dict[str, Json], inside: str, thread: _Thread) -> Iterator[Said]:
+def _result(result: dict[str, Json], inside: str, thread: _Thread) -> Iterator[Said]:
     """A result and the call it answers: the one it names, else the step's last (output of all of them)."""
     shown, extra = content_blocks(result.get("content")), mapping(result.get("extra"))
     native = string(result.get("source_call_id"))
@@ -267,7 +288,7 @@ def _result(result: dict[str, Json], step: dict[str, Json], inside: str, thread:
         return
     code = exit_code_of(extra)
     payload: dict[str, Json] = {
-        "tool_use_id": f"{thread.key}{native}" if native else thread.calls[-1],
+        "tool_use_id": thread.ids.get(native, native) if native else thread.calls[-1],
         "content": shown,
         "is_error": is_error(extra) or is_error(result) or bool(code),
     }

@@ -103,6 +103,11 @@ class Dialogue:
         self._open: list[tuple[str, str]] = []  # (id in the log, tool) of calls without a result yet
         self._count = 0
 
+    @property
+    def waiting(self) -> bool:
+        """Whether a call has no result yet."""
+        return bool(self._open)
+
     def read(self, record: dict[str, Json], inside: str = "") -> list[Said]:
         """What the record says, in order; a ``raw`` event for a record that is no message we know."""
         kind = string(record.get("type")) or ""

@@ -52,7 +52,8 @@ class Account:
         self.quarantined: list[Quarantined] = []
 
     def skip(self, reason: str, records: int = 1) -> None:
-        self.skipped[reason] += records
+        if records:
+            self.skipped[reason] += records
 
     def refuse(self, node: Node, why: str) -> None:
         self.quarantined.append(node.refuse(why))
