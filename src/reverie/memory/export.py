@@ -198,7 +198,8 @@ def _next_manifest(root: Path, manifest: Manifest, changes: Iterable[FileChange]
 
 def _apply_folder(plan: SyncPlan) -> None:
     *changes, bookkeeping = plan.changes
-    if all(change.action in ("unchanged", "refused") for change in plan.changes):
+    todo = [change for change in changes if change.action in ("create", "update", "delete")]
+    if not todo and bookkeeping.action == "unchanged":
         return
     if read_file(plan.root / MANIFEST) != bookkeeping.before:
         raise Conflict("another sync was here meanwhile", where=str(plan.root), hint="run the sync again")
@@ -209,7 +210,7 @@ def _apply_folder(plan: SyncPlan) -> None:
     # half-way leaves nothing behind that the next one would take for the work of somebody else.
     interim = _both(before, after).encode()
     apply_change(plan.root / MANIFEST, replace(bookkeeping, action="update", after=interim))
-    for change in sorted(changes, key=lambda change: change.action == "delete"):
+    for change in sorted(todo, key=lambda change: change.action == "delete"):
         apply_change(_place(plan.root, change.path), change)
     for name in sorted(set(before.folders) - set(after.folders) - {ROOT}, reverse=True):
         remove_empty_folder(plan.root / name)

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import msgspec
@@ -50,7 +50,7 @@ class Manifest:
     a sync is under way: the old and the new). ``folders``: the folders that we made."""
 
     version: int = 1
-    files: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict[str, tuple[str, ...]])
+    files: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     folders: tuple[str, ...] = ()
 
     def encode(self) -> bytes:

@@ -34,6 +34,7 @@ T = TypeVar("T")
 
 DEFAULT_STORE: Final = "default"
 _MAX_NAME: Final = 200
+_MAX_QUERY: Final = 1_000  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +165,7 @@ class MemoryService:
         if limit < 1:
             raise UsageError(f"a limit is at least 1, not {limit}")
         store_id = self.store(store).id
+        query = query[:_MAX_QUERY]
         wanted = words(query)
         if not wanted:
             return []

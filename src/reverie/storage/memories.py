@@ -50,7 +50,8 @@ def add_store(conn: Connection, store: MemoryStore) -> bool:
         "description": store.description,
         "created_at": iso(store.created_at),
     }
-    return conn.execute(insert(conn, memory_stores).values(row).on_conflict_do_nothing()).rowcount == 1
+    statement = insert(conn, memory_stores).values(row).on_conflict_do_nothing()
+    return conn.execute(statement.returning(memory_stores.c.id)).first() is not None
 
 
 def all_stores(conn: Connection) -> list[MemoryStore]:

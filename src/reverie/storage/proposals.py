@@ -45,7 +45,8 @@ def add(conn: Connection, proposal: Proposal, position: int) -> bool:
         "created_at": iso(proposal.created_at),
         "decision": None if proposal.decision is None else dumps(proposal.decision),
     }
-    return conn.execute(insert(conn, _T).values(row).on_conflict_do_nothing()).rowcount == 1
+    statement = insert(conn, _T).values(row).on_conflict_do_nothing().returning(_T.c.id)
+    return conn.execute(statement).first() is not None
 
 
 def get(conn: Connection, given: str) -> Proposal:
