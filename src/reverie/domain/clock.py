@@ -18,4 +18,4 @@ def system_clock() -> datetime:
 
 def iso(at: datetime) -> str:
     """``2026-11-22T15:54:00.123456Z``: always six digits, so that text order is time order."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return at.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"  # for +00:00

@@ -35,4 +35,4 @@ def new_id(prefix: IdPrefix, entropy: Callable[[int], bytes]) -> str:
 
 
 def _render(prefix: str, data: bytes) -> str:
-    return f"{prefix}_{base64.b32encode(data).decode('ascii').lower()[:_LENGTH]}"
+    return f"{prefix}_{base64.b32encode(data[:20]).decode('ascii').lower()[:_LENGTH]}"

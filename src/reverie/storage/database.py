@@ -15,7 +15,7 @@ from sqlalchemy.exc import ArgumentError
 
 from reverie.domain.clock import Clock, system_clock
 from reverie.domain.errors import ConfigError, Unavailable
-from reverie.storage.failures import translated
+from reverie.storage.failures import Translated
 from reverie.storage.postgres import PostgreSQL
 from reverie.storage.sqlite import Sqlite
 
@@ -47,6 +47,7 @@ class Database:
 
     def __init__(self, engine: _Engine, clock: Clock) -> None:
         self._engine = engine
+        self._translated = Translated(engine.where)
         self._closed = False
         self._process = os.getpid()
         self.clock = clock
@@ -69,7 +70,7 @@ class Database:
         engine = _engine(url)
         database = cls(engine, clock)
         try:
-            with translated(engine.where):
+            with database._translated:
                 engine.migrate()
         except BaseException:
             database.close()
@@ -80,7 +81,7 @@ class Database:
     def read(self) -> Generator[Connection]:
         """A read-only connection that sees one consistent snapshot for as long as the block lasts."""
         self._check()
-        with translated(self.where), self._engine.read() as connection:
+        with self._translated, self._engine.read() as connection:
             yield connection
 
     def write(self, work: Callable[[Connection], T]) -> T:
@@ -91,7 +92,7 @@ class Database:
         again after a deadlock: it should touch nothing but its connection, and return plain data.
         """
         self._check()
-        with translated(self.where):
+        with self._translated:
             return self._engine.write(work)
 
     def close(self) -> None:

@@ -11,34 +11,42 @@ from typing import Any, Protocol, cast
 
 from sqlalchemy import Connection
 
-__all__ = ["execute", "execute_many"]
+__all__ = ["Cursor", "Driver", "driver", "execute", "execute_many", "marked"]
 
 
-class _Cursor(Protocol):
+class Cursor(Protocol):
+    """What sqlite3 and psycopg have in common."""
+
+    @property
+    def rowcount(self) -> int: ...
     def fetchone(self) -> tuple[Any, ...] | None: ...
     def fetchall(self) -> list[tuple[Any, ...]]: ...
     def executemany(self, sql: str, rows: Iterable[Sequence[object]], /) -> object: ...
 
 
-class _Driver(Protocol):
-    def execute(self, sql: str, parameters: Sequence[object], /) -> _Cursor: ...
-    def cursor(self) -> _Cursor: ...
+class Driver(Protocol):
+    """A connection of sqlite3 or psycopg."""
+
+    def execute(self, sql: str, parameters: Sequence[object], /) -> Cursor: ...
+    def cursor(self) -> Cursor: ...
 
 
-def execute(connection: Connection, sql: str, parameters: Sequence[object] = ()) -> _Cursor:
+def driver(connection: Connection) -> Driver:
+    """The driver's own connection, in the same transaction."""
+    return cast(Driver, connection.connection.driver_connection)
+
+
+@cache
+def marked(sql: str, dialect: str) -> str:
+    """``sql`` with the engine's mark in place of each ``?``."""
+    return sql.replace("?", "%s") if dialect == "postgresql" else sql
+
+
+def execute(connection: Connection, sql: str, parameters: Sequence[object] = ()) -> Cursor:
     """Run one statement with ``?`` for each parameter, on either engine."""
-    return _driver(connection).execute(_dialect(sql, connection.dialect.name), parameters)
+    return driver(connection).execute(marked(sql, connection.dialect.name), parameters)
 
 
 def execute_many(connection: Connection, sql: str, rows: Iterable[Sequence[object]]) -> None:
     """Run one statement for every row of parameters."""
-    _driver(connection).cursor().executemany(_dialect(sql, connection.dialect.name), rows)
-
-
-def _driver(connection: Connection) -> _Driver:
-    return cast(_Driver, connection.connection.driver_connection)
-
-
-@cache
-def _dialect(sql: str, dialect: str) -> str:
-    return sql.replace("?", "%s") if dialect == "postgresql" else sql
+    driver(connection).cursor().executemany(marked(sql, connection.dialect.name), rows)

@@ -9,12 +9,13 @@ from typing import Any, Final, NamedTuple, cast
 import msgspec
 
 from reverie.domain.clock import iso
+from reverie.domain.errors import NotFound
 from reverie.domain.events import Event, EventType, NewEvent, Origin
 from reverie.domain.ids import derived_id
 from reverie.storage import tables
 from reverie.storage.chain import link
 from reverie.storage.database import Connection
-from reverie.storage.driver import execute, execute_many
+from reverie.storage.driver import driver, execute, execute_many, marked
 from reverie.storage.prefixes import whole_id
 from reverie.storage.text import clean_text, json_text
 
@@ -34,6 +35,12 @@ __all__ = [
 
 _COLUMNS: Final = "session_id, seq, id, key, type, at, thread, payload, origin, hash"
 _INSERT: Final = f"INSERT INTO events ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+_INSERT_NEW: Final = f"{_INSERT} ON CONFLICT (session_id, key) DO NOTHING"
+_END: Final = {
+    "sqlite": "SELECT events, head FROM sessions WHERE id = ?",
+    "postgresql": "SELECT events, head FROM sessions WHERE id = %s FOR UPDATE",
+}
+_ADVANCE: Final = "UPDATE sessions SET events = ?, head = ?, updated_at = ? WHERE id = ?"
 _PAGE: Final = 256  # rows fetched at a time: a payload may be megabytes
 
 _payload: Final = msgspec.json.Decoder(dict[str, Any])
@@ -81,28 +88,58 @@ def prepare(session_id: str, event: NewEvent) -> Row:
     )
 
 
-def append(
-    connection: Connection, session_id: str, rows: Iterable[Row], *, after: int, head: str
-) -> list[Link]:
-    """Write ``rows`` behind event number ``after``, whose digest is ``head``.
+def append(connection: Connection, session_id: str, rows: Sequence[Row], at: datetime) -> list[Link]:
+    """Write those of ``rows`` whose key is not in the session's log yet, in their order, at its end.
+    Gives all of ``rows`` as they stand in the log then.
+
+    The end of the chain is held until the transaction ends, so that two writers cannot both go on from
+    it: SQLite has one writer at a time, PostgreSQL locks the session's row. Should that ever fail, the
+    primary key lets only one of them in.
 
     Raises:
-        Conflict: somebody else wrote that number; the primary key lets only one in.
+        NotFound: there is no such session.
     """
-    links: list[Link] = []
-    for seq, row in enumerate(rows, after + 1):
-        head = link(head, (session_id, seq, *row))
-        links.append(Link(session_id, seq, *row, head))
-    if len(links) == 1:
-        execute(connection, _INSERT, links[0])
-    elif links:
-        execute_many(connection, _INSERT, links)
-    return links
+    here, dialect = driver(connection), connection.dialect.name
+    end = here.execute(_END[dialect], (session_id,)).fetchone()
+    if end is None:
+        raise NotFound(f"there is no session {session_id!r}", hint="reverie sessions list")
+    if len(rows) == 1:  # the hot path: no question whether the key is known, the INSERT finds out
+        links = _chained(session_id, rows, *end)
+        if here.execute(marked(_INSERT_NEW, dialect), links[0]).rowcount:
+            here.execute(marked(_ADVANCE, dialect), (links[0].seq, links[0].hash, iso(at), session_id))
+            return links
+        return list(known(connection, session_id, [rows[0].key]).values())
+    return _append_many(connection, session_id, rows, end, at)
 
 
 def expected_hash(stored: Link, head: str) -> str:
     """The digest that ``stored`` should have behind ``head``."""
     return link(head, stored[:-1])
+
+
+def _append_many(
+    connection: Connection, session_id: str, rows: Sequence[Row], end: tuple[int, str], at: datetime
+) -> list[Link]:
+    found = known(connection, session_id, [row.key for row in rows]) if end[0] else {}
+    fresh: dict[str, Row] = {}
+    for row in rows:
+        if row.key not in found:
+            fresh.setdefault(row.key, row)  # of two with one key, the first
+    links = _chained(session_id, fresh.values(), *end)
+    if links:
+        execute_many(connection, _INSERT, links)
+        execute(connection, _ADVANCE, (links[-1].seq, links[-1].hash, iso(at), session_id))
+    found.update((link.key, link) for link in links)
+    return [found[row.key] for row in rows]
+
+
+def _chained(session_id: str, rows: Iterable[Row], after: int, head: str) -> list[Link]:
+    """``rows`` as the events behind number ``after``, whose digest is ``head``."""
+    links: list[Link] = []
+    for seq, row in enumerate(rows, after + 1):
+        head = link(head, (session_id, seq, *row))
+        links.append(Link(session_id, seq, *row, head))
+    return links
 
 
 def known(connection: Connection, session_id: str, keys: Sequence[str]) -> dict[str, Link]:

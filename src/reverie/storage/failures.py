@@ -5,9 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
 from typing import Final
 
 from sqlalchemy import exc
@@ -22,7 +21,7 @@ from reverie.domain.errors import (
     Unavailable,
 )
 
-__all__ = ["failure", "from_os", "retryable", "translated"]
+__all__ = ["Translated", "failure", "from_os", "retryable"]
 
 _LITTLE_ROOM: Final = 1 << 20  # with fewer free bytes than this, an I/O error is a full disk
 
@@ -75,16 +74,24 @@ _UNREACHABLE: Final[_Saying] = (
 )
 
 
-@contextmanager
-def translated(where: str) -> Generator[None]:
-    """Driver errors raised inside become errors of ours; everything else passes untouched."""
-    try:
-        yield
-    except Exception as error:
-        said = failure(error, where)
-        if said is error:
-            raise
-        raise said from error
+class Translated:
+    """A context in which a driver's errors become ours and everything else passes untouched."""
+
+    __slots__ = ("_where",)
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            said = failure(error, self._where)
+            if said is not error:
+                raise said from error
 
 
 def failure(error: BaseException, where: str) -> BaseException:

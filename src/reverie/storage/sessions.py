@@ -5,36 +5,27 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, cast
 
 from sqlalchemy import RowMapping, Select, func, select
 
 from reverie.domain.clock import iso
-from reverie.domain.errors import NotFound
 from reverie.domain.sessions import Outcome, OutcomeLabel, Session, SessionInfo
 from reverie.storage import tables
 from reverie.storage.chain import GENESIS
 from reverie.storage.codec import loads
 from reverie.storage.database import Connection
-from reverie.storage.driver import execute
 from reverie.storage.prefixes import whole_id
 from reverie.storage.text import clean_text, json_text
 from reverie.storage.upsert import insert
 
-__all__ = ["Head", "advance", "create", "head", "listed", "merged", "session", "update"]
+__all__ = ["create", "listed", "merged", "refresh", "session"]
 
 _T: Final = tables.sessions
 _TEXTS: Final = (
     "agent", "agent_version", "user", "model", "repository", "branch", "cwd", "task", "goal", "timezone",
 )  # fmt: skip
 _ID_CHUNK: Final = 5_000  # ids named in one statement
-
-
-class Head(NamedTuple):
-    """The end of a session's chain: the number of its last event, and that event's digest."""
-
-    events: int
-    hash: str
 
 
 def session(connection: Connection, id_prefix: str) -> Session:
@@ -83,47 +74,31 @@ def create(connection: Connection, session_id: str, info: SessionInfo, at: datet
     return connection.execute(row.on_conflict_do_nothing()).rowcount == 1
 
 
-def head(connection: Connection, session_id: str) -> Head:
-    """The end of the chain, held until the transaction ends: two writers cannot both go on from it.
-
-    (SQLite has one writer at a time; PostgreSQL locks the row.)
-
-    Raises:
-        NotFound: there is no such session.
-    """
-    lock = " FOR UPDATE" if connection.dialect.name == "postgresql" else ""
-    sql = f"SELECT events, head FROM sessions WHERE id = ?{lock}"  # noqa: S608
-    row = execute(connection, sql, (session_id,)).fetchone()
-    if row is None:
-        raise NotFound(f"there is no session {session_id!r}", hint="reverie sessions list")
-    return Head(*row)
-
-
-def advance(connection: Connection, session_id: str, to: Head, at: datetime) -> None:
-    """Move the end of the chain to ``to``."""
-    execute(
-        connection,
-        "UPDATE sessions SET events = ?, head = ?, updated_at = ? WHERE id = ?",
-        (to.events, to.hash, iso(at), session_id),
-    )
-
-
-def update(connection: Connection, session_id: str, info: SessionInfo, at: datetime) -> bool:
-    """Take over what ``info`` knows; what it does not know stays as it is. True when anything changed."""
-    row = connection.execute(select(_T).where(_T.c.id == session_id)).mappings().one()
+def refresh(connection: Connection, session_id: str, info: SessionInfo, at: datetime) -> int:
+    """Take over what ``info`` knows, leave what it does not. The number of events the session has; the
+    row is held until the transaction ends, so that nobody appends meanwhile."""
+    query = select(_T).where(_T.c.id == session_id).with_for_update()  # says nothing on SQLite
+    row = connection.execute(query).mappings().one()
     facts = _facts(merged(_session(row).info, info))
-    if all(row[name] == value for name, value in facts.items()):
-        return False
-    connection.execute(_T.update().where(_T.c.id == session_id).values(**facts, updated_at=iso(at)))
-    return True
+    if any(row[name] != value for name, value in facts.items()):
+        change = _T.update().where(_T.c.id == session_id)
+        connection.execute(change.values(**facts, updated_at=iso(at)))
+    return row["events"]
 
 
 def merged(old: SessionInfo, new: SessionInfo) -> SessionInfo:
-    """``new`` over ``old``: a fact that ``new`` lacks is kept, ``extra`` field by field."""
-    names = (*_TEXTS, "started_at", "ended_at")
-    facts = {name: value for name in names if (value := getattr(new, name)) is not None}
-    outcome = new.outcome if new.outcome.label != "unknown" else old.outcome
-    return replace(old, **facts, outcome=outcome, extra={**old.extra, **new.extra})
+    """``new`` over ``old``: a fact that ``new`` lacks is kept, ``extra`` field by field, and the time
+    covers both."""
+    starts = [at for at in (old.started_at, new.started_at) if at is not None]
+    ends = [at for at in (old.ended_at, new.ended_at) if at is not None]
+    return replace(
+        old,
+        **{name: value for name in _TEXTS if (value := getattr(new, name)) is not None},
+        started_at=min(starts, default=None),
+        ended_at=max(ends, default=None),
+        outcome=old.outcome if new.outcome.label == "unknown" else new.outcome,
+        extra={**old.extra, **new.extra},
+    )
 
 
 def _parts(query: Select[Any], ids: Collection[str] | None) -> list[Select[Any]]:

@@ -1,0 +1,224 @@
+"""The one connection that writes and checkpoints an SQLite file, and how callers share it."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Generator
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import Any, Final, Generic, TypeVar, cast
+
+from sqlalchemy import Connection
+
+from reverie.domain.errors import StorageError, Unavailable
+from reverie.storage.lock import WriterLock
+
+__all__ = ["Writer"]
+
+T = TypeVar("T")
+
+_BATCH: Final = 256  # transactions under one COMMIT at most
+_BATCH_SECONDS: Final = 0.05  # and none more once the batch has taken this long
+
+
+class _Item(Generic[T]):
+    """One transaction that waits: the work, then its result or its error."""
+
+    __slots__ = ("abandoned", "error", "result", "settled", "work")
+
+    def __init__(self, work: Callable[[Connection], T]) -> None:
+        self.work = work
+        self.result: T | None = None
+        self.error: BaseException | None = None
+        self.abandoned = False
+        self.settled = threading.Lock()  # the cheapest thing one can wait for
+        self.settled.acquire()
+
+    def outcome(self) -> T:
+        if self.error is None:
+            return cast(T, self.result)
+        try:
+            raise self.error
+        finally:
+            self.error = None  # its traceback holds this frame, and so would hold the work for ever
+
+
+class Writer:
+    """Makes transactions durable, one after another or many at once.
+
+    A caller who finds the place free writes by itself: no thread, no hand-over. Callers who come
+    meanwhile queue for a thread, which takes all that wait into one transaction, each under a SAVEPOINT
+    of its own, and shares one COMMIT, one flush of the disk, among them. One that fails takes nothing
+    along; when the COMMIT fails, all in it fail. A caller never carries another's work, so that Ctrl-C,
+    which reaches the main thread anywhere, can break off nobody's transaction but its own.
+
+    ``connect`` opens the connection in autocommit mode; ``lock`` keeps other processes out meanwhile.
+    """
+
+    def __init__(self, connect: Callable[[], Connection], lock: WriterLock) -> None:
+        self._connect = connect
+        self._lock = lock
+        self._connection: Connection | None = None
+        self._place = threading.Lock()  # held by whoever uses the connection
+        self._holder = 0
+        self._crowded = False  # callers queue even if the place is free: others will be there at once
+        self._queue: SimpleQueue[_Item[Any] | None] = SimpleQueue()
+        self._door = threading.Lock()  # guards the two below
+        self._closed = False
+        self._thread: threading.Thread | None = None
+
+    def submit(self, work: Callable[[Connection], T]) -> T:
+        """Run ``work`` in a transaction; returns when it is on the disk."""
+        if self._holder == threading.get_ident():
+            raise StorageError("a write inside a write would wait for itself: use the connection at hand")
+        item = _Item(work)
+        if not self._crowded and self._place.acquire(blocking=False):
+            try:
+                self._hold([item])
+            finally:
+                self._place.release()
+        else:
+            self._queue_up(item)
+        return item.outcome()
+
+    def close(self) -> None:
+        """Finish what waits, empty the log into the database file, let the connection go."""
+        with self._door:
+            self._closed = True
+            thread = self._thread
+        if thread is not None:
+            self._queue.put(None)
+            thread.join()
+        # If this fails, everything is durable in the log all the same; the next writer empties it.
+        with self._place, suppress(Exception), self._lock:
+            self._empty_the_log()
+            self._drop()  # still under the lock: the last connection to go checkpoints
+
+    # ------------------------------------------------------------------ waiting for the thread
+
+    def _queue_up(self, item: _Item[Any]) -> None:
+        with self._door:
+            if self._closed:
+                raise Unavailable("the database was closed")
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._serve, name="reverie-writer", daemon=True)
+                self._thread.start()
+            self._crowded = True
+            self._queue.put(item)
+        try:
+            item.settled.acquire()
+        except BaseException:  # Ctrl-C: what has not begun shall not begin
+            item.abandoned = True
+            raise
+
+    def _serve(self) -> None:
+        while (item := self._queue.get()) is not None:
+            batch = [] if item.abandoned else [item]
+            del item  # while waiting for the next, hold nobody's work or error
+            if batch:
+                with self._place:
+                    self._hold(batch)
+
+    def _more(self) -> Generator[_Item[Any]]:
+        """Those who wait now, as long as a batch may last."""
+        deadline = time.monotonic() + _BATCH_SECONDS
+        count = 1
+        with suppress(Empty):
+            while count < _BATCH and time.monotonic() < deadline:
+                item = self._queue.get_nowait()
+                if item is None:
+                    self._queue.put(None)  # closing: nothing is behind it
+                    break
+                count += 1
+                yield item
+        self._crowded = count > 1
+
+    # ------------------------------------------------------------------ holding the place
+
+    def _hold(self, batch: list[_Item[Any]]) -> None:
+        """Make the batch durable, or fail all of it. Whoever calls this holds the place."""
+        self._holder = threading.get_ident()
+        try:
+            with self._lock:
+                connection = self._connection = self._connection or self._open()
+                self._transact(connection, batch)
+                _settle(batch)
+        except BaseException as error:
+            self._drop()
+            for item in batch:
+                item.error = error
+            _settle(batch)
+            if not isinstance(error, Exception):
+                raise
+        finally:
+            self._holder = 0
+
+    def _open(self) -> Connection:
+        if self._closed:
+            raise Unavailable("the database was closed")
+        return self._connect()
+
+    def _transact(self, connection: Connection, batch: list[_Item[Any]]) -> None:
+        driver = _driver(connection)
+        driver.execute("BEGIN IMMEDIATE")
+        if not self._crowded:
+            _alone(connection, driver, batch[0])
+            return
+        _attempt(connection, driver, batch[0])
+        for item in self._more():
+            batch.append(item)
+            _attempt(connection, driver, item)
+        driver.execute("COMMIT")
+
+    def _empty_the_log(self) -> None:
+        """Move the write-ahead log into the database file, not waiting for those who still read it."""
+        if self._connection is None:
+            return
+        driver = _driver(self._connection)
+        driver.execute("PRAGMA busy_timeout=0")
+        driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _drop(self) -> None:
+        """Let go of the connection: after a failed flush nothing that it believes can be trusted."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(Exception):  # the failure before this one is the one to tell
+                connection.close()
+
+
+def _alone(connection: Connection, driver: sqlite3.Connection, item: _Item[Any]) -> None:
+    try:
+        item.result = item.work(connection)
+    except BaseException as error:  # noqa: BLE001  (handed to the caller whose work it is)
+        item.error = error
+        if driver.in_transaction:
+            driver.execute("ROLLBACK")
+    else:
+        driver.execute("COMMIT")
+
+
+def _attempt(connection: Connection, driver: sqlite3.Connection, item: _Item[Any]) -> None:
+    if item.abandoned:
+        return
+    driver.execute("SAVEPOINT work")
+    try:
+        item.result = item.work(connection)
+    except BaseException as error:  # handed to the caller whose work it is
+        if not driver.in_transaction:
+            raise  # a full disk can make SQLite undo the whole transaction, the others' work included
+        item.error = error
+        driver.execute("ROLLBACK TO work")
+    driver.execute("RELEASE work")
+
+
+def _settle(batch: list[_Item[Any]]) -> None:
+    """Wake those who wait. After this a caller owns its item, so it leaves the batch."""
+    for item in batch:
+        item.settled.release()
+    batch.clear()
+
+
+def _driver(connection: Connection) -> sqlite3.Connection:
+    return cast(sqlite3.Connection, connection.connection.driver_connection)
