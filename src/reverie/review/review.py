@@ -239,7 +239,10 @@ class ReviewService:
         at = self._clock()
 
         def work(conn: Connection) -> Proposal:
-            before = rows.lock(conn, proposal_id)
+            proposal = rows.get(conn, proposal_id)
+            # One at a time in a store: whoever waited here looks again at what the other one did.
+            memory_rows.lock_store(conn, proposal.store_id)
+            before = rows.get(conn, proposal.id)
             after = act(conn, before, name, at)
             rows.decide(conn, after)
             _audit(conn, before, after, name, at)
@@ -272,8 +275,6 @@ class ReviewService:
         return self._put(conn, proposal, now, text, by, f"taken back: {proposal.title}")
 
     def _now(self, conn: Connection, proposal: Proposal) -> str | None:
-        """What is at the proposal's path, with the store locked: nobody writes between look and leap."""
-        memory_rows.lock_store(conn, proposal.store_id)
         found = self._memory.find(proposal.store_id, proposal.path, conn=conn)
         return None if found is None else found.content
 
@@ -335,6 +336,7 @@ def _waiting(
     """Pending proposals of other submissions about the same ideas, by store and idea."""
     found: dict[tuple[str, str], list[Proposal]] = {}
     for store_id in sorted({proposal.store_id for proposal in proposals}):
+        memory_rows.lock_store(conn, store_id)  # two dreams at once: the second sees the first one's pile
         ideas = sorted({proposal.idea for proposal in proposals if proposal.store_id == store_id})
         for rival in rows.pending_for(conn, store_id, ideas):
             if rival.id not in ours:

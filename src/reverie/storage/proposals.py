@@ -16,7 +16,7 @@ from reverie.storage.prefixes import whole_id
 from reverie.storage.tables import proposals
 from reverie.storage.upsert import insert
 
-__all__ = ["Connection", "add", "decide", "get", "listed", "lock", "pending_for", "with_status"]
+__all__ = ["Connection", "add", "decide", "get", "listed", "pending_for", "with_status"]
 
 _T: Final = proposals
 
@@ -55,12 +55,10 @@ def get(conn: Connection, given: str) -> Proposal:
     Raises:
         NotFound, Ambiguous: none or several fit.
     """
-    return _one(conn, given, lock=False)
-
-
-def lock(conn: Connection, given: str) -> Proposal:
-    """Like ``get``, and nobody else decides on it until this transaction ends."""
-    return _one(conn, given, lock=True)
+    found = whole_id(
+        conn, _T.c.id, "prop", given, noun="proposal", hint="reverie proposals list --status all"
+    )
+    return _proposal(conn.execute(select(_T).where(_T.c.id == found)).one())
 
 
 def listed(
@@ -82,12 +80,11 @@ def listed(
 
 
 def pending_for(conn: Connection, store_id: str, ideas: Sequence[str]) -> list[Proposal]:
-    """The proposals of these ideas that wait for a decision, locked, in order of id."""
+    """The proposals of these ideas that wait for a decision, in order of id."""
     query = (
         select(_T)
         .where(_T.c.store_id == store_id, _T.c.status == "pending", _T.c.idea.in_(ideas))
-        .order_by(_T.c.id)  # always the same order: two dreams at once must not wait for each other
-        .with_for_update()
+        .order_by(_T.c.id)
     )
     return [_proposal(row) for row in conn.execute(query)]
 
@@ -102,14 +99,6 @@ def decide(conn: Connection, proposal: Proposal) -> None:
     """Keeps the status and the decision of a proposal; what it proposes never changes."""
     decision = None if proposal.decision is None else dumps(proposal.decision)
     conn.execute(update(_T).where(_T.c.id == proposal.id).values(status=proposal.status, decision=decision))
-
-
-def _one(conn: Connection, given: str, *, lock: bool) -> Proposal:
-    found = whole_id(
-        conn, _T.c.id, "prop", given, noun="proposal", hint="reverie proposals list --status all"
-    )
-    query = select(_T).where(_T.c.id == found)
-    return _proposal(conn.execute(query.with_for_update() if lock else query).one())
 
 
 def _proposal(row: Row[Any]) -> Proposal:
