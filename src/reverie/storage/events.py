@@ -25,10 +25,8 @@ __all__ = [
     "all_keys",
     "append",
     "event",
-    "expected_hash",
     "known",
     "links",
-    "orphan",
     "prepare",
     "read",
 ]
@@ -112,11 +110,6 @@ def append(connection: Connection, session_id: str, rows: Sequence[Row], at: dat
     return _append_many(connection, session_id, rows, end, at)
 
 
-def expected_hash(stored: Link, head: str) -> str:
-    """The digest that ``stored`` should have behind ``head``."""
-    return link(head, stored[:-1])
-
-
 def _append_many(
     connection: Connection, session_id: str, rows: Sequence[Row], end: tuple[int, str], at: datetime
 ) -> list[Link]:
@@ -186,13 +179,6 @@ def event(connection: Connection, event_id: str) -> Event:
     row = execute(connection, sql, (found,)).fetchone()
     assert row is not None
     return read(Link(*row))
-
-
-def orphan(connection: Connection) -> str | None:
-    """The id of a session that has events and no row, if there is one: somebody took the row out."""
-    sql = "SELECT session_id FROM events WHERE session_id NOT IN (SELECT id FROM sessions) LIMIT 1"
-    row = execute(connection, sql).fetchone()
-    return None if row is None else row[0]
 
 
 def read(stored: Link) -> Event:
