@@ -19,8 +19,7 @@ from reverie.importers.blocks import content_blocks, json_object
 from reverie.importers.documents import Node, roots
 from reverie.importers.facts import time_of
 from reverie.importers.messages import exit_code_of, is_error
-from reverie.importers.outcomes import from_reward
-from reverie.importers.outcomes import number as numeric
+from reverie.importers.outcomes import finite, from_reward
 from reverie.importers.transcripts import Account, Builder, Said
 from reverie.importers.values import fact, instant, integer, mapping, sequence, string
 from reverie.plugins import Read, TranscriptFile
@@ -250,7 +249,7 @@ class _Reading:
         self._given[native] += 1
         if self._given[native] > 1:
             native = f"{native}~{self._given[native]}"
-        metrics = {k: v for k, v in mapping(about.get("final_metrics")).items() if numeric(v) is not None}
+        metrics = {k: v for k, v in mapping(about.get("final_metrics")).items() if finite(v) is not None}
         return SessionInfo(
             Atif.name,
             native,

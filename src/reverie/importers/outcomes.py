@@ -9,7 +9,7 @@ from typing import Final
 from reverie.domain.events import Json
 from reverie.domain.sessions import Outcome, OutcomeLabel
 
-__all__ = ["explicit", "from_flag", "from_reward", "from_word", "number"]
+__all__ = ["explicit", "finite", "from_flag", "from_reward", "from_word"]
 
 _WORDS: Final[Mapping[str, OutcomeLabel]] = {
     **dict.fromkeys(
@@ -26,7 +26,7 @@ _FLAGS: Final = ("success", "passed", "resolved", "is_correct", "correct", "solv
 _LABELS: Final = ("outcome", "label", "verdict", "result")
 
 
-def number(value: Json) -> float | None:
+def finite(value: Json) -> float | None:
     """A finite number (no boolean) as a float."""
     if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
         return float(value)
@@ -37,7 +37,7 @@ def from_reward(value: Json, source: str = "reward") -> Outcome | None:
     """A reward of 1 (or more) is success, less is failure, as agent benchmarks mean it."""
     if isinstance(value, bool):
         value = float(value)
-    reward = number(value)
+    reward = finite(value)
     if reward is None:
         return None
     return Outcome("success" if reward >= 1.0 - 1e-9 else "failure", reward, source)
@@ -60,7 +60,7 @@ def explicit(record: Mapping[str, Json]) -> Outcome | None:
     A word (``outcome``, ``label`` …) counts before a flag (``success``, ``passed`` …), a flag before a
     reward; a bare ``score`` is kept without a label, because nobody knows what it counts.
     """
-    score = number(record.get("score"))
+    score = finite(record.get("score"))
     reward = from_reward(record.get("reward"))
     labelled = next(_labels(record), reward)
     if labelled is None:

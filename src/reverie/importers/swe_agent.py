@@ -19,7 +19,7 @@ from reverie.importers.documents import Node, roots
 from reverie.importers.facts import time_of
 from reverie.importers.jsonl import BadJson, decode
 from reverie.importers.messages import Dialogue, exit_code_of, instructions
-from reverie.importers.outcomes import from_flag, number
+from reverie.importers.outcomes import finite, from_flag
 from reverie.importers.transcripts import Account, Builder, Said
 from reverie.importers.values import fact, mapping, sequence, string, text_block
 from reverie.plugins import Read, TranscriptFile
@@ -359,12 +359,12 @@ def _durations(steps: list[Node], own: list[dict[str, Json]]) -> list[int | None
 
 
 def _milliseconds(seconds: Json) -> int | None:
-    value = number(seconds)
+    value = finite(seconds)
     return None if value is None else round(value * 1000)
 
 
 def _extra(info: dict[str, Json], instance: str | None) -> dict[str, Json]:
-    stats = {k: v for k, v in mapping(info.get("model_stats")).items() if number(v) is not None}
+    stats = {k: v for k, v in mapping(info.get("model_stats")).items() if finite(v) is not None}
     status = fact(info.get("exit_status"))
     return {
         **stats,
