@@ -63,6 +63,8 @@ def test_every_name_in_all_exists_and_every_public_definition_is_listed(trees: d
             if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef)
             and not node.name.startswith("_")
         }
+        if name.startswith("cli/"):  # commands are registered with the app, not imported by name
+            continue
         if listed and defined - listed:
             wrong.append(f"{name}: {sorted(defined - listed)} not in __all__")
     assert not wrong

@@ -16,10 +16,9 @@ __all__ = ["diff_lines", "finding_lines", "proposal_lines", "quote_lines"]
 
 
 def finding_lines(rv: reverie.Reverie, finding: Finding, *, examples: int = 3) -> Iterator[str]:
-    """Claim, counts, effect, then up to ``examples`` quotes for and against, as Rich markup lines."""
+    """Claim, dates, effect, then up to ``examples`` quotes for and against, as Rich markup lines."""
     yield esc(finding.claim)
-    yield f"[dim]{esc(_counts(finding))}[/]"
-    for line in _effect(finding):
+    for line in (_when(finding), *_effect(finding)):
         yield f"[dim]{esc(line)}[/]"
     for citation in finding.evidence[:examples]:
         yield from quote_lines(quoted(citation, rv.log.event), "[green]+[/]")
@@ -38,14 +37,10 @@ def quote_lines(citation: dict[str, Any], sign: str) -> Iterator[str]:
     yield f"  [dim]{esc(place)} · {citation['event_id']}[/]"
 
 
-def _counts(finding: Finding) -> str:
+def _when(finding: Finding) -> str:
+    """What the claim does not say itself: how many agents, from when to when."""
     counts = finding.counts
-    parts = [f"{counts.sessions} of {counts.of_sessions} sessions"]
-    parts += [
-        f"{number} {word if number != 1 else word[:-1]}"
-        for number, word in ((counts.users, "users"), (counts.agents, "agents"), (counts.days, "days"))
-        if number
-    ]
+    parts = [f"{counts.agents} agent{'s' if counts.agents != 1 else ''}"] if counts.agents else []
     if finding.first_seen is not None:
         parts.append(f"{moment(finding.first_seen)[:10]} to {moment(finding.last_seen)[:10]}")
     return " · ".join(parts)

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from reverie.domain.dreams import Withheld
-from reverie.domain.findings import Finding, FindingKind, OriginClass
+from reverie.domain.findings import Finding, OriginClass
 from reverie.domain.ids import derived_id
 from reverie.domain.memories import Memory
 from reverie.domain.proposals import ProposalKind, Risk
@@ -38,15 +38,6 @@ _FOLDER: Final[Mapping[MemoryKind, str]] = {
     "warning": "warnings",
     "preference": "preferences",
     "playbook": "playbooks",
-}
-_ORDER: Final[Mapping[FindingKind, int]] = {  # which finding of a topic gives the text
-    "conditional_pattern": 0,
-    "recurring_mistake": 1,
-    "workaround": 2,
-    "workflow": 3,
-    "preference": 4,
-    "stale_memory": 5,
-    "contradiction": 6,
 }
 
 
@@ -100,7 +91,7 @@ def write(
 
 @dataclass(frozen=True, slots=True)
 class _Topic:
-    """The findings that speak of one thing, the one that gives the text first."""
+    """The findings that speak of one thing, the strongest (which gives the text) first."""
 
     idea: str
     findings: tuple[Finding, ...]
@@ -129,7 +120,7 @@ def _topics(findings: Iterable[Finding]) -> list[_Topic]:
         topic = finding.statement.get("topic")
         groups.setdefault(topic if isinstance(topic, str) else finding.key, []).append(finding)
     return [
-        _Topic(idea, tuple(sorted(group, key=lambda f: (_mute(f), _ORDER[f.kind], -f.weight, f.key))))
+        _Topic(idea, tuple(sorted(group, key=lambda f: (_mute(f), -f.weight, f.key))))
         for idea, group in groups.items()
     ]
 
@@ -205,7 +196,7 @@ def _body(topic: _Topic) -> str:
     advice, warning = topic.said("advice"), topic.said("warning")
     parts.extend(_sentence(text) for text in dict.fromkeys((advice, warning)) if text)
     example = topic.said("example")
-    if example:
+    if example and example not in parts[-1]:
         shown = example if len(example) <= _MAX_QUOTE else example[: _MAX_QUOTE - 1] + "…"
         lead = "In their words:" if topic.first.kind == "preference" else "What it looks like:"
         parts.append(f"{lead}\n\n> {shown}")

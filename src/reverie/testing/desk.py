@@ -24,7 +24,7 @@ __all__ = ["Clerk", "DeskClock", "Recorder", "file_documents"]
 
 _PEOPLE: Final = ("ana", "bo", "chidi", "dana", "eli")
 _AGENTS: Final = ("clerk-a", "clerk-b", "clerk-c")
-_KINDS: Final = (".docx", ".pdf", ".xlsx", ".pptx")
+_KINDS: Final = (".docx", ".docx", ".docx", ".pdf", ".xlsx", ".pptx")  # lawyers write letters
 _FIRST_DAY: Final = datetime(2026, 11, 2, tzinfo=UTC)
 
 _WISHES: Final = {
@@ -157,11 +157,18 @@ def file_documents(
     dice = random.Random(seed)  # noqa: S311  (a simulation, not a secret)
     for number in range(sessions):
         person, agent = dice.choice(_PEOPLE), dice.choice(_AGENTS)
-        clock.now = _FIRST_DAY + timedelta(days=number * 18 // sessions, minutes=dice.randrange(8 * 60, 21 * 60))
+        clock.now = _FIRST_DAY + timedelta(
+            days=number * 18 // sessions, minutes=dice.randrange(9 * 60, 22 * 60)
+        )
         goal = dice.choice(_GOALS).format(what=dice.choice(_THINGS))
-        kind, size = dice.choice(_KINDS), int(dice.triangular(1, 130, 25))
+        kind, size = dice.choice(_KINDS), int(dice.triangular(1, 130, 60))
         with session(
-            goal, agent=agent, user=person, native_id=f"desk-{seed}-{number:06d}", repository="desk", timezone="UTC"
+            goal,
+            agent=agent,
+            user=person,
+            native_id=f"desk-{seed}-{number:06d}",
+            repository="desk",
+            timezone="UTC",
         ) as log:
             Clerk(log, dice, clock, person, kind, size).work(goal)
         yield number + 1
