@@ -25,7 +25,8 @@ _T: Final = tables.sources
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One imported file as it was then. ``sha256`` (hex) is over its first ``size`` bytes."""
+    """One imported file as it was then. ``sha256`` (hex) is over its first ``size`` bytes; ``stamp`` is the
+    importer's own note of what else tells whether the file, or one that it was read with, has changed."""
 
     uri: str
     format: str
@@ -35,6 +36,7 @@ class Source:
     sha256: str
     report: FileReport
     imported_at: datetime
+    stamp: str = ""
 
     @property
     def id(self) -> str:
@@ -67,6 +69,7 @@ def put(connection: Connection, source: Source, quarantine: Iterable[Quarantined
         "size": source.size,
         "mtime_ns": source.mtime_ns,
         "sha256": source.sha256,
+        "stamp": source.stamp,
         "report": dumps(source.report),
         "imported_at": iso(source.imported_at),
     }
@@ -121,4 +124,5 @@ def _source(row: RowMapping) -> Source:
         sha256=row["sha256"],
         report=loads(row["report"], FileReport),
         imported_at=datetime.fromisoformat(row["imported_at"]),
+        stamp=row["stamp"],
     )

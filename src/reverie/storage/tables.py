@@ -61,6 +61,7 @@ sources = Table(
     Column("size", BigInteger, nullable=False),
     Column("mtime_ns", BigInteger, nullable=False),
     Column("sha256", Text, nullable=False),
+    Column("stamp", Text, nullable=False),  # what else tells whether it, or a file it was read with, changed
     Column("report", Text, nullable=False),  # the FileReport as JSON
     Column("imported_at", Text, nullable=False),
     Index(None, "sha256"),

@@ -59,6 +59,7 @@ def _sessions(metadata: sa.MetaData) -> None:
         _number("size"),
         _number("mtime_ns"),
         _text("sha256"),
+        _text("stamp"),
         _text("report"),
         _text("imported_at"),
         sa.Index(None, "sha256"),
