@@ -126,7 +126,10 @@ class _Reading:
             self._account.refuse(steps or node, "a trajectory without a list of steps")
             steps = None
         return _Trajectory(
-            node, about, steps.elements() if steps is not None else [], nested.elements() if nested else []
+            node,
+            about,
+            steps.elements() if steps is not None else [],
+            self._account.elements(nested) if nested is not None else [],
         )
 
     def _thread(self, trajectory: _Trajectory, thread: _Thread) -> None:
@@ -236,7 +239,8 @@ class _Reading:
                 failure = mapping(trial.get("exception_info"))
                 why = fact(failure.get("exception_type"))
                 uri = file.uri if file is not None else None
-                self._builder.end(from_reward(_reward(verdict)), root, explanation=why, uri=uri)
+                node = dict(root.members()).get("verifier_result", root)
+                self._builder.end(from_reward(_reward(verdict)), node, explanation=why, uri=uri)
                 return trial
         return {}
 

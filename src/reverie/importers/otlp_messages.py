@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final, cast
 
 from reverie.domain.events import Json
+from reverie.importers.documents import Node
 from reverie.importers.messages import is_message
 from reverie.importers.otlp_spans import Item, structured, unflattened
 from reverie.importers.values import mapping, sequence, string
@@ -35,10 +36,11 @@ _OLD_EVENTS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message, in a shape that ``messages.Dialogue`` reads, and where in the span it stands."""
+    """One message, in a shape that ``messages.Dialogue`` reads, and where in its span or log record it stands."""
 
     record: dict[str, Json]
     place: str
+    node: Node | None = None  # of a log record: it is not the one that ends the request
 
 
 @dataclass(slots=True)
@@ -103,7 +105,7 @@ def _by_events(item: Item) -> Told:
     if item.log is not None:
         record = _event_record(item.log, item.attributes)
         if record is not None:
-            told.hear(Message(record, ""), answer=item.log == _CHOICE)
+            told.hear(Message(record, "", item.node), answer=item.log == _CHOICE)
     return told
 
 

@@ -57,7 +57,7 @@ class _Heard:
     """Something said in a request or its answer, and its gist: equal when it is said again."""
 
     said: Said
-    place: str
+    message: Message
     gist: bytes
     at: datetime | None
     thoughts: tuple[Said, ...] = ()  # said before it; a request seldom repeats them, so they are no history
@@ -128,14 +128,14 @@ class Folded:
         for number, prompt in enumerate(prompts):
             if prompt.gist not in thread.prompts:
                 thread.prompts.add(prompt.gist)
-                self._add(item, prompt.said, prompt.place, f"{key}:prompt{number}", prompt.at, thread.name)
+                self._tell(item, prompt, prompt.said, f"{key}:prompt{number}", thread.name)
         names: dict[str, str] = {}
         for number, one in enumerate(thread.new(heard)):
             for order, thought in enumerate(one.thoughts):
-                self._add(item, thought, one.place, f"{key}:{number}.thought{order}", one.at, thread.name)
+                self._tell(item, one, thought, f"{key}:{number}.thought{order}", thread.name)
             said = self._own(one.said, names)
             if said is not None:
-                self._add(item, said, one.place, f"{key}:{number}", one.at, thread.name)
+                self._tell(item, one, said, f"{key}:{number}", thread.name)
         self._usage(item, key, thread.name)
         return len(self.builder.events) > count
 
@@ -277,6 +277,11 @@ class Folded:
             PRIMARY_THREAD,
         )
 
+    def _tell(self, item: Item, heard: _Heard, said: Said, key: str, thread: str) -> None:
+        node = heard.message.node or item.node
+        placed = Said(said.type, said.payload, heard.message.place, said.native_id)
+        self.builder.add([placed], node, key, at=heard.at, thread=thread)
+
     def _add(self, item: Item, said: Said, place: str, key: str, at: datetime | None, thread: str) -> None:
         placed = Said(said.type, said.payload, place, said.native_id)
         self.builder.add([placed], item.node, key, at=at, thread=thread)
@@ -290,9 +295,9 @@ def _heard(messages: Sequence[Message], dialogue: Dialogue, at: datetime | None)
             if said.type == "agent.thinking":
                 thoughts.append(said)
             elif said.type != "span.model_request_end":
-                found.append(_Heard(said, message.place, _gist(said), at, tuple(thoughts)))
+                found.append(_Heard(said, message, _gist(said), at, tuple(thoughts)))
                 thoughts = []
-        found += [_Heard(thought, message.place, _gist(thought), at) for thought in thoughts]
+        found += [_Heard(thought, message, _gist(thought), at) for thought in thoughts]
         thoughts = []
     return found
 

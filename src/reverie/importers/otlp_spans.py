@@ -96,7 +96,7 @@ def items_in(root: Node, account: Account) -> Iterator[Item]:
         resources = [members[name] for name in _RESOURCES if name in members]
         if not resources:
             account.refuse(document, "no resourceSpans or resourceLogs")
-        for resource in (r for several in resources for r in several.elements()):
+        for resource in (r for several in resources for r in account.elements(several)):
             yield from _of_resource(resource, account)
 
 
@@ -104,9 +104,15 @@ def _of_resource(node: Node, account: Account) -> Iterator[Item]:
     members = account.members(node)
     shown = mapping(account.decode(members["resource"])) if "resource" in members else {}
     resource = _attributes(shown.get("attributes"))
-    for scope in (s for name in _SCOPES if name in members for s in members[name].elements()):
+    scopes = [s for name in _SCOPES if name in members for s in account.elements(members[name])]
+    if not scopes:
+        account.skip("a resource without spans")
+    for scope in scopes:
         lists = account.members(scope)
-        for item in (i for name in _ITEMS if name in lists for i in lists[name].elements()):
+        items = [i for name in _ITEMS if name in lists for i in account.elements(lists[name])]
+        if not items:
+            account.skip("a scope without spans")
+        for item in items:
             record = account.record(item)
             if record is not None:
                 yield _item(item, record, resource)

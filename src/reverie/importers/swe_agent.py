@@ -81,7 +81,7 @@ class _Reading:
         self._root = root
         members = account.members(root)
         self._lists = {
-            n: members.pop(n).elements() for n in ("messages", "history", "trajectory") if n in members
+            n: account.elements(members.pop(n)) for n in ("messages", "history", "trajectory") if n in members
         }
         self._about = {name: account.decode(member) for name, member in members.items()}
         self._mini = "messages" in self._lists

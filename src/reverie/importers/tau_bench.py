@@ -89,7 +89,7 @@ class _Reading:
         members = self.account.members(node)
         if "simulations" in members:
             setting = self._setting(members)
-            runs = members["simulations"].elements()
+            runs = self.account.elements(members["simulations"])
             for child in runs:
                 yield from self._run(child, setting)
             if not runs:
@@ -127,7 +127,7 @@ class _Reading:
             return
         about = {name: self.account.decode(m) for name, m in members.items() if name != "ticks"}
         builder, dialogue = Builder(TauBench.name, self._file.uri), Dialogue()
-        elements = listed.elements()
+        elements = self.account.elements(listed)
         for number, element in enumerate(elements):
             record = self.account.record(element)
             if record is None:

@@ -74,6 +74,12 @@ class Account:
         value = self.decode(node)
         return cast(dict[str, Json], value) if isinstance(value, dict) else None
 
+    def elements(self, node: Node) -> list[Node]:
+        """The elements of a list; none, and the node in quarantine, if it is not one."""
+        if not node.is_array:
+            self.refuse(node, "not a list")
+        return node.elements()
+
     def members(self, node: Node) -> dict[str, Node]:
         """The members of an object by name. What is no member, or one a second time, is quarantined."""
         found: dict[str, Node] = {}
@@ -127,8 +133,11 @@ class Builder:
             seen[item.inside] += 1
             pointer = (here.pointer or "") + item.inside if item.inside else here.pointer
             place = replace(here, pointer=pointer, native_id=item.native_id)
+            type, payload = item.type, item.payload
+            if type == "user.message" and thread != PRIMARY_THREAD:  # an agent tells another one what to do
+                type, payload = "system.message", {**payload, "kind": "instructions"}
             self.events.append(
-                NewEvent(item.type, item.payload, key + item.inside + twice, item.at or at, thread, place)
+                NewEvent(type, payload, key + item.inside + twice, item.at or at, thread, place)
             )
         return len(self.events) - count
 
