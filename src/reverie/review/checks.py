@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final, Literal
 
 from rapidfuzz import fuzz
@@ -24,6 +25,7 @@ __all__ = ["Note", "NoteKind", "Severity", "examine"]
 NoteKind = Literal["secret", "size", "path", "injection", "hidden_text", "relative_date", "duplicate"]
 Severity = Literal["info", "warning", "error"]
 
+_MOST: Final = 20
 _COMPARED: Final = 4_000  # characters of each body: two notes that agree so far say the same
 _SAME: Final = 96.0  # rapidfuzz ratios, 0 to 100
 _ALIKE: Final = 85.0
@@ -44,19 +46,20 @@ class Note:
 def examine(
     content: str, *, path: str, memories: Sequence[Memory], leaks: Callable[[str], bool]
 ) -> list[Note]:
-    """Every note about a text proposed for ``path``, errors first.
+    """The notes about a text proposed for ``path``, errors first; at most 20 of one sort.
 
     ``memories`` are those to compare with (the one at ``path`` is left out); ``leaks`` says whether a
     text holds a secret.
     """
-    notes = [
-        *_limits(content, path),
-        *_secrets(content, leaks),
-        *_hidden(content),
-        *_commands(content),
-        *_relative_dates(content),
-        *_duplicates(content, path, memories),
-    ]
+    looks = (
+        _limits(content, path),
+        _secrets(content, leaks),
+        _hidden(content),
+        _commands(content),
+        _relative_dates(content),
+        _duplicates(content, path, memories),
+    )
+    notes = [note for look in looks for note in islice(look, _MOST)]
     return sorted(notes, key=lambda note: (_ORDER[note.severity], note.start or 0))
 
 
@@ -128,27 +131,37 @@ def _spelled(tags: str) -> str:
 
 # ---------------------------------------------------------------------- words that command the reader
 
+# Between words: Markdown's emphasis and line breaks included. It shares no character with \w, and every
+# repetition is bounded, so that no text takes more than linear time.
+_GAP: Final = r"[\s*\"'`,:]{1,6}"
 _EARLIER: Final = r"(?:previous|prior|above|preceding|earlier|former|system|developer|safety)"
 _ORDERS: Final = r"(?:instructions?|prompts?|directives?|guidelines?|directions?)"
 _LOOSER: Final = r"(?:rules?|messages?|context|conversations?)"
 _USER: Final = r"(?:the |your )?(?:user|human|operator)s?\b"
-_DROP: Final = r"(?<!not )(?<!n't )(?<!never )\b(?:ignore|disregard|forget|override|bypass)"
+_SECRETS: Final = (
+    r"(?:credentials?|secrets?|tokens?|passwords?|api keys?|environment variables?|(?<!\w)\.env)"
+)
+_WITHIN: Final = r"(?:[^.\n]|\.(?=\w)){0,60}"  # not past the end of a sentence
+# "Do not ignore …" is advice; the negation is matched with it, so that it can be told apart.
+_DROP: Final = (
+    rf"(?P<negated>(?:\b(?:not|never)|n't){_GAP})?\b(?:ignore|disregard|forget|override|bypass){_GAP}"
+)
 # An error keeps a text back unread, so only what has no honest use is one: "do not tell the user it
 # works before the tests ran" is a fair rule, and looks like an attack.
 _ERRORS: Final = {
-    rf"{_DROP} (?:\w+ ){{0,4}}{_EARLIER} (?:\w+ ){{0,2}}{_ORDERS}\b": "tells its reader to drop other instructions",
-    rf"{_DROP} (?:everything|all|anything) (?:of )?(?:the )?(?:above|before|so far)\b": "tells its reader to drop other instructions",
+    rf"{_DROP}(?:\w{{1,20}}{_GAP}){{0,4}}{_EARLIER}{_GAP}(?:\w{{1,20}}{_GAP}){{0,2}}{_ORDERS}\b": "tells its reader to drop other instructions",
+    rf"{_DROP}(?:everything|all|anything){_GAP}(?:of{_GAP})?(?:the{_GAP})?(?:above|before|so far)\b": "tells its reader to drop other instructions",
     r"<\|(?:im_start|im_end|start_header_id|system|assistant|endoftext|eot_id)\|?>|\[/?INST\]|<<SYS>>": "takes another role's voice",
     r"^\W{0,5}(?:system|developer)(?: prompt| message| override)?: ?you\b": "takes another role's voice",
 }
 _WARNINGS: Final = {
-    rf"{_DROP} (?:\w+ ){{0,4}}(?:{_EARLIER}|your|existing|all) (?:\w+ ){{0,2}}{_LOOSER}\b": "tells its reader to drop other text",
+    rf"{_DROP}(?:\w{{1,20}}{_GAP}){{0,4}}(?:{_EARLIER}|your|existing|all){_GAP}(?:\w{{1,20}}{_GAP}){{0,2}}{_LOOSER}\b": "tells its reader to drop other text",
     r"\byou are now (?:an?|called|named|acting|playing)\b|\bfrom now on,? you are\b": "gives its reader another role",
     r"\b(?:new|updated|real|actual) (?:system )?instructions? ?:": "gives new instructions",
     rf"\b(?:do not|don't|never) (?:tell|inform|alert|notify|mention (?:this |it )?to|reveal (?:this |it )?to) {_USER}": "asks to keep something from the user",
     rf"\bwithout (?:telling|informing|alerting|notifying|asking) {_USER}": "asks to act behind the user's back",
     r"\b(?:reveal|print|repeat|show|output|leak|send)\b[^.\n]{0,30}\b(?:system|hidden|developer) (?:prompt|instructions?)\b": "asks for its reader's own instructions",
-    r"\b(?:exfiltrate|send|post|upload|forward)\b[^.\n]{0,60}\b(?:credentials?|secrets?|tokens?|passwords?|api keys?|environment variables?|\.env)\b[^.\n]{0,60}\bto\b": "asks to send secrets away",
+    rf"\b(?:exfiltrate|send|post|upload|forward)\b{_WITHIN}\b{_SECRETS}\b{_WITHIN}\bto\b": "asks to send secrets away",
     r"\b(?:curl|wget)\b[^\n|]{0,200}\| ?(?:sudo )?(?:ba|z|da)?sh\b": "runs what it downloads",
     r"!\[[^\]\n]{0,200}\]\( ?https?://": "loads a picture from elsewhere, which can carry data out",
     r"--(?:no-verify|dangerously[\w-]*|yolo)\b": "switches a safeguard off",
@@ -164,6 +177,8 @@ def _commands(content: str) -> Iterator[Note]:
     plain, places = _plain(content)
     for severity, says, pattern in _COMMANDS:
         for found in pattern.finditer(plain):
+            if found.groupdict().get("negated"):
+                continue
             start, end = places[found.start()], places[found.end() - 1] + 1
             yield Note("injection", severity, f"{says}: {_quoted(content[start:end])}", start, end)
 
