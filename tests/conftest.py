@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 import random
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests import postgres
@@ -66,15 +66,19 @@ def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def _postgresql_template(postgresql_server: str) -> str:
+def _postgresql_database(postgresql_server: str) -> Iterator[tuple[str, Any]]:
+    """The URL of a migrated database, and a connection of its own to empty it by."""
+    import psycopg
+
     from reverie.storage.database import Database
 
-    _sql(postgresql_server, "CREATE DATABASE template_reverie")
-    Database.open(postgresql_server.format("template_reverie")).close()
-    return "template_reverie"
-
-
-_names = (f"test_{n}" for n in itertools.count())
+    plain = postgresql_server.replace("+psycopg", "")
+    with psycopg.connect(plain.format("postgres"), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE reverie_tests")
+    Database.open(postgresql_server.format("reverie_tests")).close()
+    ours = {"autocommit": True, "application_name": "emptier"}
+    with psycopg.connect(plain.format("reverie_tests"), **ours) as connection:
+        yield postgresql_server.format("reverie_tests"), connection
 
 
 @pytest.fixture
@@ -86,11 +90,26 @@ def sqlite_url(tmp_path: Path, _sqlite_template: Path) -> str:
 
 
 @pytest.fixture
-def postgresql_url(postgresql_server: str, _postgresql_template: str) -> Iterator[str]:
-    name = next(_names)
-    _sql(postgresql_server, f"CREATE DATABASE {name} TEMPLATE {_postgresql_template}")
-    yield postgresql_server.format(name)
-    _sql(postgresql_server, f"DROP DATABASE {name} WITH (FORCE)")
+def postgresql_url(_postgresql_database: tuple[str, Any]) -> Iterator[str]:
+    """A migrated, empty database: always the same one, for making one takes the better part of a second.
+    A test that alters the schema itself makes a database of its own."""
+    url, connection = _postgresql_database
+    yield url
+    _empty(connection)
+
+
+def _empty(connection: Any) -> None:
+    from reverie.storage.migrations import REVISIONS
+    from reverie.storage.tables import metadata
+
+    connection.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    connection.execute("SET session_replication_role = replica")  # triggers refuse it otherwise
+    for table in metadata.tables:
+        connection.execute(f"DELETE FROM {table}")
+    connection.execute("UPDATE reverie_version SET version_num = %s", (REVISIONS[-1],))
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -107,10 +126,3 @@ def db(db_url: str, clock: SteppingClock) -> Iterator[object]:
 
     with Database.open(db_url, clock=clock) as database:
         yield database
-
-
-def _sql(url: str, statement: str) -> None:
-    import psycopg
-
-    with psycopg.connect(url.format("postgres").replace("+psycopg", ""), autocommit=True) as connection:
-        connection.execute(statement)

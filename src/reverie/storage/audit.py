@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -17,7 +17,7 @@ from reverie.storage.database import Connection
 from reverie.storage.driver import execute
 from reverie.storage.text import clean_json, clean_text
 
-__all__ = ["AuditEntry", "append", "chain", "entries"]
+__all__ = ["AuditEntry", "append", "entries"]
 
 _T: Final = tables.audit
 _LOCK: Final = 0x61_75_64_69_74  # "audit": whoever appends holds this advisory lock
@@ -62,14 +62,6 @@ def entries(
     if subject is not None:
         query = query.where(_T.c.subject == subject)
     return [_entry(*row) for row in connection.execute(query)]
-
-
-def chain(connection: Connection) -> Iterator[tuple[int, str, str]]:
-    """(seq, stored digest, digest it should have) of every line, oldest first."""
-    head = GENESIS
-    for *row, digest in connection.execute(select(_T).order_by(_T.c.seq)):
-        yield row[0], digest, link(head, row)
-        head = digest
 
 
 def _entry(seq: int, at: str, actor: str, action: str, subject: str, detail: str, digest: str) -> AuditEntry:

@@ -62,15 +62,13 @@ _POSTGRESQL: Final[dict[str, _Saying]] = {
     "40001": (Busy, "another writer was faster ({})", "run it again"),
     "40P01": (Busy, "another writer was faster ({})", "run it again"),
     "23": (Conflict, "the database refused the change ({})", None),
-    "28": (Unavailable, "the server refused the login ({})", "check user and password in the URL"),
-    "3D000": (Unavailable, "there is no such database ({})", "create it with createdb"),
     "42501": (Unavailable, "not permitted ({})", "grant this user the rights on the schema"),
     "25006": (Unavailable, "the database cannot be written ({})", "is this a read-only replica?"),
 }
 _UNREACHABLE: Final[_Saying] = (
     Unavailable,
     "the server cannot be reached ({})",
-    "check that it runs and that host and port in the URL are right",
+    "check that it runs, that the database exists (createdb), and host, port and user in the URL",
 )
 
 

@@ -71,7 +71,8 @@ def create(connection: Connection, session_id: str, info: SessionInfo, at: datet
         updated_at=iso(at),
         **_facts(info),
     )
-    return connection.execute(row.on_conflict_do_nothing()).rowcount == 1
+    done = connection.execute(row.on_conflict_do_nothing(), execution_options={"preserve_rowcount": True})
+    return done.rowcount == 1
 
 
 def refresh(connection: Connection, session_id: str, info: SessionInfo, at: datetime) -> int:
