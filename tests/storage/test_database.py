@@ -97,7 +97,7 @@ def test_append_only_tables_refuse_update_and_delete(db: Database) -> None:
 def test_threads_lose_nothing(db: Database) -> None:
     def writer(thread: int) -> None:
         for n in range(10):
-            db.write(lambda conn: put(conn, f"{thread}-{n}"))
+            db.write(lambda conn, n=n: put(conn, f"{thread}-{n}"))
 
     threads = [threading.Thread(target=writer, args=(n,)) for n in range(12)]
     for thread in threads:
@@ -255,8 +255,12 @@ def test_a_finished_work_is_not_held_on_to(lite: Database) -> None:
         with pytest.raises(ValueError):
             lite.write(lambda conn: [].remove(thing))
 
+    def works() -> list:
+        thing = Thing()
+        return [lambda conn: [].remove(thing)]
+
     fails(Thing())
-    Crowd(lite).run([lambda conn, thing=Thing(): [].remove(thing)])
+    Crowd(lite).run(works())
     gc.collect()
     assert Thing.alive == 0
 

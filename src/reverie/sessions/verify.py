@@ -85,6 +85,8 @@ def _session(conn: Connection, head: integrity.Head, walked: Counter[str]) -> It
     """What does not fit in one session. The first thing is the one that counts: whoever takes it may
     stop there, and what comes behind may only be its shadow."""
     this, seq, last = head.session_id, 0, GENESIS
+    if head.events < 0:
+        yield Problem("head", "the session's row does not say how many events there are", this, this)
     for event, fits in integrity.chained(conn, this):
         seq += 1
         if event.seq != seq:
