@@ -16,7 +16,7 @@ from reverie.domain.errors import Conflict, NotFound, UsageError
 from reverie.domain.memories import Memory
 from reverie.memory import documents, files
 from reverie.memory.export import SyncPlan, Target, apply, plan_sync
-from reverie.memory.folder import INDEX, MANIFEST, file_names, plan_dir, render_dir
+from reverie.memory.folder import INDEX, MANIFEST, digest, file_names, plan_dir, render_dir
 
 
 def sync(target: Target, path: Path, memories: list[Memory], *, force: bool = False) -> SyncPlan:
@@ -98,11 +98,12 @@ def test_a_link_to_a_file_beside_it_is_written_through(tmp_path: Path) -> None:
     assert (tmp_path / "CLAUDE.md").read_text().startswith("mine\n\n<!-- reverie:begin")
 
 
-@pytest.mark.parametrize("target", ["../outside.md", "nowhere.md", "AGENTS.md"])
+@pytest.mark.parametrize("target", ["../outside.md", "nowhere.md", "AGENTS.md", ".git/config"])
 def test_a_link_out_of_the_folder_or_to_nowhere_is_refused(tmp_path: Path, target: str) -> None:
     (tmp_path / "outside.md").write_text("precious\n")
     folder = tmp_path / "repo"
-    folder.mkdir()
+    (folder / ".git").mkdir(parents=True)
+    (folder / ".git" / "config").write_text("[core]\n")
     (folder / "AGENTS.md").symlink_to(target)
     with pytest.raises(UsageError, match="symbolic link"):
         plan_sync("agents-md", folder / "AGENTS.md", MEMORIES)
@@ -225,6 +226,17 @@ def test_files_edited_by_hand_stay_until_force(tmp_path: Path) -> None:
     assert set(tree(tmp_path)) == {MANIFEST, "rules", "rules/style.md"}
     sync("dir", tmp_path, [], force=True)
     assert tree(tmp_path) == {}
+
+
+def test_a_planted_manifest_does_not_make_a_file_ours(tmp_path: Path) -> None:
+    content = b"# The project\n"
+    (tmp_path / "README.md").write_bytes(content)
+    planted = {"files": {"README.md": [digest(content)], INDEX: [digest(content)]}, "folders": ["."]}
+    (tmp_path / MANIFEST).write_text(json.dumps(planted))
+    (tmp_path / INDEX).write_bytes(content)
+    plan = sync("dir", tmp_path, MEMORIES)
+    assert {c.path for c in plan.refused} == {"README.md", INDEX}
+    assert (tmp_path / "README.md").read_bytes() == (tmp_path / INDEX).read_bytes() == content
 
 
 def test_links_and_odd_things_in_the_folder_are_not_followed(tmp_path: Path) -> None:

@@ -81,13 +81,13 @@ def read_file(path: Path) -> bytes | None:
 
 
 def same_folder(path: Path) -> Path:
-    """``path``, or what it links to when that lies in the same folder or below it.
+    """``path``, or what it links to when that is a file of the same kind in the same folder or below it.
 
-    An AGENTS.md that is a link to the CLAUDE.md beside it is common and is written through; a link
-    out of the folder in a repository somebody else made could lead to any file of yours.
+    An AGENTS.md that is a link to the CLAUDE.md beside it is common and is written through; another
+    link, in a repository somebody else made, could lead to any file of yours.
 
     Raises:
-        UsageError: the link is broken or leads out of the folder.
+        UsageError: the link is broken, or leads elsewhere.
     """
     if not path.is_symlink():
         return path
@@ -95,9 +95,9 @@ def same_folder(path: Path) -> Path:
         target = path.resolve(strict=True)
     except (OSError, RuntimeError):  # RuntimeError: links in a circle
         raise UsageError("is a symbolic link that leads nowhere", where=str(path)) from None
-    if not target.is_relative_to(path.parent.resolve()):
+    if not target.is_relative_to(path.parent.resolve()) or target.suffix != path.suffix:
         raise UsageError(
-            f"is a symbolic link out of its folder, to {target}",
+            f"is a symbolic link out of its folder, or to another kind of file: {target}",
             where=str(path),
             hint=f"if that is what you want, name the file itself: {target}",
         )

@@ -39,6 +39,7 @@ INDEX: Final = "INDEX.md"
 ROOT: Final = "."  # the folder itself, where it was made by us
 STALE: Final = "May be stale: verify against the current state before relying on it."
 
+_INDEX_TOP: Final = "# Memory\n"
 _MAX_NAME_BYTES: Final = 120  # file systems stop at 255, some encrypted ones at 143
 _FORBIDDEN: Final = re.compile(r'[<>:"|?*\\/\x00-\x1f\x7f]')
 _DEVICES: Final = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(?:\..*)?", re.I)
@@ -141,11 +142,19 @@ def _plan(
         return FileChange(name, "refused", None, after, "is not a plain file")
     if before == after:
         return FileChange(name, "unchanged", before, after)
-    if name not in manifest.files:
+    edited = digest(before) not in manifest.files.get(name, ())
+    if name not in manifest.files or not (edited or _looks_like_ours(name, before)):
+        # A manifest that came with somebody's repository may name any file with its right digest.
         return FileChange(name, "refused", before, after, "was not written by Reverie")
-    if digest(before) not in manifest.files[name] and not force:
+    if edited and not force:
         return FileChange(name, "refused", before, after, "was edited by hand (--force overwrites it)")
     return FileChange(name, "delete" if after is None else "update", before, after)
+
+
+def _looks_like_ours(name: str, content: bytes) -> bool:
+    if name == INDEX:
+        return content.startswith(_INDEX_TOP.encode())
+    return "memory" in documents.parse(content.decode(errors="replace")).extra
 
 
 def _file(memory: Memory) -> bytes:
@@ -155,7 +164,7 @@ def _file(memory: Memory) -> bytes:
 
 
 def _index(memories: Sequence[Memory], names: Mapping[str, str]) -> bytes:
-    lines = ["# Memory", "", f"Learned from earlier sessions. {STALE}", ""]
+    lines = [_INDEX_TOP, f"Learned from earlier sessions. {STALE}", ""]
     for memory in sorted(memories, key=lambda m: m.path):
         document = documents.parse(memory.content)
         about = document.description or documents.title(document) or documents.lead(document)
