@@ -108,7 +108,7 @@ class Reverie:
         """
         native = facts.pop("native_id", None) or self._entropy(16).hex()
         info = SessionInfo("reverie", native, goal=goal, agent=agent, user=user, **facts)
-        return SessionRecorder(self.log, info, clock=self._clock)
+        return SessionRecorder(self.log, info, clock=self._clock, entropy=self._entropy)
 
     def import_paths(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 from tempfile import mkdtemp
 from typing import Annotated
 
@@ -37,7 +38,7 @@ def demo(
     """Make sessions of a small simulated document desk, dream over them, and show what was found."""
     place = (folder or Path(mkdtemp(prefix="reverie-demo-"))) / "demo.db"
     clock = DeskClock()
-    with Reverie(Database.open(place), clock=clock) as rv:
+    with Reverie(Database.open(place), clock=clock, entropy=Random(seed).randbytes) as rv:  # noqa: S311  (a world)
         talk.print(
             f"{sessions} sessions of a document desk: five people, three agents, one moody court portal …"
         )
