@@ -10,13 +10,14 @@ of that command could have written.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from reverie.mining.shell import Command, Step
 from reverie.mining.signs import SUSPICIOUS, Line, Sign, lines_of, sign_of, telling
 from reverie.mining.templates import mask
+from reverie.mining.vocabulary import vocabulary
 
 __all__ = ["Fault", "Verdict", "judge_shell", "judge_tool"]
 
@@ -31,15 +32,21 @@ _DENIED = re.compile(
 _CANCELLED = re.compile(
     r"\s*(?:<tool_use_error>)?\s*(?:Sibling tool call errored|Cancelled: parallel tool call|Tool call cancelled)"
 )
-_WRAPPER = re.compile(r"\s*(?:<tool_use_error>\s*)?(?:Error calling tool[^:]{0,80}:\s*)?(?:Error: (?=Error))?")
+_WRAPPER = re.compile(
+    r"\s*(?:<tool_use_error>\s*)?(?:Error calling tool[^:]{0,80}:\s*)?(?:Error: (?=Error))?"
+)
 _SENTENCE = re.compile(r".{20,160}?[.!?](?=\s|<|$)")
-_EXIT_HEADER = re.compile(r"\s*(?:Error: )?(?:Exit code|Process exited with code|exit status) (-?\d+)[^\n]*\n?")
+_EXIT_HEADER = re.compile(
+    r"\s*(?:Error: )?(?:Exit code|Process exited with code|exit status) (-?\d+)[^\n]*\n?"
+)
 _CODEX_HEADER = re.compile(
     r"(?:Command: [^\n]*\n)?(?:Chunk ID: [^\n]*\n)?(?:Exit code: (?P<a>\d+)\n)?(?:Wall time: [^\n]*\n)"
     r"(?:Process exited with code (?P<b>\d+)\n|Process running[^\n]*\n)?(?:Original token count: [^\n]*\n)?"
     r"(?:Total output lines: [^\n]*\n)?(?:Output:\n?)?"
 )
-_TIMED_OUT = re.compile(r"\s*(?:<error>)?(?:Error: )?(?:Command|Tool|Process) timed out(?: after [^\n]{0,40})?")
+_TIMED_OUT = re.compile(
+    r"\s*(?:<error>)?(?:Error: )?(?:Command|Tool|Process) timed out(?: after [^\n]{0,40})?"
+)
 _JSON_ERROR = re.compile(
     r'"(?:error|error_message|errorMessage)"\s*:\s*"(?P<text>(?:[^"\\]|\\.){3,300})"'
     r'|"(?:error|errors)"\s*:\s*[\[{].{0,80}?"message"\s*:\s*"(?P<deep>(?:[^"\\]|\\.){3,300})"'
@@ -55,20 +62,28 @@ _SAYS_ERROR = re.compile(
 _TEST_NAMED = re.compile(r"^[ \t]*--- FAIL: (\S+)", re.MULTILINE)
 _LINT_SUMMARY = re.compile(r"\d+ issues?:|✖ \d+ problems?|Found \d+ errors?")
 
-_LOOKS: Final = frozenset(
-    "cat head tail less more sed awk gawk grep egrep fgrep rg ag find fd ls ll tree wc sort uniq cut tr jq yq xxd od "
-    "hexdump strings diff cmp comm nl column echo printf man tldr which type stat file md5 du df ps pgrep journalctl "
-    "tee open bat history date pwd env".split()
+_LOOKS: Final = vocabulary(
+    """
+    cat head tail less more sed awk gawk grep egrep fgrep rg ag find fd ls ll tree wc sort uniq
+    cut tr jq yq xxd od hexdump strings diff cmp comm nl column echo printf man tldr which type
+    stat file md5 du df ps pgrep journalctl tee open bat history date pwd env
+    """
 )  # fmt: skip
-_LOOKING_SUBCOMMANDS: Final = frozenset(
-    "git log|git diff|git show|git blame|git grep|git ls-files|git ls-tree|git reflog|git cat-file|git shortlog|"
-    "git rev-list|git branch|git tag|git remote|git config|gh pr view|gh pr diff|gh pr list|gh pr checks|gh run view|"
-    "gh run list|gh issue view|gh issue list|gh api|gh search|gh release|docker logs|docker ps|docker inspect|"
-    "kubectl logs|kubectl get|kubectl describe|go doc|go list|go env|go mod|npm view|npm ls|pip show|pip list|"
-    "cargo doc|brew info|entire explain|entire search".split("|")
+_LOOKING_SUBCOMMANDS: Final = vocabulary(
+    """
+    git log | git diff | git show | git blame | git grep | git ls-files | git ls-tree | git
+    reflog | git cat-file | git shortlog | git rev-list | git branch | git tag | git remote |
+    git config | gh pr view | gh pr diff | gh pr list | gh pr checks | gh run view | gh run list
+    | gh issue view | gh issue list | gh api | gh search | gh release | docker logs | docker ps
+    | docker inspect | kubectl logs | kubectl get | kubectl describe | go doc | go list | go env
+    | go mod | npm view | npm ls | pip show | pip list | cargo doc | brew info
+    """,
+    "|",
 )
-_ASKS: Final = frozenset(
-    "grep egrep fgrep rg ag diff cmp test pgrep which command type find [ [[ lsof".split()
+_ASKS: Final = vocabulary(
+    """
+    grep egrep fgrep rg ag diff cmp test pgrep which command type find [ [[ lsof
+    """
 ) | frozenset({"git diff", "git config", "git check-ignore", "git merge-base", "git grep", "git rev-parse",
                "git show-ref", "git ls-files", "gh pr checks", "git diff-index", "go vet"})  # fmt: skip
 _KEEP_FOR: Final[dict[str, frozenset[str]]] = {
@@ -77,7 +92,13 @@ _KEEP_FOR: Final[dict[str, frozenset[str]]] = {
     "test": frozenset({"q", "id"}),
 }
 _PROOF: Final = frozenset({"test", "exception", "conflict", "shell", "usage", "error", "http"})
+_SHELLS: Final = frozenset({"bash", "zsh", "sh"})
+_CLIENTS: Final = frozenset({"curl", "wget", "http", "gh"})
+EDGE: Final = 3  # lines at either end of an output
+NAMED_TEST: Final = 70  # the rank from which a sign names the test that failed
 MAX_MORE: Final = 7
+MAX_MESSAGE: Final = 300
+_LINT_RULE = re.compile(r"\([a-z][\w-]+\)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +137,9 @@ def judge_tool(text: str, *, is_error: bool, looks: bool, json_speaks: bool = Tr
     return "failed", (_plain(text, begin, "tool"),)
 
 
-def judge_shell(text: str, command: Command, *, is_error: bool, exit_code: int | None, trusted: bool) -> Judgement:
+def judge_shell(
+    text: str, command: Command, *, is_error: bool, exit_code: int | None, trusted: bool
+) -> Judgement:
     """The verdict on a shell command.
 
     ``trusted``: ``is_error`` (or ``exit_code``) is the exit status of the whole line, as the tool saw it.
@@ -166,52 +189,61 @@ def _by_text(text: str, begin: int, command: Command) -> Judgement:
     """A status that may be masked: only signs these programs could have written are proof."""
     if not SUSPICIOUS.search(text, begin):
         return _OK
-    sources = command.sources
-    names = {s.name for s in command.steps}
-    runs = [s for s in sources if not _shows(s)]
-    everything = list(lines_of(text, begin))
-    near_edge = {id(line) for line in (*everything[:3], *everything[-3:])}
-    proof: list[tuple[Line, Sign]] = []
-    for line in everything:
-        if not SUSPICIOUS.search(line.text):
-            continue
-        sign = sign_of(line.text)
-        if sign is None or sign.kind not in _PROOF:
-            continue
-        if _written_by(line.text, sign, names, runs, at_edge=id(line) in near_edge, clean=len(runs) == len(sources)):
-            proof.append((line, sign))
-    if not proof and not (runs and any(_LINT_SUMMARY.match(line.text) for line in everything[-12:])):
+    lines = list(lines_of(text, begin))
+    writers = _Writers(command)
+    proof = list(_proof(lines, writers))
+    linted = bool(writers.runs) and any(_LINT_SUMMARY.match(line.text) for line in lines[-12:])
+    if not proof and not linted:
         return _OK
-    if runs and any(sign.rank <= 56 or sign.kind == "test" for _, sign in proof) or not proof:
-        signs = _signs(text, begin)  # it failed for sure: now every line may name the mistake
-        best = telling(signs)
-        return ("failed", _with_others(best, signs)) if best else _OK
+    if linted or (writers.runs and any(sign.whole or sign.kind == "test" for _, sign in proof)):
+        proof = _signs(text, begin)  # a run failed for sure: now every line may name the mistake
     best = telling(proof)
-    return ("failed", (_fault(*best),)) if best else _OK
+    return ("failed", _with_others(best, proof)) if best else _OK
 
 
-def _written_by(line: str, sign: Sign, names: set[str], runs: Sequence[Step], *, at_edge: bool, clean: bool) -> bool:
-    """Whether a program of this command (not a file it shows) can have written this line."""
-    if sign.kind == "shell":
-        prefix = line.split(":", 1)[0]
-        return prefix == "(eval)" or prefix.rsplit("/", 1)[-1] in names or (at_edge and prefix in ("bash", "zsh", "sh"))
-    if line.startswith(("fatal: ", "error: ", "CONFLICT", "Automatic merge")):
-        return "git" in names and (at_edge or bool(runs))
-    if line.startswith("go: "):
-        return "go" in names
-    if sign.kind == "http" or line.startswith("curl: "):
-        return bool({"curl", "wget", "http", "gh"} & names) and at_edge
-    if not runs:
-        return False
-    if sign.kind == "test":
-        return sign.rank >= 70 or sign.rank in (30, 40)
-    if sign.rank in (26, 44, 56):  # "[x] ERROR task failed", "make: ***", "npm ERR!"
-        return clean or at_edge
-    return clean and at_edge
+def _proof(lines: Sequence[Line], writers: _Writers) -> Iterator[tuple[Line, Sign]]:
+    for i, line in enumerate(lines):
+        if SUSPICIOUS.search(line.text) and (sign := sign_of(line.text)) and sign.kind in _PROOF:
+            at_edge = i < EDGE or i >= len(lines) - EDGE
+            if writers.may_have_written(line.text, sign, at_edge=at_edge):
+                yield line, sign
+
+
+class _Writers:
+    """The programs of a command, as possible writers of a line: not the files they show."""
+
+    def __init__(self, command: Command) -> None:
+        self.names = {s.name for s in command.steps}
+        self.runs = [s for s in command.sources if not _shows(s)]
+        self.only_runs = len(self.runs) == len(command.sources)
+
+    def may_have_written(self, line: str, sign: Sign, *, at_edge: bool) -> bool:
+        """``at_edge``: the line stands among the first or last few, where programs speak for themselves."""
+        if sign.kind == "shell":
+            speaker = line.split(":", 1)[0]
+            return (
+                speaker == "(eval)"
+                or speaker.rsplit("/", 1)[-1] in self.names
+                or (at_edge and speaker in _SHELLS)
+            )
+        if line.startswith(("fatal: ", "error: ", "CONFLICT", "Automatic merge")):
+            return "git" in self.names and (at_edge or bool(self.runs))
+        if line.startswith("go: "):
+            return "go" in self.names
+        if sign.kind == "http" or line.startswith("curl: "):
+            return at_edge and not _CLIENTS.isdisjoint(self.names)
+        return bool(self.runs) and self._run_said(sign, at_edge)
+
+    def _run_said(self, sign: Sign, at_edge: bool) -> bool:
+        if sign.kind == "test":
+            return sign.whole or sign.rank >= NAMED_TEST
+        return at_edge or self.only_runs if sign.whole else at_edge and self.only_runs
 
 
 def _shows(step: Step) -> bool:
-    return not step.program or step.name in _LOOKS or step.program in _LOOKING_SUBCOMMANDS or step.name == "cd"
+    return (
+        not step.program or step.name in _LOOKS or step.program in _LOOKING_SUBCOMMANDS or step.name == "cd"
+    )
 
 
 def _only_asks(command: Command) -> bool:
@@ -226,10 +258,15 @@ def _only_asks(command: Command) -> bool:
 def _signs(text: str, begin: int) -> list[tuple[Line, Sign]]:
     signs = [(line, sign) for line in lines_of(text, begin) if (sign := sign_of(line.text))]
     best = telling(signs)
-    if best and best[1].kind == "test" and best[1].rank < 66:
+    if best and best[1].kind == "test" and best[1].whole:
         named = _TEST_NAMED.search(text, begin)  # the name of the failed test may stand in the unread middle
         if named:
-            signs.append((Line(named.start(), named.end(), named.group()), Sign("test", 70, named.start(1) - named.start())))
+            signs.append(
+                (
+                    Line(named.start(), named.end(), named.group()),
+                    Sign("test", 70, named.start(1) - named.start()),
+                )
+            )
     return signs
 
 
@@ -259,14 +296,22 @@ def _span(text: str, start: int, end: int, kind: str) -> Fault:
     return _made(raw.strip(), start + lead, kind)
 
 
-_AFTERTHOUGHT = re.compile(r"\s+(?:Note: your current working directory|Did you mean|\[rerun: ).*|\s*</tool_use_error>.*")
+_AFTERTHOUGHT = re.compile(
+    r"\s+(?:Note: your current working directory|Did you mean|\[rerun: ).*|\s*</tool_use_error>.*"
+)
 _TOOK = re.compile(r"\s+\(\d+(?:\.\d+)?m?s\)$")
 
 
 def _made(message: str, start: int, kind: str) -> Fault:
     if kind == "test":
         message = _TOOK.sub("", message)
+    rule = _LINT_RULE.search(message) if kind == "lint" else None
+    message = message[:MAX_MESSAGE]
     template = mask(_AFTERTHOUGHT.sub("", message), keep=_KEEP_FOR.get(kind, frozenset()))
+    if rule and not template.endswith(
+        rule.group()
+    ):  # the rule is the name of the mistake: it outlives the cut
+        template = f"{template[:160]}… {rule.group()}"
     return Fault(kind, template, start, start + len(message), message)
 
 
@@ -284,7 +329,9 @@ def _first(text: str, begin: int, count: int) -> list[Line]:
     return found
 
 
-_FAILURE_WORDS = re.compile(r"(?i)\b(?:fail|error|cannot|can't|unable|invalid|not |denied|refused|missing|must|wrong)")
+_FAILURE_WORDS = re.compile(
+    r"(?i)\b(?:fail|error|cannot|can't|unable|invalid|not |denied|refused|missing|must|wrong)"
+)
 
 
 def _plain(text: str, begin: int, kind: str) -> Fault:

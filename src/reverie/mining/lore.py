@@ -127,7 +127,7 @@ FAMILIES: Final[tuple[Family, ...]] = (
     ),
     _family(
         "unknown-agent",
-        r"(?i)agent type .{1,80} not found|unknown (?:skill|agent|subagent)\b|skill .{1,60} is not a |no such (?:agent|skill)",
+        r"(?i)agent type .{1,80} not found|unknown (?:skill|agent|subagent)\b|no such (?:agent|skill)",
         "{tool} is asked for an agent or skill under a name that does not exist",
         advice="Use the full name of a sub-agent or skill as it is listed, with its plugin prefix (`plugin:name`).",
         title="Use the full, prefixed name of a sub-agent or skill",
@@ -139,6 +139,41 @@ FAMILIES: Final[tuple[Family, ...]] = (
         r"(?:is|are) (?:a )?required (?:propert|parameter)|got an unexpected keyword",
         "{tool} is called with arguments it does not take",
         advice="Check the parameters of {tool} before calling it: “{quote}”.",
+        kinds=_TOOL,
+    ),
+    # ---- databases
+    _family(
+        "guessed-schema",
+        r"(?i)unknown column|no such (?:column|table)\b|(?:table|relation|column) [`'\"]?[\w.]+[`'\"]? (?:doesn['’]t|does not) exist|invalid (?:object|column) name",
+        "{tool} is called with tables or columns that do not exist",
+        advice="Look at the tables and their columns (`SHOW TABLES`, `DESCRIBE`, the schema) before you query them; do not guess names.",
+        title="Look at the schema before querying it",
+        kinds=_TOOL,
+    ),
+    _family(
+        "ambiguous-column",
+        r"(?i)\bcolumn\b.{1,80}\bambiguous|ambiguous column",
+        "{tool} is called with a column name that several tables have",
+        advice="Qualify column names with their table when a query joins several.",
+        title="Qualify column names in joins",
+        worth=0.8,
+        kinds=_TOOL,
+    ),
+    _family(
+        "group-by",
+        r"(?i)not in group by clause|must appear in the group by",
+        "{tool} is called with a selected column that is neither grouped nor aggregated",
+        advice="Select only columns that are in GROUP BY or aggregated.",
+        worth=0.8,
+        kinds=_TOOL,
+    ),
+    _family(
+        "sql-syntax",
+        r"(?i)error in your sql syntax|syntax error at or near|near \"[^\"]*\": syntax error",
+        "{tool} is called with a query it cannot parse",
+        advice="Send one plain, complete SQL statement at a time, and check its syntax for this database first.",
+        title="Check the SQL before sending it",
+        worth=0.7,
         kinds=_TOOL,
     ),
     # ---- shells
@@ -212,7 +247,7 @@ FAMILIES: Final[tuple[Family, ...]] = (
     ),
     _family(
         "shell-syntax",
-        r"(?i)parse error near|syntax error near|unexpected EOF while looking|bad substitution|event not found|unmatched [\"'`]",
+        r"(?i)parse error|syntax error|unexpected EOF while looking|bad substitution|event not found|unmatched [\"'`]",
         "the shell cannot parse the command",
         advice="Put a command with parentheses, `!` or nested quotes into single quotes or a script file.",
         worth=0.6,
@@ -267,14 +302,19 @@ FAMILIES: Final[tuple[Family, ...]] = (
         "{tool} finds the thing it needs held by another process",
         warning="What {tool} needs may be held by another process (“{quote}”): find the holder before trying again.",
     ),
-    _family("disk-full", r"(?i)no space left|disk quota", "the disk is full", warning="The disk was full (“{quote}”)."),
+    _family(
+        "disk-full",
+        r"(?i)no space left|disk quota",
+        "the disk is full",
+        warning="The disk was full (“{quote}”).",
+    ),
 )
 
 LINT_RULES: Final[Mapping[str, tuple[str, str]]] = {
     # rule → (what the code does, what to do)
     "errcheck": (
         "the error of a call is not checked",
-        "Check every returned error: the linter (errcheck) refuses calls whose error is dropped, also into `_`",
+        "Check every returned error; do not drop one (errcheck)",
     ),
     "goconst": ("the same string literal is repeated", "Make a string that is used several times a constant (goconst)"),
     "dupl": ("near-identical blocks of code are written", "Do not write near-identical blocks: share a helper or use a table (dupl)"),

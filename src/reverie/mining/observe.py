@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
+from itertools import pairwise
 from typing import Final, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -172,9 +173,13 @@ class _Notes:
 
     def _verdict(self, use: _Use, text: str, is_error: bool, exit_code: int | None) -> Judgement:
         if use.kind != "shell":
-            return judge_tool(text, is_error=is_error or bool(exit_code), looks=use.kind in ("look", "agent", "plan"))
+            return judge_tool(
+                text, is_error=is_error or bool(exit_code), looks=use.kind in ("look", "agent", "plan")
+            )
         trusted = exit_code is not None or self.session.info.format in STATUS_FORMATS
-        return judge_shell(text, parsed(use.kind, use.given), is_error=is_error, exit_code=exit_code, trusted=trusted)
+        return judge_shell(
+            text, parsed(use.kind, use.given), is_error=is_error, exit_code=exit_code, trusted=trusted
+        )
 
     def _person(self, event: Event) -> None:
         denied = None
@@ -247,7 +252,9 @@ class _Notes:
         }
         return {name: value for name, value in found.items() if value is not None}
 
-    def _consequences(self, calls: Sequence[Call], remarks: Sequence[Remark], events: int) -> Mapping[str, Scalar]:
+    def _consequences(
+        self, calls: Sequence[Call], remarks: Sequence[Remark], events: int
+    ) -> Mapping[str, Scalar]:
         """What the course of the work brought about; never a cause."""
         seconds = (self.last - self.first).total_seconds() if self.first and self.last else None
         found: dict[str, Scalar] = {
@@ -256,7 +263,7 @@ class _Notes:
             "calls": len(calls),
             "failures": sum(c.failure is not None for c in calls),
             "hidden_failures": sum(c.failure is not None and c.failure.hidden for c in calls),
-            "retries": sum(a.signature == b.signature for a, b in zip(calls, calls[1:], strict=False)),
+            "retries": sum(a.signature == b.signature for a, b in pairwise(calls)),
             "corrections": sum(r.kind == "correction" for r in remarks),
             "denials": sum(r.kind == "denial" for r in remarks),
             "interrupts": sum(r.kind == "interrupt" for r in remarks),

@@ -20,15 +20,18 @@ __all__ = ["Listener"]
 MAX_RULE: Final = 200
 MAX_VOICE: Final = 700  # a message longer than this is a document: its sentences are no rules
 
-_LEAD = r"(?:^|[,;:.!?]\s+|\b(?:and|but|so|please|also|then|just|ok|okay|yes|no|next time|in (?:the )?future)[, ]\s*)"
+_LEAD = r"(?:^|[,;:.!?]\s+|\b(?:please|then|just|ok|okay|yes|no|next time|in (?:the )?future)[, ]\s*)"
 _RULE = re.compile(
     rf"(?i){_LEAD}(?:please\s+)?(?:do not|don['’]?t|never|always|avoid|stop \w+ing|prefer|only use|remember to|make sure)\b"
+    r"|^(?!I\b|it\b|that\b|this\b|the\b|we\b|you\b|there\b|he\b|she\b|they\b)[a-z]+ [^.?!\n]{3,100}, not (?:as |an? |the |in |with |by |to )?\w+"
     r"|\b(?:from now on|we (?:always|never|prefer)|we should(?:n['’]t| not)? (?:always |never |only )?(?:be )?us(?:e|ing)\b|you (?:should|must)(?:n['’]t| not)? (?:always|never|only))\b"
     r"|(?i:\buse\b[^.?!\n]{1,80}\b(?:instead of|rather than|and not|, not|not)\b)"
     r"|(?i:\binstead of\b[^.?!\n]{2,80}\b(?:use|print|write|do|call|say|run|we should)\b)"
     r"|(?i:\buse\b[^.?!\n]{1,80}\binstead\b)"
 )
-_QUESTION_RULE = re.compile(r"(?i)\b(?:can|could|should|why not|shouldn['’]t)\b.{0,80}\b(?:instead of|rather than)\b")
+_QUESTION_RULE = re.compile(
+    r"(?i)\b(?:can|could|should|why not|shouldn['’]t)\b.{0,80}\b(?:instead of|rather than)\b"
+)
 _CORRECTION = re.compile(
     r"(?i)^(?:no+\b(?! (?:worries|problem|need))|nope\b|not (?:as|what|like|that|the|a|in|correct|quite|really)\b|wrong\b|wait\b|stop\b|again,|"
     r"undo\b|revert\b|that['’]?s (?:not|wrong|incorrect)\b|(?:that|this|it) (?:is|was) (?:not|wrong|incorrect)\b|"
@@ -86,7 +89,9 @@ class Listener:
             return
         self.refused = False
         for sentence in sentences(message):
-            rule = len(message) <= MAX_VOICE and (_RULE.search(sentence.text) or _QUESTION_RULE.search(sentence.text))
+            rule = len(message) <= MAX_VOICE and (
+                _RULE.search(sentence.text) or _QUESTION_RULE.search(sentence.text)
+            )
             yield self._remark("rule" if rule else "denial", event, "/deny_message", sentence)
 
     def _remark(self, kind: RemarkKind, event: Event, path: str, sentence: Sentence) -> Remark:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from reverie.mining.vocabulary import vocabulary
+
 __all__ = ["Command", "Step", "parse"]
 
 MAX_COMMAND: Final = 4_000  # characters looked at; programs stand at the front
@@ -29,26 +31,46 @@ _TOKEN = re.compile(
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*\+?=")
 _PLAIN = re.compile(r"[a-z][a-z0-9]*(?:[-_:][a-z0-9]+)*$")
 
-WRAPPERS: Final = frozenset(
-    "sudo doas time env nohup command exec builtin nice ionice stdbuf caffeinate timeout gtimeout xargs".split()
+WRAPPERS: Final = vocabulary(
+    """
+    sudo doas time env nohup command exec builtin nice ionice stdbuf caffeinate timeout gtimeout
+    xargs
+    """
 )
-SILENT: Final = frozenset("cd pushd popd export set unset source . true false : echo printf sleep wait exit return "
-                          "alias umask local read trap test [ [[ then else fi do done if for while { }".split())  # fmt: skip
-NO_SUBCOMMAND: Final = frozenset(
-    "cat ls ll head tail sed awk gawk grep egrep fgrep rg ag fd find wc sort uniq cut tr tee diff cmp comm join "
-    "rm cp mv mkdir rmdir touch ln chmod chown stat file du df ps kill pkill pgrep top which whereis type man "
-    "python python3 node ruby perl php bash sh zsh jq yq xxd od hexdump strings curl wget ssh scp rsync tar zip "
-    "unzip gzip gunzip md5 md5sum shasum sha256sum date pwd basename dirname realpath readlink less more open "
-    "pytest eslint prettier ruff mypy pyright tsc jest vitest black isort gofmt goimports sqlite3 psql mysql "
-    "sleep seq yes tput clear history id whoami hostname uname lsof nc dig ping make gmake just tox nox".split()
+SILENT: Final = vocabulary(
+    """
+    cd pushd popd export set unset source . true false : echo printf sleep wait exit return
+    alias umask local read trap test [ [[ then else fi do done if for while { }
+    """
+)  # fmt: skip
+NO_SUBCOMMAND: Final = vocabulary(
+    """
+    cat ls ll head tail sed awk gawk grep egrep fgrep rg ag fd find wc sort uniq cut tr tee diff
+    cmp comm join rm cp mv mkdir rmdir touch ln chmod chown stat file du df ps kill pkill pgrep
+    top which whereis type man python python3 node ruby perl php bash sh zsh jq yq xxd od
+    hexdump strings curl wget ssh scp rsync tar zip unzip gzip gunzip md5 md5sum shasum
+    sha256sum date pwd basename dirname realpath readlink less more open pytest eslint prettier
+    ruff mypy pyright tsc jest vitest black isort gofmt goimports sqlite3 psql mysql sleep seq
+    yes tput clear history id whoami hostname uname lsof nc dig ping make gmake just tox nox
+    """
 )
-TWO_LEVELS: Final = frozenset("gh aws gcloud az docker-compose kubectl mise npm yarn pnpm bun uv poetry".split())
-_SECOND_LEVEL: Final = frozenset(
-    "run pr issue repo release workflow api compose stack s3 ec2 exec task tool pip project".split()
+TWO_LEVELS: Final = vocabulary(
+    """
+    gh aws gcloud az docker-compose kubectl mise npm yarn pnpm bun uv poetry
+    """
+)
+_SECOND_LEVEL: Final = vocabulary(
+    """
+    run pr issue repo release workflow api compose stack s3 ec2 exec task tool pip project
+    """
 )
 _TARGETED: Final = frozenset({"make", "gmake", "just", "tox", "nox"})
 _SHELLS: Final = frozenset({"bash", "sh", "zsh", "dash", "ksh"})
-_VALUED_FLAGS: Final = frozenset("-C -c -f --file --prefix --cwd --directory --git-dir --work-tree -n --namespace".split())
+_VALUED_FLAGS: Final = vocabulary(
+    """
+    -C -c -f --file --prefix --cwd --directory --git-dir --work-tree -n --namespace
+    """
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +172,9 @@ def _unwrapped(words: Sequence[str]) -> list[str]:
             rest.pop(0)
         elif rest[0] in WRAPPERS:
             wrapper = rest.pop(0)
-            while rest and (rest[0].startswith("-") or (wrapper.endswith("timeout") and rest[0][:1].isdigit())):
+            while rest and (
+                rest[0].startswith("-") or (wrapper.endswith("timeout") and rest[0][:1].isdigit())
+            ):
                 rest.pop(0)
         else:
             break

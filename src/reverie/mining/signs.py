@@ -15,12 +15,12 @@ __all__ = ["SUSPICIOUS", "Line", "Sign", "lines_of", "sign_of", "telling"]
 
 HEAD: Final = 4_096
 TAIL: Final = 8_192
-MAX_LINE: Final = 300
+MAX_LINE: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of a text part: ``text`` is ``part[start:end]``, at most ``MAX_LINE`` characters."""
+    """A line of a text part: ``text`` is ``part[start:end]``, at most ``MAX_LINE`` characters of it."""
 
     start: int
     end: int
@@ -29,18 +29,22 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """What a line is a sign of. ``offset`` is where its message begins within the line."""
+    """What a line is a sign of. ``offset`` is where its message begins within the line; ``whole``: it says
+    that a run failed as a whole (a summary, a task runner), not where or why."""
 
     kind: str
     rank: int
     offset: int = 0
+    whole: bool = False
 
 
 def _p(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern)
 
 
-_FAILED_WORD = r"(?:failed|failure|fails|denied|refused|unreachable|timed out|not found|not allowed|not permitted)"
+_FAILED_WORD = (
+    r"(?:failed|failure|fails|denied|refused|unreachable|timed out|not found|not allowed|not permitted)"
+)
 _UTILITY = (
     r"No such file or directory|no such file or directory|command not found|Permission denied|permission denied"
     r"|[Ii]llegal (?:option|byte)|[Uu]nrecognized (?:option|argument)|[Ii]nvalid (?:option|argument)|unknown option"
@@ -82,7 +86,7 @@ _SIGNS: Final[tuple[tuple[re.Pattern[str], str, int], ...]] = (
     # shells and utilities
     (_p(r"(?:\(eval\)|-?(?:zsh|bash|sh|dash|ksh|fish)|/bin/\w+|\S+\.sh)(?:: ?(?:line )?\d+)*: (?=\S)"), "shell", 90),
     (_p(rf"(?=(?!error: )[\w./+-]+: (?:.{{0,160}}: )?(?:{_UTILITY}))"), "shell", 90),
-    (_p(rf"(?=(?:unknown|unrecognized|invalid) (?:shorthand )?(?:flag|option|command|subcommand|argument)\b)"), "usage", 90),
+    (_p(r"(?=(?:unknown|unrecognized|invalid) (?:shorthand )?(?:flag|option|command|subcommand|argument)\b)"), "usage", 90),
     (_p(r"(?=(?:flag needs an argument|required flag|missing required|accepts \d+ arg|too (?:many|few) arg|"
         r"requires (?:at least|exactly) \d+ arg))"), "usage", 90),
     (_p(r"(?=[Uu]sage: |USAGE)"), "usage", 34),
@@ -103,12 +107,15 @@ _SIGNS: Final[tuple[tuple[re.Pattern[str], str, int], ...]] = (
     (_p(r"(?=Process exited with (?:status|code) [1-9])"), "exit", 10),
 )  # fmt: skip
 
+_WHOLE: Final = frozenset({26, 30, 40, 44, 56})  # ranks of the summaries among them
+
 SUSPICIOUS: Final = re.compile(
     r"FAIL|[Ff]ail|[Ee]rror|ERR|[Ff]atal|FATAL|panic|Traceback|[Ee]xception|CONFLICT|No such|no such|not found|"
     r"denied|refused|[Cc]annot|[Cc]ould not|[Uu]nable|[Uu]nknown|[Uu]nrecog|[Ii]nvalid|[Ii]llegal|HTTP|issues:|"
     r"\(eval\)|no matches|parse error|timed out|✗|✕|cat: |ls: "
 )
 """A cheap first look: text without any of these is no failure."""
+
 
 def lines_of(text: str, begin: int = 0) -> Iterator[Line]:
     """The lines of a text part from ``begin``: all of it, or its first 4 KiB and last 8 KiB."""
@@ -129,7 +136,9 @@ def _lines(text: str, begin: int, end: int) -> Iterator[Line]:
         begin = stop + 1
 
 
-_TASK_PREFIX = re.compile(r"\[[\w:./-]{2,40}\] (?!ERROR)|[\w.-]{2,30} +\| ")  # of runners that mix several outputs
+_TASK_PREFIX = re.compile(
+    r"\[[\w:./-]{2,40}\] (?!ERROR)|[\w.-]{2,30} +\| "
+)  # of runners that mix several outputs
 
 
 def sign_of(line: str) -> Sign | None:
@@ -142,7 +151,7 @@ def sign_of(line: str) -> Sign | None:
             continue
         found = pattern.match(line, begin)
         if found is not None:
-            best = Sign(kind, rank, found.end())
+            best = Sign(kind, rank, found.end(), rank in _WHOLE)
     return best
 
 
@@ -150,7 +159,7 @@ def telling(lines: Sequence[tuple[Line, Sign]]) -> tuple[Line, Sign] | None:
     """The line that names the mistake: highest rank; the last exception of a trace, the first of others."""
     if not lines:
         return None
-    if any(sign.kind == "test" and sign.rank < 66 for _, sign in lines):
+    if any(sign.kind == "test" and sign.whole for _, sign in lines):
         # a test run says that it failed: what its tests print about errors is their business
         lines = [pair for pair in lines if pair[1].kind in ("test", "compile", "lint")]
     top = max(sign.rank for _, sign in lines)

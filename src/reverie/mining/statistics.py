@@ -8,6 +8,7 @@ force.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -27,7 +28,7 @@ __all__ = [
 ]
 
 Z95: Final = 1.959963984540054
-EXACT_UP_TO: Final = 2_000
+EXACT_UP_TO: Final = 800
 """Sum of the strata's ranges up to which the exact conditional test is made; beyond, the normal one."""
 
 
@@ -87,9 +88,9 @@ def exact_p(strata: Iterable[Table], *, alternative: str = "two-sided") -> float
         weights = _convolved(weights, _hypergeometric(table))
     seen = sum(t.a - _low(t) for t in tables)
     if alternative == "greater":
-        return min(1.0, math.fsum(weights[seen:]))
+        return _probability(math.fsum(weights[seen:]))
     limit = weights[seen] * (1 + 1e-7)
-    return min(1.0, math.fsum(w for w in weights if w <= limit))
+    return _probability(math.fsum(w for w in weights if w <= limit))
 
 
 def odds_ratio(strata: Iterable[Table]) -> float | None:
@@ -120,6 +121,8 @@ def risk_difference(strata: Iterable[Table]) -> tuple[float, float, float] | Non
         p_sum += (t.n**2 * t.b - t.m**2 * t.a + t.n * t.m * (t.m - t.n) / 2) / size**2
         q_sum += (t.a * (t.m - t.b) + t.b * (t.n - t.a)) / (2 * size)
     variance = max(0.0, (difference * p_sum + q_sum) / total**2)
+    if variance == 0:  # every stratum all alike: Sato's interval has no width, which would be a lie
+        return difference, *newcombe(_pooled(tables))
     half = Z95 * math.sqrt(variance)
     return difference, max(-1.0, difference - half), min(1.0, difference + half)
 
@@ -176,6 +179,17 @@ def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
+def _pooled(tables: Sequence[Table]) -> Table:
+    return Table(
+        sum(t.a for t in tables), sum(t.n for t in tables), sum(t.b for t in tables), sum(t.m for t in tables)
+    )
+
+
+def _probability(p: float) -> float:
+    """Within (0, 1]: what is too small for a float is still not impossible."""
+    return min(1.0, max(p, sys.float_info.min))
+
+
 def _low(t: Table) -> int:
     return max(0, t.a + t.b - t.m)
 
@@ -189,7 +203,8 @@ def _hypergeometric(t: Table) -> list[float]:
     successes, size = t.a + t.b, t.n + t.m
     base = _log_choose(size, successes)
     return [
-        math.exp(_log_choose(t.n, k) + _log_choose(t.m, successes - k) - base) for k in range(_low(t), _high(t) + 1)
+        math.exp(_log_choose(t.n, k) + _log_choose(t.m, successes - k) - base)
+        for k in range(_low(t), _high(t) + 1)
     ]
 
 
@@ -215,6 +230,6 @@ def _mantel_haenszel_p(tables: Sequence[Table], alternative: str) -> float:
     if variance == 0:
         return 1.0
     if alternative == "greater":
-        return 0.5 * math.erfc((excess - 0.5) / math.sqrt(2 * variance))
+        return _probability(0.5 * math.erfc((excess - 0.5) / math.sqrt(2 * variance)))
     chi = max(0.0, abs(excess) - 0.5) / math.sqrt(variance)
-    return math.erfc(chi / math.sqrt(2))
+    return _probability(math.erfc(chi / math.sqrt(2)))

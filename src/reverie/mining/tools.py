@@ -5,42 +5,80 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final, Literal, cast
 
 import msgspec
 
 from reverie.domain.events import Json, JsonObject, Scalar
 from reverie.mining.shell import Command, parse
+from reverie.mining.vocabulary import vocabulary
 
-__all__ = ["ToolKind", "action_of", "arguments_of", "command_of", "file_of", "signature_of", "telling_argument", "tool_kind"]
+__all__ = [
+    "ToolKind",
+    "action_of",
+    "arguments_of",
+    "command_of",
+    "file_of",
+    "kind_of",
+    "signature_of",
+    "telling_argument",
+    "tool_kind",
+]
 
 ToolKind = Literal["shell", "look", "edit", "agent", "plan", "other"]
 
 _KINDS: Final[Mapping[str, ToolKind]] = {
     **dict.fromkeys(
-        "bash shell execcommand localshell localshellcall runshellcommand executebash terminal runcommand runinterminal "
-        "execute exec runbash bashtool container.exec powershell cmd ishell".split(),
+        vocabulary(
+            """
+            bash shell execcommand localshell localshellcall runshellcommand executebash
+            terminal runcommand runinterminal execute exec runbash bashtool container.exec
+            powershell cmd ishell
+            """
+        ),
         "shell",
     ),
     **dict.fromkeys(
-        "read readfile readmanyfiles view viewfile cat open openfile grep grepsearch glob globsearch ls list listdir "
-        "listdirectory find findfiles filesearch search searchfiles searchfilecontent codebasesearch websearch webfetch "
-        "googlewebsearch fetch fetchurl browse notebookread lsp toolsearch taskoutput bashoutput agentoutputtool "
-        "viewimage readmcpresource listmcpresources".split(),
+        vocabulary(
+            """
+            read readfile readmanyfiles view viewfile cat open openfile grep grepsearch glob
+            globsearch ls list listdir listdirectory find findfiles filesearch search
+            searchfiles searchfilecontent codebasesearch websearch webfetch googlewebsearch
+            fetch fetchurl browse notebookread lsp toolsearch taskoutput bashoutput
+            agentoutputtool viewimage readmcpresource listmcpresources
+            """
+        ),
         "look",
     ),
     **dict.fromkeys(
-        "edit multiedit write writefile notebookedit applypatch strreplaceeditor strreplacebasededittool replace "
-        "createfile editfile insert searchreplace".split(),
+        vocabulary(
+            """
+            edit multiedit write writefile notebookedit applypatch strreplaceeditor
+            strreplacebasededittool replace createfile editfile insert searchreplace
+            """
+        ),
         "edit",
     ),
-    **dict.fromkeys("task agent skill spawnagent delegate sendmessage waitagent".split(), "agent"),
     **dict.fromkeys(
-        "todowrite todoread taskcreate taskupdate tasklist taskget exitplanmode enterplanmode askuserquestion updateplan "
-        "writetodos think requestuserinput killshell".split(),
+        vocabulary(
+            """
+            task agent skill spawnagent delegate sendmessage waitagent
+            """
+        ),
+        "agent",
+    ),
+    **dict.fromkeys(
+        vocabulary(
+            """
+            todowrite todoread taskcreate taskupdate tasklist taskget exitplanmode
+            enterplanmode askuserquestion updateplan writetodos think requestuserinput
+            killshell
+            """
+        ),
         "plan",
     ),
-}  # fmt: skip
+}
 _PATH_KEYS: Final = ("file_path", "path", "notebook_path", "filename", "file", "target_file", "uri")
 _COMMAND_KEYS: Final = ("command", "cmd", "script", "code")
 _TELLING_KEYS: Final = ("command", "cmd", "file_path", "path", "pattern", "query", "url", "subagent_type", "skill", "name",
@@ -51,12 +89,20 @@ MAX_ARGUMENTS: Final = 40
 MAX_DEPTH: Final = 2
 
 
+@lru_cache(maxsize=4_096)
+def kind_of(name: str) -> ToolKind:
+    """What kind of tool goes by this name; ``other`` for one nobody knows."""
+    return _KINDS.get(re.sub(r"[_\s-]", "", name).lower(), "other")
+
+
 def tool_kind(name: str, given: JsonObject) -> ToolKind:
     """By the tool's name; a tool nobody knows that takes one command line is a shell."""
-    kind = _KINDS.get(re.sub(r"[_\s-]", "", name).lower())
-    if kind is not None:
+    kind = kind_of(name)
+    if kind != "other":
         return kind
-    return "shell" if "command" in given and len(given) <= 4 and isinstance(given["command"], str) else "other"
+    return (
+        "shell" if "command" in given and len(given) <= 4 and isinstance(given["command"], str) else "other"
+    )
 
 
 def command_of(given: JsonObject) -> str:
@@ -112,7 +158,8 @@ def arguments_of(kind: ToolKind, given: JsonObject, command: Command) -> dict[st
     """Typed attributes of a call: scalars under their own names (nested ones dotted), and derived ones.
 
     Long text is not copied, only counted (``<name>_chars``); of a list its length is kept
-    (``<name>_count``). Derived: ``file_ext`` of the file it is about, ``programs`` of a command line.
+    (``<name>_count``). Derived: ``file_ext`` of the file it is about, ``programs`` of a command line, and
+    ``masked_status`` where a pipe or list may hide its exit status.
     """
     found: dict[str, Scalar] = {}
     _flatten("", given, found, 0)
@@ -123,6 +170,8 @@ def arguments_of(kind: ToolKind, given: JsonObject, command: Command) -> dict[st
         programs = ", ".join(command.programs)
         if programs:
             found["programs"] = programs[:MAX_TEXT]
+        if command.status_is_masked:
+            found["masked_status"] = True
     return found
 
 
@@ -161,9 +210,6 @@ def telling_argument(given: JsonObject) -> tuple[str, str] | None:
         value = given.get(key)
         if isinstance(value, str) and value:
             return f"/input/{key}", value
-    for key, value in given.items():
-        if isinstance(value, str) and value:
-            return f"/input/{key.replace('~', '~0').replace('/', '~1')}", value
     return None
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from reverie.mining.vocabulary import vocabulary
+
 __all__ = ["Sentence", "is_machine_text", "sentences", "signature", "stem", "words_of"]
 
 MAX_SENTENCE: Final = 300
@@ -29,18 +31,27 @@ _BULLET = re.compile(r"\s*(?:[-*•]|\d{1,2}[.)])\s+")
 _NOT_PROSE = re.compile(
     r"\s*(?:>|❯|\$ |\+|-{2,}|={2,}|#{1,6} |\||\d+\s*[+|-]|@@|\t|at \w+[.(]|File \"|//|/\*|</?\w)|.*(?::=|=>|\{$|\};?$|\);$|;$|[├└│])"
 )
-_STOP = re.compile(r"(?<=[.!?…])[\"')]*\s+|\s+[-–—]\s+|;\s+|,\s+(?=(?:can|could|let'?s|please|but|so|then|and then)\b)")
-_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_'’-]*(?:[.:/][A-Za-z0-9_-]+)*|\d+")
-_STOPWORDS: Final = frozenset(
-    "a an the this that these those it its it's i i'm i'd i'll i've we we're we've you you're your my our me us he she they "
-    "them their can could would will shall may might please pls let let's lets to of in on at for from by with as into "
-    "and or but so if then than is are was were be been being am have has had do does did doing done just now also too "
-    "again some any all each more most very really quite what why how when where which who there here about up out "
-    "yes yeah yep ok okay hi hello hey thanks thank sorry oh hmm um umm well sure great good right like want wants need "
-    "needs see look take get got go going make sure way thing things something one two".split()
+_STOP = re.compile(
+    r"(?<=[.!?…])[\"')]*\s+|\s+[-–—]\s+|;\s+|,\s+(?=(?:can|could|let'?s|please|but|so|then|and then)\b)"
 )
-_NEGATIONS: Final = frozenset(
-    "not no never don't dont don’t doesn't didn't isn't aren't wasn't shouldn't won't can't cannot without avoid stop nope".split()
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_'’-]*(?:[.:/][A-Za-z0-9_-]+)*|\d+")
+_STOPWORDS: Final = vocabulary(
+    """
+    a an the this that these those it its it's i i'm i'd i'll i've we we're we've you you're
+    your my our me us he she they them their can could would will shall may might please pls let
+    let's lets to of in on at for from by with as into and or but so if then than is are was
+    were be been being am have has had do does did doing done just now also too again some any
+    all each more most very really quite what why how when where which who there here about up
+    out yes yeah yep ok okay hi hello hey thanks thank sorry oh hmm um umm well sure great good
+    right like want wants need needs see look take get got go going make sure way thing things
+    something one two
+    """
+)
+_NEGATIONS: Final = vocabulary(
+    """
+    not no never don't dont don’t doesn't didn't isn't aren't wasn't shouldn't won't can't
+    cannot without avoid stop nope
+    """
 )
 _IRREGULAR: Final = {"failure": "fail", "failures": "fail", "broken": "break", "broke": "break", "ran": "run", "using": "use",
                      "used": "use", "uses": "use", "wrote": "write", "written": "write"}  # fmt: skip
@@ -120,7 +131,16 @@ def stem(word: str) -> str:
         return _IRREGULAR[word]
     if len(word) <= 3 or not word.isalpha():
         return word
-    for ending, instead in (("ations", "at"), ("ation", "at"), ("ies", "y"), ("ing", ""), ("ed", ""), ("es", ""), ("s", ""), ("e", "")):
+    for ending, instead in (
+        ("ations", "at"),
+        ("ation", "at"),
+        ("ies", "y"),
+        ("ing", ""),
+        ("ed", ""),
+        ("es", ""),
+        ("s", ""),
+        ("e", ""),
+    ):
         if word.endswith(ending) and len(word) - len(ending) + len(instead) >= 3:
             if ending == "s" and word.endswith(("ss", "us", "is")):
                 continue
