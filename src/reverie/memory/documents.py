@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 from reverie.domain.clock import iso
 from reverie.domain.events import Scalar
 
-__all__ = ["Document", "lead", "parse", "render", "title"]
+__all__ = ["Document", "body", "lead", "parse", "render", "title"]
 
 _OPENING: Final = re.compile(r"-{3,}[ \t]*\n")
 _FRONT: Final = re.compile(r"-{3,}[ \t]*\n(?P<yaml>.*?)^-{3,}[ \t]*(?:\n|\Z)(?P<body>.*)", re.M | re.S)
@@ -69,6 +69,13 @@ def parse(text: str) -> Document:
     )
 
 
+def body(text: str) -> str:
+    """What stands below the front matter, without reading that (YAML is slow): for comparing many texts."""
+    plain = text.removeprefix("\ufeff").replace("\r\n", "\n")
+    found = _FRONT.match(plain)
+    return (found["body"] if found else plain).strip()
+
+
 def render(document: Document) -> str:
     """The text of a document: front matter in a fixed order of keys, a blank line, the body, one newline.
 
@@ -78,11 +85,11 @@ def render(document: Document) -> str:
     import frontmatter  # brings YAML, which ``import reverie`` should not pay for
     from frontmatter.default_handlers import YAMLHandler
 
-    body = document.body.strip()
+    text = document.body.strip()
     front = _front(document)
-    if not front and not _OPENING.match(body + "\n"):
-        return body + "\n"
-    post = frontmatter.Post(body, YAMLHandler(), **front)
+    if not front and not _OPENING.match(text + "\n"):
+        return text + "\n"
+    post = frontmatter.Post(text, YAMLHandler(), **front)
     return frontmatter.dumps(post, sort_keys=False, width=10_000) + "\n"
 
 

@@ -18,7 +18,7 @@ from rapidfuzz import fuzz
 
 from reverie.domain.errors import InvalidMemory
 from reverie.domain.memories import Memory, valid_content, valid_path
-from reverie.memory.documents import parse
+from reverie.memory.documents import body
 
 __all__ = ["Note", "NoteKind", "Severity", "examine"]
 
@@ -244,7 +244,7 @@ def _duplicates(content: str, path: str, memories: Sequence[Memory]) -> Iterator
 
 
 def _comparable(content: str) -> str:
-    words = re.findall(r"\w+", parse(content).body[:_COMPARED].casefold())
+    words = re.findall(r"\w+", body(content)[:_COMPARED].casefold())
     return " ".join(sorted(words))
 
 
