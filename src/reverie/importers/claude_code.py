@@ -29,6 +29,7 @@ _BESIDE: Final = frozenset(
     {"system", "attachment", "progress", "summary", "file-history-snapshot", "queue-operation"}
 )
 _META_BYTES: Final = 1 << 20
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")  # a session id that may stand in a path
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ def _owner(head: bytes, file: TranscriptFile) -> TranscriptFile | None:
         return None
     first = _SESSION_ID.search(head)
     session = fact(first[1].decode("utf-8", "replace")) if first else None
-    beside = file.neighbour(f"{session}.jsonl") if session and "/" not in session else None
+    beside = file.neighbour(f"{session}.jsonl") if session and _PLAIN.fullmatch(session) else None
     if beside is not None:
         return beside
     folders = file.uri.split("/")[:-1]
@@ -126,12 +127,9 @@ def _owner(head: bytes, file: TranscriptFile) -> TranscriptFile | None:
 
 def _sub_agents(file: TranscriptFile, session: str) -> list[_SubAgent]:
     """Sub-agents' files: in the session's folder, or (older) beside it and naming the session."""
-    stem = file.name.removesuffix(".jsonl")
-    inside = [
-        n
-        for name in dict.fromkeys((stem, session))
-        for n in file.neighbours(f"{name}/subagents/**/agent-*.jsonl")
-    ]
+    stem = re.sub(r"([*?\[])", r"[\1]", file.name.removesuffix(".jsonl"))
+    folders = dict.fromkeys((stem, session) if _PLAIN.fullmatch(session) else (stem,))
+    inside = [n for folder in folders for n in file.neighbours(f"{folder}/subagents/**/agent-*.jsonl")]
     beside = [n for n in file.neighbours("agent-*.jsonl") if _mentions(n, session)]
     found: dict[str, _SubAgent] = {}
     for neighbour in inside + beside:
