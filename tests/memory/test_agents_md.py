@@ -181,11 +181,23 @@ def test_order_and_bytes_do_not_depend_on_the_order_of_memories() -> None:
     assert synced(None, [HAND, BOOKING, UPLOADS]) == synced(None, [UPLOADS, HAND, BOOKING])
 
 
-def test_scope_is_said_and_long_notes_name_their_place() -> None:
-    scoped = a_memory(
-        "/notes/s.md", "---\nscope: {repository: acme/desk}\n---\n# S\n\nDo this.\n\n" + "And more. " * 30
-    )
-    assert "- Do this. (only for repository acme/desk) More: `/notes/s.md`" in synced(None, [scoped])
+def test_rules_stand_by_scope_and_long_notes_name_their_place() -> None:
+    here = "---\nscope: {repository: acme/desk}\n---\n"
+    memories = [
+        a_memory("/a.md", f"{here}# A\n\nDo this.\n\n" + "And more. " * 30),
+        a_memory("/b.md", f"{here}Do that.\n"),
+        HAND,
+    ]
+    assert synced(None, memories).splitlines()[2:-1] == [
+        "The path behind a rule is where more is said: `reverie memory show PATH`.",
+        "",
+        "- Use British spelling.",
+        "",
+        "Only for repository acme/desk:",
+        "",
+        "- Do this. (`/a.md`)",
+        "- Do that.",
+    ]
 
 
 @settings(max_examples=100)

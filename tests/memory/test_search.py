@@ -53,6 +53,9 @@ def test_paths_and_file_names_can_be_searched_as_they_are(library: MemoryService
 
 
 def test_hits_have_a_rank_and_show_the_place(library: MemoryService) -> None:
+    library.write(S, "/x", "---\nkind: desk\n---\n\nSomething else.\n", actor="ana")
+    assert [h.snippet for h in library.search(S, "desk") if h.path == "/x"] == ["Something else."]
+    library.delete(S, "/x", actor="ana")
     hits = library.search(S, "desk")
     assert [(hit.path, hit.rank) for hit in hits] == [("/notes/uploads.md", 1)]
     assert "to the desk" in hits[0].snippet

@@ -49,6 +49,7 @@ _ATTRIBUTES: Final = re.compile(r" sha=([0-9a-f]{16}) lead=([012]|file) ")
 _BLANK_LINE_LAST: Final = re.compile(r"(?:\A|\n)\r?\n\Z")
 _MAX_RULE: Final = 400  # characters: a longer rule is read where it is kept
 _MAX_DESCRIPTION: Final = 160
+_HEADING_SLACK: Final = 120  # a body longer than its first paragraph by no more than a heading says no more
 _NEVER_A_RULE: Final = frozenset({"playbook"})  # how to do a kind of work: read when doing it
 
 
@@ -199,53 +200,55 @@ def _digest(body: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
+    """How one memory can be shown. ``rule`` is None for what is only to be read when it applies;
+    ``scope`` is empty for what holds everywhere; ``longer`` says that the memory holds more."""
+
     path: str
+    scope: str
     rule: str | None
+    longer: bool
     index: str
 
 
 def _lines(memories: Sequence[Memory], room: int, break_bytes: int) -> list[str]:
     """The block's lines: rules while they fit in three quarters, then an index of the rest, then a count."""
     entries = _entries(memories)
-    room -= _CLOSING_BYTES + _size(STALE, break_bytes)
-    rules, left = _fill([(e, e.rule) for e in entries if e.rule], room * 3 // 4, break_bytes)
-    room -= room * 3 // 4 - left
-    rest = [e for e in entries if e not in rules]
-    index, _ = _fill([(e, e.index) for e in rest], room, break_bytes)
+    rules: list[_Entry] = []
+    for entry in entries:
+        if entry.rule and _size(_composed([*rules, entry], [], len(entries)), break_bytes) <= room * 3 // 4:
+            rules.append(entry)
+    rest = [entry for entry in entries if entry not in rules]
+    index: list[_Entry] = []
+    for entry in rest:
+        if _size(_composed(rules, [*index, entry], len(rest)), break_bytes) <= room:
+            index.append(entry)
+    return _composed(rules, index, len(rest) - len(index))
+
+
+def _composed(rules: Sequence[_Entry], index: Sequence[_Entry], left_out: int) -> list[str]:
     lines = [STALE]
-    if rules:
-        lines += ["", *rules.values()]
+    if any(entry.longer for entry in rules):
+        lines.append("The path behind a rule is where more is said: `reverie memory show PATH`.")
+    for scope in sorted({entry.scope for entry in rules}):  # what holds everywhere, "", comes first
+        heading = [f"Only for {scope}:", ""] if scope else []
+        lines += ["", *heading, *(e.rule for e in rules if e.rule and e.scope == scope)]
     if index:
-        lines += ["", _INDEX_HEADING, "", *index.values()]
-    if len(rest) > len(index):
-        lines += ["", f"{len(rest) - len(index)} more: `reverie memory list`."]
+        lines += ["", "Read these when they apply (`reverie memory show PATH`):", ""]
+        lines += [entry.index for entry in index]
+    if left_out:
+        lines += ["", f"{left_out} more: `reverie memory list`."]
     return lines
 
 
-_INDEX_HEADING: Final = "Read these when they apply (`reverie memory show PATH`):"
-_CLOSING_BYTES: Final = len(_INDEX_HEADING) + 80  # heading, blank lines with CRLF, and the count of the rest
-
-
-def _fill(lines: Sequence[tuple[_Entry, str]], room: int, break_bytes: int) -> tuple[dict[_Entry, str], int]:
-    """The lines that fit, in order (one that is too long is passed over), and the bytes then left."""
-    taken: dict[_Entry, str] = {}
-    for entry, line in lines:
-        size = _size(line, break_bytes)
-        if size <= room:
-            room -= size
-            taken[entry] = line
-    return taken, room
-
-
-def _size(line: str, break_bytes: int) -> int:
-    return len(line.encode("utf-8", "surrogateescape")) + break_bytes
+def _size(lines: Sequence[str], break_bytes: int) -> int:
+    return sum(len(line.encode("utf-8", "surrogateescape")) + break_bytes for line in lines)
 
 
 def _entries(memories: Sequence[Memory]) -> list[_Entry]:
     """In order of what stands behind them; what a person wrote without citing sessions comes first."""
     parsed = [(memory, documents.parse(memory.content)) for memory in memories]
     parsed.sort(key=lambda pair: (-_weight(pair[1]), pair[0].path))
-    return [_Entry(m.path, _rule(m, d), _index(m, d)) for m, d in parsed]
+    return [_entry(memory.path, document) for memory, document in parsed]
 
 
 def _weight(document: Document) -> float:
@@ -253,22 +256,20 @@ def _weight(document: Document) -> float:
     return float("inf") if not isinstance(sessions, int) else float(sessions)
 
 
-def _rule(memory: Memory, document: Document) -> str | None:
+def _entry(path: str, document: Document) -> _Entry:
     text = documents.lead(document)
-    if document.kind in _NEVER_A_RULE or not text or len(text) > _MAX_RULE:
-        return None
+    about = document.description or documents.title(document) or text
     scope = ", ".join(f"{name} {value}" for name, value in document.scope.items())
-    where = f" (only for {inline(scope, 100)})" if scope else ""
-    more = f" More: {_code(memory.path)}" if len(document.body) > len(text) + _HEADING_SLACK else ""
-    return f"- {inline(text, _MAX_RULE)}{where}{more}"
-
-
-_HEADING_SLACK: Final = 120  # a heading above the one paragraph is not "more"
-
-
-def _index(memory: Memory, document: Document) -> str:
-    about = document.description or documents.title(document) or documents.lead(document)
-    return f"- {_code(memory.path)}: {inline(about, _MAX_DESCRIPTION)}".removesuffix(": ")
+    longer = len(document.body) > len(text) + _HEADING_SLACK
+    rule = f"- {inline(text, _MAX_RULE)}{f' ({_code(path)})' if longer else ''}"
+    is_rule = text and len(text) <= _MAX_RULE and document.kind not in _NEVER_A_RULE
+    return _Entry(
+        path=path,
+        scope=inline(scope, 100),
+        rule=rule if is_rule else None,
+        longer=longer,
+        index=f"- {_code(path)}: {inline(about, _MAX_DESCRIPTION)}".removesuffix(": "),
+    )
 
 
 def _code(path: str) -> str:

@@ -22,6 +22,7 @@ from reverie.domain.memories import (
     valid_content,
     valid_path,
 )
+from reverie.memory.documents import body
 from reverie.memory.merge import unified
 from reverie.memory.search import SearchHit, snippet, words
 from reverie.storage import audit
@@ -171,7 +172,7 @@ class MemoryService:
             return []
         with self._db.read() as conn:
             found = rows.search(conn, store_id, wanted, query, limit)
-        return [SearchHit(m.path, snippet(m.content, wanted), rank) for rank, m in enumerate(found, 1)]
+        return [SearchHit(m.path, snippet(body(m.content), wanted), rank) for rank, m in enumerate(found, 1)]
 
     # ------------------------------------------------------------------ writing
 
