@@ -26,7 +26,7 @@ __all__ = ["MAX_DOCUMENT", "Node", "is_line_based", "roots", "step"]
 
 MAX_DOCUMENT: Final = 256 * 2**20
 _SAMPLED_LINES: Final = 20
-_REPAIRS: Final = 16  # of one container: each may cost a walk to its end
+_REPAIRS: Final = 16 * 2**20  # bytes that may be searched, in one container, for a place to go on from
 _RESYNC_TRIES: Final = 32
 
 _BOM: Final = b"\xef\xbb\xbf"
@@ -115,11 +115,12 @@ class Node:
 
 
 def is_line_based(file: TranscriptFile) -> bool:
-    """Whether the file holds one document a line: by its name, or because two lines are objects."""
+    """Whether the file holds one document a line: by its name, or because most of its lines are objects."""
     if file.name.lower().endswith((".jsonl", ".ndjson")):
         return True
     filled = (line for _, line in file.lines() if line is not None and line.strip())
-    return sum(map(_is_object, islice(filled, _SAMPLED_LINES))) > 1
+    sample = [_is_object(line) for line in islice(filled, _SAMPLED_LINES)]
+    return sum(sample) > max(1, len(sample) // 2)
 
 
 def roots(file: TranscriptFile) -> Iterator[Node | Quarantined]:
@@ -208,7 +209,7 @@ def _pieces(node: Node) -> Iterator[_Piece]:
     buffer, end = node.buffer, node.end
     keyed = node.is_object
     close = ord("}") if keyed else ord("]")
-    repairs = 0
+    left = _REPAIRS
     whole = True
     at = _after_space(buffer, node.start + 1)
     while at < end and buffer[at] != close:
@@ -216,10 +217,10 @@ def _pieces(node: Node) -> Iterator[_Piece]:
         value = at if name is None else name.end()
         stop = None if keyed and name is None else _end_of_value(buffer, value, end)
         after = end if stop is None else _after_space(buffer, stop)
-        whole = stop is not None and after < end and buffer[after] in (ord(","), close)
+        whole = stop is not None and (after >= end or buffer[after] in (ord(","), close))
         if stop is None or not whole:
-            repairs += 1
-            stop = after = _resume(buffer, value, end, keyed) if repairs <= _REPAIRS else end
+            stop, cost = _resume(buffer, value, end, keyed) if left > 0 else (end, 0)
+            after, left = stop, left - cost
         yield _name(name), (value, stop, whole)
         at = _after_space(buffer, after + 1) if buffer[after : after + 1] == b"," else after
     if at >= end and whole:
@@ -241,43 +242,46 @@ def _end_of_value(buffer: bytes, start: int, end: int) -> int | None:
     if first not in (b"{", b"["):
         found = (_STRING if first == b'"' else _SCALAR).match(buffer, start, end)
         return None if found is None else found.end()
-    depth = 0
+    opened = bytearray()
     for token in _TOKEN.finditer(buffer, start, end):
-        if token[0] in (b"{", b"["):
-            depth += 1
-        elif token[0] in (b"}", b"]"):
-            depth -= 1
-            if depth == 0:
-                return token.end()
+        closes = _nested(opened, token[0])
+        if closes and not opened:
+            return token.end()
     return None
 
 
-def _resume(buffer: bytes, start: int, end: int, keyed: bool) -> int:
-    """Where reading can go on after a broken child at ``start``: at a comma or bracket of its parent.
+def _nested(opened: bytearray, token: bytes) -> bool:
+    """Keep count of the open brackets; whether ``token`` closed one. A bracket that fits none is ignored."""
+    if token in (b"{", b"["):
+        opened += token
+    elif token in (b"}", b"]") and opened.endswith(b"{" if token == b"}" else b"["):
+        opened.pop()
+        return True
+    return False
 
-    When a quote or bracket is missing, the parent's comma cannot be told from one inside the child; then
-    the next sibling is known by its first key, and must decode. (A text cannot fake one: its quotes are
-    escaped.)
+
+def _resume(buffer: bytes, start: int, end: int, keyed: bool) -> tuple[int, int]:
+    """(where reading can go on after a broken child at ``start``, how many bytes it took to see that).
+
+    It goes on at a comma or bracket of the parent. When a quote or bracket is missing, the parent's comma
+    cannot be told from one inside the child; then the next sibling is known by its first key, and must
+    decode. (A text cannot fake one: its quotes are escaped.)
     """
-    depth = 0
+    opened = bytearray()
+    close = b"}" if keyed else b"]"
     for token in _TOKEN.finditer(buffer, start, end):
-        if token[0] in (b"{", b"["):
-            depth += 1
-        elif token[0] in (b"}", b"]"):
-            if depth == 0 and token[0] == (b"}" if keyed else b"]"):
-                return token.start()
-            depth = max(depth - 1, 0)
-        elif token[0] == b"," and depth == 0:
-            return token.start()
+        if not opened and token[0] in (b",", close):
+            return token.start(), token.end() - start
+        _nested(opened, token[0])
     first = None if keyed else _FIRST_KEY.match(buffer, start, end)
     if first is None:
-        return end
+        return end, end - start
     sibling = re.compile(rb",\s*+(\{\s*+" + re.escape(first[1]) + rb"\s*+:)")
     for match in islice(sibling.finditer(buffer, start + 1, end), _RESYNC_TRIES):
         stop = _end_of_value(buffer, match.start(1), end)
         if stop is not None and _decodes(buffer[match.start(1) : stop]):
-            return match.start()
-    return end
+            return match.start(), end - start
+    return end, end - start
 
 
 def _decodes(data: bytes) -> bool:

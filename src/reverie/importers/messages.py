@@ -65,7 +65,7 @@ def is_error(record: dict[str, Json]) -> bool:
     """Whether the source itself says that a call failed (the text of a result is not asked)."""
     flags = (record.get("is_error"), record.get("isError"), record.get("error"))
     return any(flag is True or (flag and not isinstance(flag, bool)) for flag in flags) or (
-        record.get("status") in _FAILED
+        string(record.get("status")) in _FAILED
     )
 
 
@@ -175,7 +175,7 @@ class Dialogue:
 
     def _user_part(self, part: Json, where: str) -> Iterator[Said]:
         found = mapping(part)
-        if found.get("type") in _RESULTS:
+        if string(found.get("type")) in _RESULTS:
             yield self.answer(found, where)
             return
         shown = block(part)
@@ -227,7 +227,9 @@ class Dialogue:
 
     def _results(self, record: dict[str, Json], content: Json, inside: str, where: str) -> list[Said]:
         """A tool's turn: one result, or several as parts."""
-        several = [(place, mapping(p)) for place, p in parts(content) if mapping(p).get("type") in _RESULTS]
+        several = [
+            (place, mapping(p)) for place, p in parts(content) if string(mapping(p).get("type")) in _RESULTS
+        ]
         if several:
             return [self.answer(part, where + place) for place, part in several]
         return [self.answer(record, inside)]

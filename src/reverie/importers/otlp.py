@@ -225,17 +225,17 @@ class _Reading:
         if name == _EVALUATION:
             judged = self._judge(self._session(item), item, SpanEvent(name, item.attributes, ""))
             self._count(judged, "an evaluation without a verdict")
+        elif name != DETAILS and not is_message_event(name):
+            self.account.skip("a log record that is no agent's")
+        elif request in self._logged:  # another choice, or the request exported twice
+            self.account.skip("a request that was told before")
         elif name == DETAILS:
             self._logged.add(request)
-            self._count(self._session(item).folded.exchange(item, told_by(item)), "a request told before")
-        elif not is_message_event(name):
-            self.account.skip("a log record that is no agent's")
-        elif name == _CHOICE and request in self._logged and request not in self._pending:
-            self.account.skip("another choice of a request")
+            self._count(self._session(item).folded.exchange(item, told_by(item)), "a request without content")
         else:
-            self._logged.add(request)
             self._pending.setdefault(request, []).append(item)
             if name == _CHOICE:
+                self._logged.add(request)
                 self._heard(self._pending.pop(request))
 
     def _heard(self, items: list[Item]) -> None:

@@ -108,7 +108,7 @@ class Builder:
         self.uri = uri
         self.events: list[NewEvent] = []
         self.outcome = Outcome()
-        self._ends: set[str] = set()
+        self._keys: set[str] = set()
 
     def add(
         self,
@@ -120,7 +120,7 @@ class Builder:
         thread: str = PRIMARY_THREAD,
         uri: str | None = None,
     ) -> int:
-        """Append what a record says and return how many events that was.
+        """Append what a record says and return how many events that was; a key is used once.
 
         ``key`` identifies the record within the session across re-reads; ``uri`` names another file
         when the record stands there (a result beside the trajectory).
@@ -131,14 +131,16 @@ class Builder:
         for item in said:
             twice = f"~{seen[item.inside]}" if seen[item.inside] else ""
             seen[item.inside] += 1
+            whole = key + item.inside + twice
+            if whole in self._keys:  # read before
+                continue
+            self._keys.add(whole)
             pointer = (here.pointer or "") + item.inside if item.inside else here.pointer
             place = replace(here, pointer=pointer, native_id=item.native_id)
             type, payload = item.type, item.payload
             if type == "user.message" and thread != PRIMARY_THREAD:  # an agent tells another one what to do
                 type, payload = "system.message", {**payload, "kind": "instructions"}
-            self.events.append(
-                NewEvent(type, payload, key + item.inside + twice, item.at or at, thread, place)
-            )
+            self.events.append(NewEvent(type, payload, whole, item.at or at, thread, place))
         return len(self.events) - count
 
     def end(
@@ -149,9 +151,7 @@ class Builder:
             return
         self.outcome = outcome
         key = f"outcome:{outcome.source}:{outcome.label}:{outcome.score}"
-        if key not in self._ends:
-            self._ends.add(key)
-            self.add([outcome_said(outcome, explanation=explanation)], node, key, uri=uri)
+        self.add([outcome_said(outcome, explanation=explanation)], node, key, uri=uri)
 
     def transcript(self, info: SessionInfo) -> Transcript:
         """The session, with what its events show filled in where ``info`` leaves it open."""
