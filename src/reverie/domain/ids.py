@@ -26,7 +26,7 @@ def derived_id(prefix: IdPrefix, *parts: str) -> str:
         data = part.encode("utf-8", "surrogatepass")
         digest.update(len(data).to_bytes(8, "big"))
         digest.update(data)
-    return _render(prefix, digest.digest())
+    return _render(prefix, digest.digest()[:20])
 
 
 def new_id(prefix: IdPrefix, entropy: Callable[[int], bytes]) -> str:

@@ -38,17 +38,20 @@ FORMAT: Final = "claude-code"
 
 Account: TypeAlias = Used | Skipped
 
-_NOISE: Final = {
-    "file-history-snapshot": "file history",
-    "file-history-delta": "file history",
-    "permission-mode": "settings of the tool",
-    "mode": "settings of the tool",
-    "worktree-state": "settings of the tool",
-    "relocated": "settings of the tool",
-    "bridge-session": "settings of the tool",
-    "last-prompt": "a copy of the last prompt",
-}
 _TICK: Final = Skipped("progress tick")
+_HISTORY: Final = Skipped("file history")
+_SETTINGS: Final = Skipped("settings of the tool")
+_NOISE: Final = {
+    "progress": _TICK,
+    "file-history-snapshot": _HISTORY,
+    "file-history-delta": _HISTORY,
+    "permission-mode": _SETTINGS,
+    "mode": _SETTINGS,
+    "worktree-state": _SETTINGS,
+    "relocated": _SETTINGS,
+    "bridge-session": _SETTINGS,
+    "last-prompt": Skipped("a copy of the last prompt"),
+}
 _TITLES: Final = {"summary": "summary", "ai-title": "aiTitle", "custom-title": "customTitle"}
 _USAGE: Final = ("input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
 
@@ -120,8 +123,11 @@ class Fold:
     def take(self, row: Row, uri: str) -> Account:
         """Account for one record of the session's own file."""
         value = row.value
-        if value.get("type") == "progress":
+        kind = value.get("type")
+        if kind == "progress":
             return self._progress(row, uri)
+        if isinstance(kind, str) and kind in _NOISE:
+            return _NOISE[kind]
         if value.get("forkedFrom"):
             return Skipped("history copied from another session")
         session = fact(value.get("sessionId")) or self._own_session
@@ -129,8 +135,9 @@ class Fold:
 
     def take_agent(self, row: Row, uri: str, agent: str, kind: str | None, call: str | None) -> Account:
         """Account for one record of a sub-agent's file; ``call`` is the tool use that started it."""
-        if row.value.get("type") == "progress":
-            return _TICK
+        kind = row.value.get("type")
+        if isinstance(kind, str) and kind in _NOISE:
+            return _NOISE[kind]
         return self._take(row, row.value, uri, self._own_session, agent, call=call, kind=kind)
 
     def transcripts(self) -> Iterator[Transcript]:
@@ -209,7 +216,7 @@ class Fold:
         name = kind if isinstance(kind, str) else "?"
         if name in self._handlers:
             return self._handlers[name](line)
-        return Skipped(_NOISE[name]) if name in _NOISE else self._raw(line, name)
+        return self._raw(line, name)
 
     def _raw(self, line: Line, kind: str) -> Account:
         line.emit("raw", {"kind": kind[:100], "record": line.value})

@@ -56,7 +56,8 @@ def fact(value: Json) -> str | None:
     """A short string fit for a column of its own: one line, no control characters, at most 500 long."""
     if not isinstance(value, str):
         return None
-    return _CONTROL.sub(" ", value).strip()[:FACT_LENGTH] or None
+    line = value if value.isprintable() else _CONTROL.sub(" ", value)
+    return line.strip()[:FACT_LENGTH] or None
 
 
 def instant(value: Json) -> datetime | None:
