@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, TypeAlias
@@ -164,10 +164,9 @@ class SessionLog:
 
     def _prepare(self, transcript: Transcript, conn: Connection) -> Prepared:
         found = session_id(transcript.info)
-        known = event_rows.all_keys(conn, found)
         redactions: Counter[str] = Counter()
         rows: list[event_rows.Row] = []
-        for event in _unknown(transcript.events, known):
+        for event in _unknown(conn, found, transcript.events):
             masked, seen = self._mask(event)
             redactions.update(seen)
             rows.append(event_rows.prepare(found, masked))
@@ -191,10 +190,11 @@ class SessionLog:
         return Recorded(found, new, fresh, prepared.redactions)
 
 
-def _unknown(events: Iterable[NewEvent], known: set[str]) -> Iterator[NewEvent]:
+def _unknown(conn: Connection, session: str, events: Sequence[NewEvent]) -> Iterator[NewEvent]:
     """The events whose key was not seen before, neither in the log nor earlier among them."""
-    seen = set(known)
-    for event in events:
-        if event.key not in seen:
-            seen.add(event.key)
+    ids = [event_rows.event_id(session, event.key) for event in events]
+    seen = event_rows.present(conn, ids) if session_rows.exists(conn, session) else set[str]()
+    for id, event in zip(ids, events, strict=True):
+        if id not in seen:
+            seen.add(id)
             yield event

@@ -88,8 +88,9 @@ class Database:
         """Run ``work`` in one transaction. When this returns, it is on the disk; when it raises what
         ``work`` raised (or what the database said), nothing of it stays.
 
-        ``work`` may run on another thread, together with other works under one commit, and on PostgreSQL
-        again after a deadlock: it should touch nothing but its connection, and return plain data.
+        ``work`` may run on another thread, together with other works under one commit, and more than once
+        (when one of those fails, or after a deadlock): it should touch nothing but its connection, and
+        return plain data.
         """
         self._check()
         with self._translated:

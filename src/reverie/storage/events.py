@@ -22,18 +22,18 @@ from reverie.storage.text import clean_text, json_text
 __all__ = [
     "Link",
     "Row",
-    "all_keys",
     "append",
     "event",
-    "known",
+    "event_id",
     "links",
     "prepare",
+    "present",
     "read",
 ]
 
 _COLUMNS: Final = "session_id, seq, id, key, type, at, thread, payload, origin, hash"
 _INSERT: Final = f"INSERT INTO events ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
-_INSERT_NEW: Final = f"{_INSERT} ON CONFLICT (session_id, key) DO NOTHING"
+_INSERT_NEW: Final = f"{_INSERT} ON CONFLICT (id) DO NOTHING"
 _END: Final = {
     "sqlite": "SELECT events, head FROM sessions WHERE id = ?",
     "postgresql": "SELECT events, head FROM sessions WHERE id = %s FOR UPDATE",
@@ -72,12 +72,16 @@ class Link(NamedTuple):
     hash: str
 
 
+def event_id(session_id: str, key: str) -> str:
+    """The id of the event with that key, in the log already or not."""
+    return derived_id("sevt", session_id, clean_text(key))
+
+
 def prepare(session_id: str, event: NewEvent) -> Row:
     """The row of ``event``: everything that costs time and needs no lock."""
-    key = clean_text(event.key)
     return Row(
-        derived_id("sevt", session_id, key),
-        key,
+        event_id(session_id, event.key),
+        clean_text(event.key),
         event.type,
         None if event.at is None else iso(event.at),
         clean_text(event.thread),
@@ -106,24 +110,24 @@ def append(connection: Connection, session_id: str, rows: Sequence[Row], at: dat
         if here.execute(marked(_INSERT_NEW, dialect), links[0]).rowcount:
             here.execute(marked(_ADVANCE, dialect), (links[0].seq, links[0].hash, iso(at), session_id))
             return links
-        return list(known(connection, session_id, [rows[0].key]).values())
+        return list(_known(connection, [rows[0].id]).values())
     return _append_many(connection, session_id, rows, end, at)
 
 
 def _append_many(
     connection: Connection, session_id: str, rows: Sequence[Row], end: tuple[int, str], at: datetime
 ) -> list[Link]:
-    found = known(connection, session_id, [row.key for row in rows]) if end[0] else {}
+    found = _known(connection, [row.id for row in rows]) if end[0] else {}
     fresh: dict[str, Row] = {}
     for row in rows:
-        if row.key not in found:
-            fresh.setdefault(row.key, row)  # of two with one key, the first
+        if row.id not in found:
+            fresh.setdefault(row.id, row)  # of two with one key, the first
     links = _chained(session_id, fresh.values(), *end)
     if links:
         execute_many(connection, _INSERT, links)
         execute(connection, _ADVANCE, (links[-1].seq, links[-1].hash, iso(at), session_id))
-    found.update((link.key, link) for link in links)
-    return [found[row.key] for row in rows]
+    found.update((link.id, link) for link in links)
+    return [found[row.id] for row in rows]
 
 
 def _chained(session_id: str, rows: Iterable[Row], after: int, head: str) -> list[Link]:
@@ -135,21 +139,21 @@ def _chained(session_id: str, rows: Iterable[Row], after: int, head: str) -> lis
     return links
 
 
-def known(connection: Connection, session_id: str, keys: Sequence[str]) -> dict[str, Link]:
-    """Those of ``keys`` that are in the session's log, with their rows."""
-    found: dict[str, Link] = {}
-    for start in range(0, len(keys), _PAGE):
-        some = keys[start : start + _PAGE]
+def present(connection: Connection, ids: Sequence[str]) -> set[str]:
+    """Those of ``ids`` that are ids of events in the log."""
+    return {row[0] for row in _by_id(connection, "id", ids)}
+
+
+def _known(connection: Connection, ids: Sequence[str]) -> dict[str, Link]:
+    return {row[2]: Link(*row) for row in _by_id(connection, _COLUMNS, ids)}
+
+
+def _by_id(connection: Connection, columns: str, ids: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    for start in range(0, len(ids), _PAGE):
+        some = ids[start : start + _PAGE]
         marks = ", ".join("?" * len(some))
-        sql = f"SELECT {_COLUMNS} FROM events WHERE session_id = ? AND key IN ({marks})"  # noqa: S608
-        found.update((row[3], Link(*row)) for row in execute(connection, sql, (session_id, *some)).fetchall())
-    return found
-
-
-def all_keys(connection: Connection, session_id: str) -> set[str]:
-    """The key of every event in the session's log."""
-    rows = execute(connection, "SELECT key FROM events WHERE session_id = ?", (session_id,))
-    return {row[0] for row in rows.fetchall()}
+        sql = f"SELECT {columns} FROM events WHERE id IN ({marks})"  # noqa: S608
+        yield from execute(connection, sql, some).fetchall()
 
 
 def links(connection: Connection, session_id: str) -> Iterator[Link]:
@@ -166,14 +170,14 @@ def links(connection: Connection, session_id: str) -> Iterator[Link]:
         ).fetchall()
 
 
-def event(connection: Connection, event_id: str) -> Event:
+def event(connection: Connection, id_prefix: str) -> Event:
     """An event by its id or a unique prefix of it.
 
     Raises:
         NotFound, Ambiguous: none or several fit.
     """
     found = whole_id(
-        connection, tables.events.c.id, "sevt", event_id, noun="event", hint="reverie sessions show SESSION"
+        connection, tables.events.c.id, "sevt", id_prefix, noun="event", hint="reverie sessions show SESSION"
     )
     sql = f"SELECT {_COLUMNS} FROM events WHERE id = ?"  # noqa: S608
     row = execute(connection, sql, (found,)).fetchone()

@@ -19,7 +19,7 @@ from reverie.storage.prefixes import whole_id
 from reverie.storage.text import clean_text, json_text
 from reverie.storage.upsert import insert
 
-__all__ = ["create", "listed", "merged", "refresh", "session"]
+__all__ = ["create", "exists", "listed", "merged", "refresh", "session"]
 
 _T: Final = tables.sessions
 _TEXTS: Final = (
@@ -36,6 +36,11 @@ def session(connection: Connection, id_prefix: str) -> Session:
     """
     found = whole_id(connection, _T.c.id, "sesn", id_prefix, noun="session", hint="reverie sessions list")
     return _session(connection.execute(select(_T).where(_T.c.id == found)).mappings().one())
+
+
+def exists(connection: Connection, session_id: str) -> bool:
+    """Whether there is a session of exactly that id."""
+    return connection.execute(select(_T.c.id).where(_T.c.id == session_id)).first() is not None
 
 
 def listed(

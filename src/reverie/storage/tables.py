@@ -119,7 +119,7 @@ events = Table(
     metadata,
     Column("session_id", Text, ForeignKey("sessions.id"), primary_key=True),
     Column("seq", BigInteger, primary_key=True),  # 1, 2, 3 …; the key is the fencing token
-    Column("id", Text, nullable=False, unique=True),
+    Column("id", Text, nullable=False, unique=True),  # derived from session and key: one id, one key
     Column("key", Text, nullable=False),
     Column("type", Text, nullable=False),
     Column("at", Text),
@@ -127,7 +127,6 @@ events = Table(
     Column("payload", Text, nullable=False),
     Column("origin", Text),  # domain.events.Origin as JSON
     Column("hash", Text, nullable=False),
-    UniqueConstraint("session_id", "key"),
 )
 
 observations = Table(

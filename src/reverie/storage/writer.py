@@ -36,6 +36,10 @@ class _Item(Generic[T]):
         self.settled = threading.Lock()  # the cheapest thing one can wait for
         self.settled.acquire()
 
+    def run(self, connection: Connection) -> None:
+        if not self.abandoned:
+            self.result = self.work(connection)
+
     def outcome(self) -> T:
         if self.error is None:
             return cast(T, self.result)
@@ -49,9 +53,9 @@ class Writer:
     """Makes transactions durable, one after another or many at once.
 
     A caller who finds the place free writes by itself: no thread, no hand-over. Callers who come
-    meanwhile queue for a thread, which takes all that wait into one transaction, each under a SAVEPOINT
-    of its own, and shares one COMMIT, one flush of the disk, among them. One that fails takes nothing
-    along; when the COMMIT fails, all in it fail. A caller never carries another's work, so that Ctrl-C,
+    meanwhile queue for a thread, which takes all that wait into one transaction and shares one COMMIT,
+    one flush of the disk, among them. One that fails takes nothing along, but the others may be run
+    again; when the COMMIT fails, all in it fail. A caller never carries another's work, so that Ctrl-C,
     which reaches the main thread anywhere, can break off nobody's transaction but its own.
 
     ``connect`` opens the connection in autocommit mode; ``lock`` keeps other processes out meanwhile.
@@ -76,6 +80,8 @@ class Writer:
         item = _Item(work)
         if not self._crowded and self._place.acquire(blocking=False):
             try:
+                if self._closed:
+                    raise Unavailable("the database was closed")
                 self._hold([item])
             finally:
                 self._place.release()
@@ -115,25 +121,10 @@ class Writer:
 
     def _serve(self) -> None:
         while (item := self._queue.get()) is not None:
-            batch = [] if item.abandoned else [item]
+            batch = [item]
             del item  # while waiting for the next, hold nobody's work or error
-            if batch:
-                with self._place:
-                    self._hold(batch)
-
-    def _more(self) -> Generator[_Item[Any]]:
-        """Those who wait now, as long as a batch may last."""
-        deadline = time.monotonic() + _BATCH_SECONDS
-        count = 1
-        with suppress(Empty):
-            while count < _BATCH and time.monotonic() < deadline:
-                item = self._queue.get_nowait()
-                if item is None:
-                    self._queue.put(None)  # closing: nothing is behind it
-                    break
-                count += 1
-                yield item
-        self._crowded = count > 1
+            with self._place:
+                self._hold(batch)
 
     # ------------------------------------------------------------------ holding the place
 
@@ -142,8 +133,11 @@ class Writer:
         self._holder = threading.get_ident()
         try:
             with self._lock:
-                connection = self._connection = self._connection or self._open()
-                self._transact(connection, batch)
+                connection = self._connection = self._connection or self._connect()
+                if self._crowded:
+                    self._together(connection, batch)
+                else:
+                    _alone(connection, batch[0])
                 _settle(batch)
         except BaseException as error:
             self._drop()
@@ -155,22 +149,34 @@ class Writer:
         finally:
             self._holder = 0
 
-    def _open(self) -> Connection:
-        if self._closed:
-            raise Unavailable("the database was closed")
-        return self._connect()
-
-    def _transact(self, connection: Connection, batch: list[_Item[Any]]) -> None:
+    def _together(self, connection: Connection, batch: list[_Item[Any]]) -> None:
+        """All who wait, under one COMMIT. As if nothing would fail; where something does, all over again
+        with a SAVEPOINT for each, which costs half as much as the work itself."""
         driver = _driver(connection)
         driver.execute("BEGIN IMMEDIATE")
-        if not self._crowded:
-            _alone(connection, driver, batch[0])
-            return
-        _attempt(connection, driver, batch[0])
-        for item in self._more():
-            batch.append(item)
-            _attempt(connection, driver, item)
-        driver.execute("COMMIT")
+        try:
+            for item in self._waiting(batch):
+                item.run(connection)
+        except BaseException:  # noqa: BLE001  (whose it is, the second time will tell)
+            if driver.in_transaction:
+                driver.execute("ROLLBACK")
+            _apart(connection, batch)
+        else:
+            driver.execute("COMMIT")
+
+    def _waiting(self, batch: list[_Item[Any]]) -> Generator[_Item[Any]]:
+        """Those in ``batch``, then those who wait now, added to it; as long as a batch may last."""
+        yield batch[0]
+        deadline = time.monotonic() + _BATCH_SECONDS
+        with suppress(Empty):
+            while len(batch) < _BATCH and time.monotonic() < deadline:
+                item = self._queue.get_nowait()
+                if item is None:
+                    self._queue.put(None)  # closing: nothing is behind it
+                    break
+                batch.append(item)
+                yield item
+        self._crowded = len(batch) > 1
 
     def _empty_the_log(self) -> None:
         """Move the write-ahead log into the database file, not waiting for those who still read it."""
@@ -188,9 +194,11 @@ class Writer:
                 connection.close()
 
 
-def _alone(connection: Connection, driver: sqlite3.Connection, item: _Item[Any]) -> None:
+def _alone(connection: Connection, item: _Item[Any]) -> None:
+    driver = _driver(connection)
+    driver.execute("BEGIN IMMEDIATE")
     try:
-        item.result = item.work(connection)
+        item.run(connection)
     except BaseException as error:  # noqa: BLE001  (handed to the caller whose work it is)
         item.error = error
         if driver.in_transaction:
@@ -199,18 +207,20 @@ def _alone(connection: Connection, driver: sqlite3.Connection, item: _Item[Any])
         driver.execute("COMMIT")
 
 
-def _attempt(connection: Connection, driver: sqlite3.Connection, item: _Item[Any]) -> None:
-    if item.abandoned:
-        return
-    driver.execute("SAVEPOINT work")
-    try:
-        item.result = item.work(connection)
-    except BaseException as error:  # handed to the caller whose work it is
-        if not driver.in_transaction:
-            raise  # a full disk can make SQLite undo the whole transaction, the others' work included
-        item.error = error
-        driver.execute("ROLLBACK TO work")
-    driver.execute("RELEASE work")
+def _apart(connection: Connection, batch: list[_Item[Any]]) -> None:
+    driver = _driver(connection)
+    driver.execute("BEGIN IMMEDIATE")
+    for item in batch:
+        driver.execute("SAVEPOINT work")
+        try:
+            item.run(connection)
+        except BaseException as error:  # handed to the caller whose work it is
+            if not driver.in_transaction:
+                raise  # a full disk can make SQLite undo the whole transaction, the others' work included
+            item.error = error
+            driver.execute("ROLLBACK TO work")
+        driver.execute("RELEASE work")
+    driver.execute("COMMIT")
 
 
 def _settle(batch: list[_Item[Any]]) -> None:

@@ -111,7 +111,6 @@ def _sessions(metadata: sa.MetaData) -> None:
         _text("payload"),
         _text("origin", null=True),
         _text("hash"),
-        sa.UniqueConstraint("session_id", "key"),
     )
 
 
