@@ -26,14 +26,21 @@ def seconds(work: Callable[[], object]) -> float:
 
 def beside_import() -> list[Row]:
     if not DATA.is_dir():
-        return [Row("dream over real transcripts", "no ../shared/data/claude-code here", "≤ 1/2 of the import")]
+        return [
+            Row("dream over real transcripts", "no ../shared/data/claude-code here", "≤ 1/2 of the import")
+        ]
     with tempfile.TemporaryDirectory() as folder, reverie.open(Path(folder) / "a.db") as rv:
         reading = seconds(lambda: rv.import_paths(DATA))
         dreaming = seconds(rv.dream)
         again = seconds(rv.dream)
     share = dreaming / reading
     return [
-        Row("dream over 109 Claude Code sessions, of their import's time", f"{share:.2f}×", "≤ 0.50×", share <= 0.5),
+        Row(
+            "dream over 109 Claude Code sessions, of their import's time",
+            f"{share:.2f}×",
+            "≤ 0.50×",
+            share <= 0.5,
+        ),
         Row("the same dream again, of the first", f"{again / dreaming:.2f}×"),
     ]
 
@@ -55,7 +62,10 @@ def start() -> list[Row]:
     def best(*code: str) -> float:
         env = {**os.environ, "REVERIE_HOME": tempfile.mkdtemp()}
         command = [sys.executable, *code]
-        return min(seconds(lambda: subprocess.run(command, env=env, capture_output=True, check=False)) for _ in range(7))
+        return min(
+            seconds(lambda: subprocess.run(command, env=env, capture_output=True, check=False))
+            for _ in range(7)
+        )
 
     bare = best("-c", "pass")
     package = best("-c", "import reverie") - bare

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.transcripts import write_sessions
 
 import reverie
-from tests.transcripts import write_sessions
 
 IMPORTS, DREAMS, APPROVALS = 20, 15, 15
 
@@ -80,7 +80,10 @@ def contents(program: Program) -> dict[str, str]:
 
 def said(dream: dict[str, Any]) -> Any:
     """A dream without its times and without what other dreams made of its proposals."""
-    proposals = [{k: v for k, v in p.items() if k not in ("created_at", "status", "decision")} for p in dream["proposals"]]
+    proposals = [
+        {k: v for k, v in p.items() if k not in ("created_at", "status", "decision")}
+        for p in dream["proposals"]
+    ]
     return dream["dream"]["id"], dream["findings"], proposals
 
 
@@ -119,7 +122,9 @@ def test_dream(files: Path, homes: Iterator[Program]) -> None:
         with reverie.open(program.db) as rv:
             assert rv.verify().problem is None
             finished = [dream for dream in rv.dreams() if dream.status == "completed"]
-            assert bool(finished) == bool(rv.proposals()), "proposals come with the finished dream, or not at all"
+            assert bool(finished) == bool(rv.proposals()), (
+                "proposals come with the finished dream, or not at all"
+            )
     assert said(program.json("dream")) == expected
     assert len(program.json("proposals", "list")) == len(expected[2]), "nothing was proposed twice"
 

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tests.transcripts import write_sessions
 
 import reverie
-from tests.transcripts import write_sessions
 
 pty = pytest.importorskip("pty", reason="this system has no pseudo-terminals")
 PATIENCE = 60.0  # seconds to wait for a prompt before calling it a failure

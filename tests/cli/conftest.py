@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.transcripts import write_sessions
 from typer.testing import CliRunner, Result
 
 from reverie.cli.main import app
-from tests.transcripts import write_sessions
 
 
 class Cli:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.cli.conftest import Cli
 
 Pending = Callable[[], list[dict[str, Any]]]

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.cli.conftest import Cli
 
 import reverie
 from reverie.cli.review import Desk
-from tests.cli.conftest import Cli
 
 Pending = Callable[[], list[dict[str, Any]]]
 

@@ -71,16 +71,26 @@ def test_every_name_in_all_exists_and_every_public_definition_is_listed(trees: d
 
 
 def test_only_storage_knows_sql(trees: dict[str, ast.Module]) -> None:
-    strays = [name for name, tree in trees.items() if not name.startswith("storage") and _imports(tree, "sqlalchemy")]
+    strays = [
+        name
+        for name, tree in trees.items()
+        if not name.startswith("storage") and _imports(tree, "sqlalchemy")
+    ]
     assert not strays
 
 
 def test_nothing_revives_objects_or_runs_text(trees: dict[str, ast.Module]) -> None:
     banned = {"pickle", "shelve", "marshal", "dill"}
-    found = [f"{name}: {module}" for name, tree in trees.items() for module in banned if _imports(tree, module)]
+    found = [
+        f"{name}: {module}" for name, tree in trees.items() for module in banned if _imports(tree, module)
+    ]
     for name, tree in trees.items():
         for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("eval", "exec"):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Name)
+                and node.func.id in ("eval", "exec")
+            ):
                 found.append(f"{name}:{node.lineno} {node.func.id}")
             if isinstance(node, ast.keyword) and node.arg == "shell":
                 found.append(f"{name}:{node.value.lineno} shell=")

@@ -7,10 +7,10 @@ import shlex
 from pathlib import Path
 
 import pytest
+from tests.transcripts import write_sessions
 from typer.main import get_command
 
 from reverie.cli.main import app
-from tests.transcripts import write_sessions
 
 README = Path(__file__).parents[2] / "README.md"
 PYTHON = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), flags=re.S)
@@ -23,7 +23,9 @@ COMMANDS = [
 
 
 @pytest.mark.parametrize("example", PYTHON, ids=range(len(PYTHON)))
-def test_python(example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_python(
+    example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     write_sessions(tmp_path / "transcripts")
     monkeypatch.chdir(tmp_path)
     exec(compile(example, "README.md", "exec"), {})

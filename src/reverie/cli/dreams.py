@@ -96,6 +96,10 @@ def _report(rv: reverie.Reverie, result: DreamResult, dry_run: bool) -> None:
         )
         for line in finding_lines(rv, finding, examples=1):
             out.print("  " + line)
+    if result.findings and all(finding.effect.raw is None for finding in result.findings):
+        out.print(
+            "\n[dim]none of these sessions says how it ended, so there are counts and no success figures[/]"
+        )
     _silences(result)
     waiting = [p for p in rv.proposals() if p.store_id == seen.store_id]
     if not result.proposals:

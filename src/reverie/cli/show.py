@@ -18,7 +18,7 @@ __all__ = ["diff_lines", "finding_lines", "proposal_lines", "quote_lines"]
 def finding_lines(rv: reverie.Reverie, finding: Finding, *, examples: int = 3) -> Iterator[str]:
     """Claim, dates, effect, then up to ``examples`` quotes for and against, as Rich markup lines."""
     yield esc(finding.claim)
-    for line in (_when(finding), *_effect(finding)):
+    for line in filter(None, (_when(finding), *_effect(finding))):
         yield f"[dim]{esc(line)}[/]"
     for citation in finding.evidence[:examples]:
         yield from quote_lines(quoted(citation, rv.log.event), "[green]+[/]")
@@ -53,7 +53,7 @@ def _effect(finding: Finding) -> Iterator[str]:
     if effect.within is not None:
         strata = f"within {effect.stratified_by or 'task'} ({effect.within.strata} comparable)"
         yield f"{strata}: {effect.within.difference * 100:+.0f} points [{effect.within.low * 100:+.0f}, {effect.within.high * 100:+.0f}]"
-    if effect.note:
+    if effect.note and effect.raw is not None:  # no outcomes at all is said once, not under each finding
         yield effect.note
 
 
