@@ -98,6 +98,10 @@ def test_windows_line_ends_are_kept_and_are_no_edit() -> None:
     assert block is not None and not block.edited
 
 
+def test_a_byte_order_mark_that_an_editor_put_before_our_file_does_not_hide_the_block() -> None:
+    assert without_block("\ufeff" + synced(None)) == "\ufeff"
+
+
 def test_a_block_edited_by_hand_is_refused_and_force_overwrites_it() -> None:
     text = synced("mine\n").replace("50 MB", "60 MB")
     with pytest.raises(Conflict, match="by hand"):
