@@ -319,6 +319,30 @@ def test_processes_that_make_the_same_fresh_database_all_succeed(tmp_path: Path,
         assert names(db) == []
 
 
+def test_processes_that_migrate_the_same_server_database_all_succeed(postgresql_server: str) -> None:
+    on_server(postgresql_server, "CREATE DATABASE fresh_for_many")
+    url = postgresql_server.format("fresh_for_many")
+    program = "import sys; from reverie.storage.database import Database; Database.open(sys.argv[1]).close()"
+    running = [subprocess.Popen([sys.executable, "-c", program, url]) for _ in range(3)]
+    assert [process.wait(60) for process in running] == [0, 0, 0]
+    with Database.open(url) as db:
+        assert names(db) == []
+
+
+def test_a_server_database_that_cannot_hold_every_character_is_refused(postgresql_server: str) -> None:
+    on_server(postgresql_server, "CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0")
+    with pytest.raises(ConfigError, match="LATIN1") as caught:
+        Database.open(postgresql_server.format("latin"))
+    assert "createdb -E UTF8" in str(caught.value)
+
+
+def on_server(url: str, statement: str) -> None:
+    import psycopg
+
+    with psycopg.connect(url.format("postgres").replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(statement)
+
+
 def test_another_process_that_writes_is_waited_for_but_not_for_ever(tmp_path: Path) -> None:
     path = tmp_path / "x.lock"
     held, waiting = WriterLock(path, wait=0.05), WriterLock(path, wait=0.05)

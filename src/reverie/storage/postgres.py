@@ -58,6 +58,7 @@ class PostgreSQL:
         with self._engine.begin() as connection:
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
             if needed(connection):
+                self._check_encoding(connection)
                 upgrade(connection)
 
     @contextmanager
@@ -78,6 +79,15 @@ class PostgreSQL:
 
     def close(self) -> None:
         self._engine.dispose()
+
+    def _check_encoding(self, connection: Connection) -> None:
+        encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
+        if encoding != "UTF8":
+            raise ConfigError(
+                f"the database keeps text as {encoding}, and transcripts hold any character",
+                where=self.where,
+                hint="make it with: createdb -E UTF8 -T template0 NAME",
+            )
 
 
 def _set_up(driver: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
