@@ -59,8 +59,9 @@ def growth() -> list[Row]:
 
 
 def start() -> list[Row]:
+    env = {**os.environ, "REVERIE_HOME": tempfile.mkdtemp(), "REVERIE_DB": ""}
+
     def best(*code: str) -> float:
-        env = {**os.environ, "REVERIE_HOME": tempfile.mkdtemp()}
         command = [sys.executable, *code]
         return min(
             seconds(lambda: subprocess.run(command, env=env, capture_output=True, check=False))

@@ -87,6 +87,21 @@ def test_edit_then_approve(desk: Desk, tmp_path: Path, monkeypatch: pytest.Monke
     assert desk.rv.memory.read("default", first.path).content == "# Mine\n"
 
 
+def test_a_conflict_is_shown_and_can_be_settled_in_the_editor(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = desk.rv.review.get(desk.pile[0])
+    desk.rv.memory.write("default", first.path, "# Somebody was here first\n", actor="bo")
+    editor = tmp_path / "editor"
+    editor.write_text('#!/bin/sh\ngrep -q \'Somebody was here\' "$1" && echo settled > "$1"\n')
+    editor.chmod(editor.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("VISUAL", str(editor))
+    desk.run(press("aeq"))
+    assert "<<<<<<< memory" in capsys.readouterr().out
+    assert desk.rv.memory.read("default", first.path).content == "settled\n"
+    assert desk.rv.review.get(first.id).status == "modified"
+
+
 def test_an_editor_that_fails_decides_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VISUAL", "false")
     desk.run(press("eq"))

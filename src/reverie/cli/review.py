@@ -21,6 +21,7 @@ from reverie.cli.output import esc, out, reviewer, talk
 from reverie.cli.show import proposal_lines
 from reverie.domain.errors import NotFound, ReverieError, StaleBase, UsageError
 from reverie.domain.proposals import Proposal, RejectReason
+from reverie.memory.merge import has_conflict_markers
 
 __all__ = ["add_to"]
 
@@ -114,6 +115,7 @@ class Desk:
                 step = self._key(proposal, key().lower(), key)
             except StaleBase as conflict:
                 out.print(f"[red]{esc(conflict.what)}[/]\n{esc(conflict.merged)}")
+                out.print("[bold]e[/] opens this merge in your editor")
                 continue
             except ReverieError as error:
                 out.print(f"[red]{esc(str(error))}[/]")
@@ -143,13 +145,18 @@ class Desk:
         return "next"
 
     def _edit(self, proposal: Proposal) -> Step:
-        text = edited(proposal.content)
+        """The text in $EDITOR: as proposed, or merged with what memory has become since."""
+        preview = self.rv.review.preview(proposal.id)
+        text = edited(preview.result)
         if text is None or text.strip() == "":
             out.print("nothing was written; the proposal still waits")
             return "stay"
-        if text == proposal.content:
-            return self._done(self.rv.approve(proposal.id, by=self.by))
-        return self._done(self.rv.modify(proposal.id, text, by=self.by))
+        if has_conflict_markers(text):
+            out.print("[red]conflict markers are still in the text; the proposal still waits[/]")
+            return "stay"
+        return self._done(
+            self.rv.review.modify(proposal.id, text, by=self.by, seen_sha256=preview.seen_sha256)
+        )
 
     def _reject(self, proposal: Proposal, key: Callable[[], str]) -> Step:
         out.print(

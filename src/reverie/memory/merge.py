@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from difflib import unified_diff
+from difflib import SequenceMatcher, unified_diff
 from typing import Final
-
-from merge3 import Merge3
 
 __all__ = ["Merge", "conflicting", "has_conflict_markers", "three_way", "unified"]
 
@@ -26,7 +24,8 @@ class Merge:
 
 
 def three_way(base: str, memory: str, proposal: str) -> Merge:
-    """Merges what ``memory`` and ``proposal`` each changed since ``base``, line by line (diff3).
+    """Merges what ``memory`` and ``proposal`` each changed since ``base``, line by line: diff3, as in
+    Khanna, Kunal and Pierce, "A Formal Investigation of Diff3" (FSTTCS 2007).
 
     Changes to the same or to adjoining lines conflict, unless they are equal. Whether the last line ends
     in a newline is merged as a fact of its own.
@@ -37,14 +36,49 @@ def three_way(base: str, memory: str, proposal: str) -> Merge:
         return Merge(memory, clean=True)
     out: list[str] = []
     clean = True
-    for group in Merge3(_lines(_end(base)), _lines(_end(memory)), _lines(_end(proposal))).merge_groups():
-        if group[0] == "conflict":
-            clean = False
-            out.append(conflicting("".join(group[2]), "".join(group[3])))
+    for was, now, wanted in _chunks(_lines(_end(base)), _lines(_end(memory)), _lines(_end(proposal))):
+        if now in (was, wanted):
+            out += wanted
+        elif wanted == was:
+            out += now
         else:
-            out += group[1]
+            clean = False
+            out.append(conflicting("".join(now), "".join(wanted)))
     text = "".join(out)
     return Merge(text if not clean or _ends(base, memory, proposal) else text.removesuffix("\n"), clean)
+
+
+_Lines = Sequence[str]
+
+
+def _chunks(base: _Lines, memory: _Lines, proposal: _Lines) -> Iterator[tuple[_Lines, _Lines, _Lines]]:
+    """The three texts cut at the stretches that all three share: those, and what stands between them."""
+    b = m = p = 0
+    for in_base, in_memory, in_proposal, length in _shared(base, memory, proposal):
+        yield base[b:in_base], memory[m:in_memory], proposal[p:in_proposal]
+        b, m, p = in_base + length, in_memory + length, in_proposal + length
+        yield base[in_base:b], memory[in_memory:m], proposal[in_proposal:p]
+    yield base[b:], memory[m:], proposal[p:]
+
+
+def _shared(base: _Lines, memory: _Lines, proposal: _Lines) -> Iterator[tuple[int, int, int, int]]:
+    """(start in base, in memory, in proposal, length) of every stretch that both sides left alone."""
+    ours, theirs = _kept(base, memory), _kept(base, proposal)
+    i = j = 0
+    while i < len(ours) and j < len(theirs):
+        (b1, m, n1), (b2, p, n2) = ours[i], theirs[j]
+        start, end = max(b1, b2), min(b1 + n1, b2 + n2)
+        if start < end:
+            yield start, m + start - b1, p + start - b2, end - start
+        if b1 + n1 < b2 + n2:
+            i += 1
+        else:
+            j += 1
+
+
+def _kept(base: _Lines, side: _Lines) -> list[tuple[int, int, int]]:
+    blocks = SequenceMatcher(None, base, side, autojunk=False).get_matching_blocks()
+    return [(block.a, block.b, block.size) for block in blocks]
 
 
 def conflicting(memory: str, proposal: str) -> str:
