@@ -25,9 +25,14 @@ _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9
 _SESSION_ID: Final = re.compile(rb'"sessionId"\s*:\s*"([^"\\]{1,200})"')
 _AGENT_FILE: Final = re.compile(r"agent-(.+)\.jsonl\Z")
 _CONVERSATION: Final = frozenset({"user", "assistant"})
-_BESIDE: Final = frozenset(
-    {"system", "attachment", "progress", "summary", "file-history-snapshot", "queue-operation"}
-)
+_BESIDE: Final = {  # record types beside the conversation, and what only Claude Code writes in them
+    "system": ("uuid", "isSidechain", "sessionId"),
+    "attachment": ("uuid", "isSidechain", "sessionId"),
+    "progress": ("uuid", "isSidechain", "sessionId"),
+    "queue-operation": ("operation", "sessionId"),
+    "summary": ("summary", "leafUuid"),
+    "file-history-snapshot": ("snapshot", "messageId"),
+}
 _META_BYTES: Final = 1 << 20
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")  # a session id that may stand in a path
 
@@ -60,10 +65,10 @@ class ClaudeCode:
         found = head_rows(head)
         if any(_is_conversation(row) for row in found):
             return Guess(1.0, "lines with type, sessionId, uuid and a message")
-        if any(fact(row.get("type")) in _BESIDE and _belongs(row) for row in found):
+        if any(_is_beside(row) for row in found):
             return Guess(0.9, "lines of a Claude Code session beside the conversation")
-        if not found and b'"sessionId"' in head and b'"parentUuid"' in head:
-            return Guess(0.7, "a first line longer than the part looked at, with sessionId and parentUuid")
+        if not found and b'"sessionId"' in head and b'"isSidechain"' in head:
+            return Guess(0.7, "a first line longer than the part looked at, with sessionId and isSidechain")
         return Guess(0.0, "no line has a sessionId and a message as Claude Code writes them")
 
     def read(self, file: TranscriptFile) -> Iterator[Read]:
@@ -96,8 +101,9 @@ def _is_conversation(row: dict[str, Json]) -> bool:
     )
 
 
-def _belongs(row: dict[str, Json]) -> bool:
-    return "sessionId" in row or "leafUuid" in row or ("snapshot" in row and "messageId" in row)
+def _is_beside(row: dict[str, Json]) -> bool:
+    fields = _BESIDE.get(fact(row.get("type")) or "")
+    return fields is not None and row.keys() >= set(fields)
 
 
 def _own_session(file: TranscriptFile) -> str:

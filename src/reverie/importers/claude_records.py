@@ -135,9 +135,9 @@ class Fold:
 
     def take_agent(self, row: Row, uri: str, agent: str, kind: str | None, call: str | None) -> Account:
         """Account for one record of a sub-agent's file; ``call`` is the tool use that started it."""
-        kind = row.value.get("type")
-        if isinstance(kind, str) and kind in _NOISE:
-            return _NOISE[kind]
+        name = row.value.get("type")
+        if isinstance(name, str) and name in _NOISE:
+            return _NOISE[name]
         return self._take(row, row.value, uri, self._own_session, agent, call=call, kind=kind)
 
     def transcripts(self) -> Iterator[Transcript]:
@@ -273,6 +273,7 @@ class Fold:
         if not items and not message:
             return self._raw(line, "assistant")
         synthetic = line.value.get("isApiErrorMessage") is True or message.get("model") == "<synthetic>"
+        response = None if synthetic else self._response(line, message)
         for where, block in _placed(content, items):
             kind, payload = assistant_event(block, synthetic=synthetic, fallback_id=f"{line.key}{where}")
             line.emit(kind, payload, where)
@@ -280,8 +281,8 @@ class Fold:
                 use = payload["tool_use_id"]
                 self._tools[use] = payload["name"]
                 self.called.append((use, use))
-        if not synthetic:
-            self._response(line, message)
+        if response is not None:
+            self._count_tokens(response, line, message)
         return Used()
 
     def _system(self, line: Line) -> Account:
@@ -330,24 +331,29 @@ class Fold:
 
     # --- tokens -----------------------------------------------------------------------------------
 
-    def _response(self, line: Line, message: dict[str, Json]) -> None:
-        """Tokens count once per response. Its records repeat ``usage``; the last one has it whole."""
+    def _response(self, line: Line, message: dict[str, Json]) -> _Response:
+        """The response that a record is part of. Another one than before: the one before is complete."""
         response_id = string(message.get("id")) or string(line.value.get("requestId")) or line.key
         place = (line.draft.native_id, line.thread)
         response = self._responses.get(place)
-        if response is None or response.id != response_id:
-            if response is not None:
-                self._tell(response)
-            model = fact(message.get("model"))
-            if model and line.thread == PRIMARY_THREAD:
-                line.draft.models[model] += 1
-            told = f"usage:{response_id}" in line.draft.keys
-            response = self._responses[place] = _Response(response_id, model, {}, line, told)
+        if response is not None and response.id == response_id:
+            return response
+        if response is not None:
+            self._tell(response)
+        model = fact(message.get("model"))
+        if model and line.thread == PRIMARY_THREAD:
+            line.draft.models[model] += 1
+        told = f"usage:{response_id}" in line.draft.keys
+        self._responses[place] = response = _Response(response_id, model, {}, line, told)
+        return response
+
+    def _count_tokens(self, response: _Response, line: Line, message: dict[str, Json]) -> None:
+        """Tokens count once per response. Its records repeat ``usage``; the last one has it whole."""
         reported = mapping(message.get("usage"))
         usage = {name: n for name in _USAGE if (n := integer(reported.get(name))) is not None}
         if usage:
             response.usage, response.line = usage, line
-            self._usage[line.draft.native_id, response_id] = usage
+            self._usage[line.draft.native_id, response.id] = usage
         if message.get("stop_reason") is not None:
             self._tell(response)
 

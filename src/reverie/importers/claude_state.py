@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -84,15 +84,20 @@ class SeenRecords:
     """Every record once: the same uuid again is a copy, or another record that needs a key of its own."""
 
     known: dict[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
+    nameless: Counter[str] = field(default_factory=Counter[str])
 
     def admit(self, uuid: str | None, sha256: str, session: str) -> tuple[str | None, str]:
         """(the record's key, "") or (None, why it is left out)."""
-        key = uuid or f"sha256:{sha256[:32]}"
+        if uuid is None:  # equal lines may say two things: two prompts taken from the queue at one time
+            self.nameless[sha256] += 1
+            again = self.nameless[sha256]
+            return f"sha256:{sha256[:32]}" + (f"#{again}" if again > 1 else ""), ""
+        key = uuid
         before = self.known.get(key)
         if before is not None and before[1] != session:
             return None, "history copied from another session"
         if before is not None and before[0] != sha256:
-            key = f"{key}#{sha256[:16]}"
+            key = f"{uuid}#{sha256[:16]}"
             before = self.known.get(key)
         if before is not None:
             return None, "the same record again"
