@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -126,3 +128,27 @@ def db(db_url: str, clock: SteppingClock) -> Iterator[object]:
 
     with Database.open(db_url, clock=clock) as database:
         yield database
+
+
+KNOWN_SKIPS = re.compile(
+    r"\.\./shared/data|root may write everywhere|mounting a small file system needs root|mount is not allowed here"
+)
+_surprises: list[str] = []
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.skipped and isinstance(report.longrepr, tuple) and not KNOWN_SKIPS.search(report.longrepr[2]):
+        _surprises.append(f"{report.nodeid}: {report.longrepr[2]}")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In CI a test that skips for a reason nobody knows is a failure: a green run must have run."""
+    if os.environ.get("CI") and _surprises:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if os.environ.get("CI") and _surprises:
+        terminalreporter.section("skipped, and not among the known reasons", red=True)
+        for line in _surprises:
+            terminalreporter.line(line)

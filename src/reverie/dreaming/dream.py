@@ -209,11 +209,9 @@ class Dreamer:
             cached = observation_rows.get_many(
                 conn, {s.id: s.content_sha256 for s in batch}, self._observer.version
             )
-        fresh = {
-            session.id: self._observer.observe(session, self._log.events(session.id))
-            for session in batch
-            if session.id not in cached
-        }
+        unread = [session for session in batch if session.id not in cached]
+        events = self._log.events_of([session.id for session in unread]) if unread else {}
+        fresh = {session.id: self._observer.observe(session, events[session.id]) for session in unread}
         if fresh:
             self._db.write(
                 lambda conn: observation_rows.put_many(conn, fresh.values(), self._observer.version)

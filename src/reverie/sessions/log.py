@@ -146,6 +146,15 @@ class SessionLog:
             found = session_rows.session(conn, session_id).id
             yield from map(event_rows.read, event_rows.links(conn, found))
 
+    def events_of(self, session_ids: Sequence[str]) -> dict[str, list[Event]]:
+        """The events of some sessions (whole ids, at most 500), in one reading. A session without events,
+        or none at all, has an empty list."""
+        found: dict[str, list[Event]] = {session_id: [] for session_id in session_ids}
+        with self._db.read() as conn:
+            for link in event_rows.links_of(conn, session_ids):
+                found[link.session_id].append(event_rows.read(link))
+        return found
+
     def event(self, event_id: str) -> Event:
         """An event by its id or a unique prefix of it.
 

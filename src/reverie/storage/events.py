@@ -26,6 +26,7 @@ __all__ = [
     "event",
     "event_id",
     "links",
+    "links_of",
     "prepare",
     "present",
     "read",
@@ -168,6 +169,13 @@ def links(connection: Connection, session_id: str) -> Iterator[Link]:
         page = execute(
             connection, f"{sql} AND seq > ? ORDER BY seq LIMIT {_PAGE}", (session_id, last)
         ).fetchall()
+
+
+def links_of(connection: Connection, session_ids: Sequence[str]) -> Iterator[Link]:
+    """Every event of some sessions as stored, by session and in order. All of them are held in memory."""
+    marks = ", ".join("?" * len(session_ids))
+    sql = f"SELECT {_COLUMNS} FROM events WHERE session_id IN ({marks}) ORDER BY session_id, seq"  # noqa: S608
+    return (Link(*row) for row in execute(connection, sql, tuple(session_ids)).fetchall())
 
 
 def event(connection: Connection, id_prefix: str) -> Event:
