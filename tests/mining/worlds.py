@@ -18,7 +18,7 @@ from reverie.domain.sessions import Outcome, Session, SessionInfo
 from reverie.mining.observe import SessionObserver
 from reverie.plugins import Corpus, Miner
 
-START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+START = datetime(2026, 3, 2, 9, 0, 0, 250_000, tzinfo=UTC)
 _numbers = itertools.count()
 
 
@@ -57,9 +57,9 @@ class Book:
     def says(self, text: str) -> Event:
         return self.add("agent.message", {"content": [{"type": "text", "text": text}]})
 
-    def use(self, name: str, **given: Any) -> str:
+    def use(self, tool: str, /, **given: Any) -> str:
         use_id = f"use{len(self.events)}"
-        self.add("agent.tool_use", {"tool_use_id": use_id, "name": name, "input": given})
+        self.add("agent.tool_use", {"tool_use_id": use_id, "name": tool, "input": given})
         return use_id
 
     def result(
@@ -77,6 +77,7 @@ class Book:
     def call(
         self,
         tool: str,
+        /,
         answer: str = "done",
         *,
         is_error: bool = False,
@@ -109,7 +110,7 @@ class Book:
             cwd=self.cwd,
             outcome=Outcome(self.outcome_label),  # type: ignore[arg-type]
         )
-        digest = hashlib.sha256(repr([(e.type, e.payload, e.at) for e in self.events]).encode()).hexdigest()
+        digest = hashlib.sha256(repr([(e.type, e.id, e.at) for e in self.events]).encode()).hexdigest()
         return Session(self.id, info, len(self.events), digest)
 
     def observed(self) -> Observation:

@@ -21,7 +21,7 @@ REFUSALS: Final = frozenset({"tool", "error", "http", "refused"})
 
 @dataclass(frozen=True, slots=True)
 class Advising:
-    """``what`` is the clause of the claim. ``ours``: no word of it comes from the error's own text."""
+    """``what`` is the clause of the claim, ``when`` when the lesson is to be read."""
 
     nature: Nature
     what: str
@@ -30,7 +30,6 @@ class Advising:
     advice: str = ""
     warning: str = ""
     worth: float = 1.0
-    ours: bool = False
 
 
 def advising(identity: Identity, example: str, units: Sequence[str], step: Precondition | None) -> Advising:
@@ -72,7 +71,6 @@ def _from_family(identity: Identity, example: str, tool: str) -> Advising:
         advice=_capital(advice),
         warning=_capital(warning),
         worth=family.worth * (1.0 if family.nature == "behaviour" else 0.5),
-        ours="{quote}" not in family.advice + family.warning and not identity.parts.get("key"),
     )
 
 
@@ -94,7 +92,6 @@ def _from_rule(rule: str, example: str, tool: str) -> Advising:
         when=f"when writing code that {tool} checks",
         advice=advice,
         worth=WORTH["lint"],
-        ours=known is not None and not instead,
     )
 
 

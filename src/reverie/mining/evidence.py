@@ -37,10 +37,12 @@ __all__ = [
     "counts_of",
     "days_of",
     "effect_of",
+    "failure_sighting",
     "original_calls",
     "original_remarks",
     "plural",
     "strata_of",
+    "use_sighting",
 ]
 
 MAX_EVIDENCE: Final = 5
@@ -76,30 +78,33 @@ class Sighting:
 
 def original_calls(observations: Iterable[Observation]) -> list[tuple[Observation, tuple[Call, ...]]]:
     """Every session with those of its calls that are its own, not copied from an earlier session."""
-    owners: dict[tuple[datetime, str], str] = {}
-    ordered = _by_start(observations)
-    for o in ordered:
-        for call in o.calls:
-            if call.at is not None:
-                owners.setdefault((call.at, call.signature), o.session_id)
+    copies = _Copies()
     return [
-        (o, tuple(c for c in o.calls if c.at is None or owners[c.at, c.signature] == o.session_id))
-        for o in ordered
+        (o, tuple(c for c in o.calls if copies.is_first(o, c.at, c.signature)))
+        for o in _by_start(observations)
     ]
 
 
 def original_remarks(observations: Iterable[Observation]) -> list[tuple[Observation, tuple[Remark, ...]]]:
     """Every session with those of its remarks that are its own."""
-    owners: dict[tuple[datetime, str], str] = {}
-    ordered = _by_start(observations)
-    for o in ordered:
-        for remark in o.remarks:
-            if remark.at is not None:
-                owners.setdefault((remark.at, remark.text), o.session_id)
+    copies = _Copies()
     return [
-        (o, tuple(r for r in o.remarks if r.at is None or owners[r.at, r.text] == o.session_id))
-        for o in ordered
+        (o, tuple(r for r in o.remarks if copies.is_first(o, r.at, r.text))) for o in _by_start(observations)
     ]
+
+
+class _Copies:
+    """Which session had an event first. A copy is told by its time, to the fraction of a second, and its
+    content; a clock that only counts seconds tells nothing, and two people never share an event."""
+
+    def __init__(self) -> None:
+        self._owners: dict[tuple[datetime, str, str | None], str] = {}
+
+    def is_first(self, observation: Observation, at: datetime | None, content: str) -> bool:
+        if at is None or not at.microsecond:
+            return True
+        owner = self._owners.setdefault((at, content, observation.user), observation.session_id)
+        return owner == observation.session_id
 
 
 def _by_start(observations: Iterable[Observation]) -> list[Observation]:

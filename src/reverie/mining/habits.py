@@ -79,7 +79,7 @@ def _hidden(own: Own) -> Iterator[Claim]:
         of_sessions=len(able),
         counter=shown,
         effect=effect_of([o for o, _ in own], {s.observation.session_id for s in hidden}),
-        origins=("agent",),
+        origins=("agent", "tool"),
         weight=0.9 * _weight(counts.sessions, counts.users),
     )
 
@@ -124,7 +124,7 @@ def _repeated(own: Own) -> Iterator[Claim]:
         of_sessions=len(failing),
         counter=worked,
         effect=effect_of([o for o, _ in own], {s.observation.session_id for s in again}),
-        origins=("agent",),
+        origins=("agent", "tool"),
         weight=0.9 * _weight(counts.sessions, counts.users),
     )
 
@@ -153,7 +153,7 @@ def _any_error(own: Own) -> Iterator[Claim]:
         of_sessions=len(observations),
         counter=[],
         effect=effect,
-        origins=("agent",),
+        origins=("agent", "tool"),
         weight=0.1,
     )
 

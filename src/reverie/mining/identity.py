@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Final
 
-from reverie.domain.observations import Call, Failure
+from reverie.domain.observations import Call, Failure, Observation
 from reverie.mining.lore import LINT_RULES, Family, family_of
 from reverie.mining.templates import merge
 
 __all__ = ["Identity", "Names", "failing_unit", "lint_rule", "units_of"]
 
+LATEST: Final = datetime.max.replace(tzinfo=UTC)
 _GO_RULE = re.compile(r"\(([a-z][\w-]+)\)$")
 _RULE = re.compile(r"^([A-Z]{1,4}\d{3,4})\b|\s([@\w-]+/[\w/-]+|[a-z]+(?:-[a-z]+)+)$")
 _SUBRULE = re.compile(r"^(?:G\d{3}|SA\d{4}|S\d{4}|ST\d{4}|[a-z][\w-]{3,30}(?=: ))")
@@ -35,17 +37,22 @@ class Identity:
 
 
 class Names:
-    """Names mistakes over one corpus: near-identical templates get one name."""
+    """Names mistakes over one corpus: near-identical templates get one name, that of the one seen first
+    (where nothing tells the time, the most frequent), so that a name stays while the corpus grows."""
 
-    def __init__(self, failures: Iterable[Failure]) -> None:
-        sessions: dict[str, int] = defaultdict(int)
-        for failure in failures:
-            sessions[failure.template] += 1
-        groups = merge(sessions)
+    def __init__(self, own: Iterable[tuple[Observation, Sequence[Call]]]) -> None:
+        first: dict[str, datetime] = {}
+        count: dict[str, int] = defaultdict(int)
+        for _, calls in own:
+            for call in calls:
+                for failure in (call.failure, *call.also) if call.failure else ():
+                    count[failure.template] += 1
+                    if call.at is not None:
+                        first[failure.template] = min(call.at, first.get(failure.template, call.at))
         self._canonical = {
-            template: min(group, key=lambda t: (-sessions[t], t)) for template, group in groups.items()
+            template: min(group, key=lambda t: (first.get(t, LATEST), -count[t], t))
+            for template, group in merge(count).items()
         }
-
         self._known: dict[tuple[str, str, str], Identity] = {}
 
     def of(self, failure: Failure) -> Identity:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from reverie.domain.events import Json
-from reverie.domain.findings import Effect, Finding, OriginClass
+from reverie.domain.findings import Effect, Finding
 from reverie.domain.observations import Call, Failure, Observation
 from reverie.mining.advising import Advising, advising
 from reverie.mining.evidence import (
@@ -125,7 +125,7 @@ def collect(own: Own) -> list[Mistake]:
     failed = [
         (o, c, f) for o, calls in own for c in calls if c.failure for f in (c.failure, *c.also) if f.template
     ]
-    names = Names(f for _, _, f in failed)
+    names = Names(own)
     mistakes: dict[str, Mistake] = {}
     for o, c, f in failed:
         identity = names.of(f)
@@ -215,7 +215,7 @@ def _claim(mistake: Mistake, usage: _Usage, step: Precondition | None, after: _N
         of_sessions=of_sessions,
         counter=usage.successes(units, mistake.sessions),
         effect=effect,
-        origins=_origins(words),
+        origins=("agent", "tool"),
         weight=words.worth
         * _evidence_weight(counts.sessions, counts.of_sessions, counts.users)
         * _harm(effect),
@@ -258,11 +258,6 @@ def _statement(
     if len(repositories) == 1 and None not in repositories:
         found["scope"] = {"repository": next(iter(repositories))}
     return found
-
-
-def _origins(words: Advising) -> tuple[OriginClass, ...]:
-    """The words of a known family are ours and rest on what the agent chose; others repeat the tool's text."""
-    return ("agent",) if words.ours else ("agent", "tool")
 
 
 def _evidence_weight(sessions: int, of_sessions: int, users: int) -> float:

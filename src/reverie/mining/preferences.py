@@ -22,7 +22,7 @@ from typing import Final
 from rapidfuzz.fuzz import token_sort_ratio
 
 from reverie.domain.events import Json
-from reverie.domain.findings import Finding
+from reverie.domain.findings import Finding, OriginClass
 from reverie.domain.observations import Observation
 from reverie.mining.amends import Amend, amended
 from reverie.mining.evidence import (
@@ -130,6 +130,7 @@ def _claim(
     *,
     counter: Sequence[Sighting] = (),
     worth: float = 1.0,
+    origins: tuple[OriginClass, ...] = ("user",),
 ) -> Claim:
     sightings = [v.sighting() for v in voices]
     counts = counts_of(sightings, room.sessions)
@@ -144,7 +145,7 @@ def _claim(
         of_sessions=room.sessions,
         counter=counter,
         effect=effect_of(room.observations, {v.observation.session_id for v in voices}),
-        origins=("user",),
+        origins=origins,
         weight=worth * math.log2(1 + counts.sessions) * people,
     )
 
@@ -325,6 +326,7 @@ def _rule(room: _Room, group: Sequence[Voice], worth: float = 1.0) -> Claim:
         },
         counter=against,
         worth=worth,
+        origins=("agent", "user") if change else ("user",),
     )
 
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from reverie.mining.vocabulary import vocabulary
 
-__all__ = ["Command", "Step", "parse"]
+__all__ = ["Command", "Step", "parse", "unquoted"]
 
 MAX_COMMAND: Final = 4_000  # characters looked at; programs stand at the front
 
@@ -37,6 +37,7 @@ WRAPPERS: Final = vocabulary(
     xargs
     """
 )
+_WRAPPER_FLAGS: Final = frozenset({"-u", "-g", "-n", "-s", "-k", "-C", "-I", "-P", "-L"})  # with a value
 SILENT: Final = vocabulary(
     """
     cd pushd popd export set unset source . true false : echo printf sleep wait exit return
@@ -175,7 +176,9 @@ def _unwrapped(words: Sequence[str]) -> list[str]:
             while rest and (
                 rest[0].startswith("-") or (wrapper.endswith("timeout") and rest[0][:1].isdigit())
             ):
-                rest.pop(0)
+                flag = rest.pop(0)
+                if flag in _WRAPPER_FLAGS and rest:
+                    rest.pop(0)
         else:
             break
     return rest

@@ -27,6 +27,7 @@ _QUOTED = r"""(?<![\w'"`])(?:'(?!-)[^'\n]{1,200}'|"(?!-)[^"\n]{1,200}"|`(?!-)[^`
 _MASKS: Final = (
     ("url", r"\b(?:https?|ssh|git|ftp|file)://[^\s'\"<>)\]]+"),
     ("email", r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+\b"),
+    ("host", r"\b(?:[\w-]+\.)+(?:com|net|org|io|dev|local|internal|cloud)\b(?::\d+)?"),
     ("uuid", r"\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b"),
     ("time", r"\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?\b|\b\d\d:\d\d(?::\d\d)?\b"),
     ("q", _QUOTED),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Final, Literal, cast
 
@@ -19,8 +19,10 @@ __all__ = [
     "action_of",
     "arguments_of",
     "command_of",
+    "extension_of",
     "file_of",
     "kind_of",
+    "parsed",
     "signature_of",
     "telling_argument",
     "tool_kind",
@@ -150,8 +152,24 @@ def signature_of(name: str, given: Json) -> str:
     try:
         data = msgspec.json.encode([name, given], order="deterministic")
     except (UnicodeEncodeError, RecursionError, TypeError, ValueError):
-        data = repr((name, given))[:100_000].encode("utf-8", "surrogatepass")
+        data = "\x1f".join((name, *_leaves(given))).encode("utf-8", "surrogatepass")
     return hashlib.blake2b(data, digest_size=10).hexdigest()
+
+
+def _leaves(given: Json) -> Iterator[str]:
+    """Keys and values in order, by a loop: the depth of foreign data is not ours to trust."""
+    stack: list[Json] = [given]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, Mapping):
+            mapping = cast(JsonObject, node)
+            for key in sorted(mapping, reverse=True):
+                stack += (mapping[key], f"{key}:")
+        elif isinstance(node, list):
+            stack.append("]")
+            stack.extend(reversed(cast(list[Json], node)))
+        else:
+            yield repr(node)
 
 
 def arguments_of(kind: ToolKind, given: JsonObject, command: Command) -> dict[str, Scalar]:

@@ -32,7 +32,7 @@ _NOT_PROSE = re.compile(
     r"\s*(?:>|❯|\$ |\+|-{2,}|={2,}|#{1,6} |\||\d+\s*[+|-]|@@|\t|at \w+[.(]|File \"|//|/\*|</?\w)|.*(?::=|=>|\{$|\};?$|\);$|;$|[├└│])"
 )
 _STOP = re.compile(
-    r"(?<=[.!?…])[\"')]*\s+|\s+[-–—]\s+|;\s+|,\s+(?=(?:can|could|let'?s|please|but|so|then|and then)\b)"
+    r"(?<=[.!?…])[\"')]*\s+|\s+[-–—]\s+|;\s+|,\s+(?=(?:can|could|let'?s|please|but|so|then|and then)\s+\w)"
 )
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_'’-]*(?:[.:/][A-Za-z0-9_-]+)*|\d+")
 _STOPWORDS: Final = vocabulary(

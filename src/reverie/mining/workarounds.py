@@ -97,7 +97,7 @@ Own = Sequence[tuple[Observation, tuple[Call, ...]]]
 
 def _by_error(own: Own) -> dict[str, list[tuple[Identity, Trial]]]:
     """Every trial under the mistake it answers."""
-    names = Names(c.failure for _, calls in own for c in calls if c.failure)
+    names = Names(own)
     found: dict[str, list[tuple[Identity, Trial]]] = defaultdict(list)
     for o, calls in own:
         for call, failure in _failures(calls):
