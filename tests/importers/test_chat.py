@@ -121,6 +121,37 @@ def test_a_line_removed_above_changes_no_key_below() -> None:
     assert [e.key for e in read("x.jsonl", lines(*records[1:])).events] == whole[1:]
 
 
+def test_a_header_names_the_session_of_the_lines_below() -> None:
+    header = {"type": "session", "id": "abc-1", "cwd": "/repo", "timestamp": "2026-01-01T00:00:00Z"}
+    change = {"type": "model_change", "id": "m-1", "modelId": "x"}
+    message = {"type": "message", "id": "m-2", "message": user("Hi")}
+    account = read("x.jsonl", lines(header, change, message))
+    (transcript,) = account.transcripts
+    assert (transcript.info.native_id, transcript.info.cwd) == ("abc-1", "/repo")
+    assert [e.type for e in transcript.events] == ["raw", "user.message"]
+
+
+def test_content_under_other_names() -> None:
+    records = [
+        {"role": "user", "message": {"content": [{"type": "text", "text": "a"}]}},
+        {"role": "user", "text": "b"},
+        {"role": "model", "parts": [{"text": "c"}]},
+        {"type": "tool_call", "toolCallId": "t1", "toolName": "Shell", "parameters": {"command": "ls"}},
+        {"type": "tool_result", "toolCallId": "t1", "value": {"stdout": "x", "exitCode": 2}},
+    ]
+    account = read("x.jsonl", lines(*records))
+    assert [said(e) for e in account.events[:3]] == ["a", "b", "c"]
+    use, result = account.events[3:]
+    assert use.payload == {"tool_use_id": "t1", "name": "Shell", "input": {"command": "ls"}}
+    assert (result.payload["tool_use_id"], result.payload["exit_code"]) == ("t1", 2)
+
+
+def test_a_turn_that_says_nothing_we_know_is_kept_as_it_is() -> None:
+    account = read("x.jsonl", lines(user("a"), {"role": "assistant", "embedding": [1, 2]}))
+    assert account.events[-1].type == "raw"
+    assert account.events[-1].payload["record"] == {"role": "assistant", "embedding": [1, 2]}
+
+
 # One conversation a line.
 
 

@@ -20,7 +20,7 @@ from reverie.domain.events import Json, record_sha256
 from reverie.domain.imports import Guess, Quarantined
 from reverie.domain.sessions import Transcript
 from reverie.importers.documents import Node, is_line_based, roots
-from reverie.importers.facts import Facts, time_of
+from reverie.importers.facts import Facts, tells_of_session, time_of
 from reverie.importers.jsonl import head_rows
 from reverie.importers.messages import Dialogue, instructions, is_message, usage_said
 from reverie.importers.transcripts import Account, Builder, Said
@@ -128,11 +128,16 @@ class _Reading:
         record = self.account.record(node)
         if record is None:
             return
-        whole = not is_message(record)
-        named = Facts.session_of(record, whole=whole)
+        told = not is_message(record) and tells_of_session(record)
+        if node.line is None and not node.pointer and not told and not is_message(record):
+            self.account.refuse(node, "no messages in it")
+            return
+        named = Facts.session_of(record, whole=told)
         session = self._session(self._native(named) if named else self._anonymous_id(node))
-        told = session.facts.learn(record, whole=whole)
-        if whole and told:
+        if told and named and self._anonymous is None:
+            self._anonymous = self._native(named)  # a header: what follows without an id is its session
+        session.facts.learn(record, whole=told)
+        if told:
             self.account.used += 1
         else:
             self._message(session, node, record, session.seen)

@@ -12,11 +12,14 @@ from reverie.domain.sessions import Outcome, SessionInfo
 from reverie.importers.outcomes import explicit
 from reverie.importers.values import fact, instant, mapping
 
-__all__ = ["Facts", "time_of"]
+__all__ = ["Facts", "tells_of_session", "time_of"]
 
 _SESSION: Final = (
     *("session_id", "sessionId", "session", "conversation_id", "conversationId"),
     *("thread_id", "threadId", "chat_id", "dialog_id", "dialogue_id", "trace_id"),
+)
+_HEADERS: Final = frozenset(
+    {"session", "session_meta", "meta", "metadata", "header", "conversation", "outcome", "result"}
 )
 _WHOLE: Final = ("id", "uuid", "custom_id", "run_id", "uid")  # of a whole conversation; of a message, its own
 _TIMES: Final = (
@@ -53,6 +56,14 @@ def time_of(record: Mapping[str, Json]) -> datetime | None:
     return next((at for name in _TIMES if (at := instant(record.get(name))) is not None), None)
 
 
+def tells_of_session(record: Mapping[str, Json]) -> bool:
+    """Whether a record that is no message speaks of its session: by its type, its id or its verdict."""
+    kind = record.get("type")
+    if kind is None:
+        return explicit(record) is not None or any(fact(record.get(name)) for name in _SESSION)
+    return isinstance(kind, str) and kind in _HEADERS
+
+
 @dataclass(slots=True)
 class Facts:
     """Facts of one session as they turn up; the first to be told stands, but for the outcome: the last."""
@@ -75,26 +86,23 @@ class Facts:
                     return fact(value)
         return None
 
-    def learn(self, record: Mapping[str, Json], *, whole: bool) -> bool:
-        """Take what the record tells; whether it told anything. ``whole`` as above."""
-        told = False
+    def learn(self, record: Mapping[str, Json], *, whole: bool) -> None:
+        """Take what the record tells. ``whole`` as above."""
         for level in _levels(record):
             for name, keys in _NAMES.items():
                 value = next((f for key in keys if (f := _name(level.get(key))) is not None), None)
                 if value is not None:
-                    told = True
                     self.found.setdefault(name, value)
             # Of a message, "result" or "success" may speak of one tool call.
             said = level if whole else {key: level[key] for key in _FINAL if key in level}
             outcome = explicit(said)
             if outcome is not None:
-                told, self.outcome = True, outcome
+                self.outcome = outcome
         if whole:
             self.started_at = self.started_at or time_of(record)
             ends = (at for name in _ENDS if (at := instant(record.get(name))) is not None)
             self.ended_at = self.ended_at or next(ends, None)
             self._keep_rest(record)
-        return told
 
     def _keep_rest(self, record: Mapping[str, Json]) -> None:
         named = {key for keys in _NAMES.values() for key in keys} | {*_SESSION, *_WHOLE, *_TIMES, *_ENDS}

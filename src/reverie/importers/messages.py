@@ -21,16 +21,26 @@ __all__ = ["Dialogue", "exit_code_of", "instructions", "is_error", "is_message",
 _ROLES: Final = {
     **dict.fromkeys(("system", "developer", "instructions"), "system"),
     **dict.fromkeys(("user", "human", "person"), "user"),
-    **dict.fromkeys(("assistant", "ai", "gpt", "model", "agent", "bot", "chatgpt"), "assistant"),
-    **dict.fromkeys(("tool", "function", "tool_result", "function_response", "observation"), "tool"),
+    **dict.fromkeys(("assistant", "ai", "gpt", "model", "agent", "bot", "chatgpt", "gemini"), "assistant"),
+    **dict.fromkeys(
+        ("tool", "function", "tool_result", "toolresult", "function_response", "observation"), "tool"
+    ),
 }
 _REASONING: Final = ("reasoning_content", "reasoning", "thinking")
+_SPOKEN: Final = (*_REASONING, "function_call", "refusal", "output", "result")
 _THOUGHTS: Final = frozenset({"thinking", "reasoning", "redacted_thinking"})
-_USES: Final = frozenset({"tool_use", "server_tool_use", "mcp_tool_use", "tool-call", "tool_call"})
-_RESULTS: Final = frozenset({"tool_result", "tool-result", "tool_call_response"})
+_USES: Final = frozenset(
+    {"tool_use", "server_tool_use", "mcp_tool_use", "tool-call", "tool_call", "toolCall"}
+)
+_RESULTS: Final = frozenset(
+    {"tool_result", "tool-result", "toolResult", "function_result", "tool_call_response"}
+)
+_ITEMS: Final = _THOUGHTS | _USES | _RESULTS
+_CONTENT: Final = ("content", "value", "parts", "text", "message")
+_CALLS: Final = ("tool_calls", "toolCalls")
 _IDS: Final = ("tool_call_id", "tool_use_id", "call_id", "toolCallId")
 _OUTPUTS: Final = ("output", "outputs", "result", "results", "response", "content", "value")
-_ARGUMENTS: Final = ("arguments", "input", "args", "action", "operation", "code", "queries")
+_ARGUMENTS: Final = ("arguments", "input", "args", "parameters", "action", "operation", "code", "queries")
 _EXIT_CODES: Final = ("exit_code", "exitCode", "returncode", "return_code")
 _FAILED: Final = frozenset({"error", "failed", "failure"})
 # A text that is one of these elements from end to end is a harness's, not a person's.
@@ -54,7 +64,7 @@ def is_message(record: dict[str, Json]) -> bool:
     kind = string(record.get("type")) or ""
     return (
         role_of(record) is not None
-        or kind == "reasoning"
+        or kind in _ITEMS
         or kind.endswith(("_call", "_call_output"))
         or record.get("object") in ("response", "chat.completion")
         or (bool(mapping(record.get("message"))) and role_of(mapping(record["message"])) is not None)
@@ -111,9 +121,11 @@ class Dialogue:
     def read(self, record: dict[str, Json], inside: str = "") -> list[Said]:
         """What the record says, in order; a ``raw`` event for a record that is no message we know."""
         kind = string(record.get("type")) or ""
-        if kind.endswith("_output") and "call_id" in record:
+        if (kind.endswith("_output") and "call_id" in record) or (
+            kind in _RESULTS and role_of(record) is None
+        ):
             return [self.answer(record, inside)]
-        if kind.endswith("_call"):
+        if kind.endswith("_call") or (kind in _USES and role_of(record) is None):
             return self._item_call(kind, record, inside)
         if kind in _THOUGHTS or kind == "compaction":
             return list(_thought(record, inside)) if kind != "compaction" else _compaction(record, inside)
@@ -142,19 +154,18 @@ class Dialogue:
 
     def _turn(self, record: dict[str, Json], inside: str) -> list[Said]:
         role = role_of(record)
-        name = "content" if "content" in record or "value" not in record else "value"
-        content, where = record.get(name, record.get("parts")), f"{inside}/{name}"
-        if role == "system":
-            return instructions(content, where)
-        if role == "user":
+        name = next((n for n in _CONTENT if n in record), None)
+        content, where = record.get(name) if name else None, f"{inside}/{name or 'content'}"
+        if name == "message" and "content" in mapping(content):  # {"role": …, "message": {"content": …}}
+            return self._turn({**mapping(content), "role": role}, where)
+        empty = name is None and not any(key in record for key in (*_CALLS, *_SPOKEN))
+        if role == "user" and not empty:
             return list(self._user(content, where))
-        if role == "assistant":
+        if role == "assistant" and not empty:
             return list(self._assistant(record, content, inside, where))
-        if role == "tool":
+        if role == "tool" and not empty:
             return self._results(record, content, inside, where)
-        return [
-            Said("raw", {"kind": string(record.get("type")) or role or "unknown", "record": record}, inside)
-        ]
+        return instructions(content, where) if role == "system" else [_raw(role, record, inside)]
 
     # What each side of the conversation says.
 
@@ -205,8 +216,9 @@ class Dialogue:
             yield from self._assistant_part(part, where + place)
         if string(record.get("refusal")):
             yield _agent(text_block(cast(str, record["refusal"])), f"{inside}/refusal")
-        for number, call in enumerate(sequence(record.get("tool_calls"))):
-            yield self.call(mapping(call), f"{inside}/tool_calls/{number}")
+        for name in _CALLS:
+            for number, call in enumerate(sequence(record.get(name))):
+                yield self.call(mapping(call), f"{inside}/{name}/{number}")
         if mapping(record.get("function_call")):
             yield self.call(mapping(record["function_call"]), f"{inside}/function_call")
         yield from usage_said(record, inside=f"{inside}/usage")
@@ -236,7 +248,7 @@ class Dialogue:
 
     def _item_call(self, kind: str, record: dict[str, Json], inside: str) -> list[Said]:
         """A call of the Responses API; the tools that the API runs itself carry their result along."""
-        name = string(record.get("name")) or kind.removesuffix("_call")
+        name = string(record.get("name")) or string(record.get("toolName")) or kind.removesuffix("_call")
         found = [self.call({**record, "name": name}, inside)]
         if any(record.get(key) is not None for key in ("output", "outputs", "results", "error")):
             found.append(self.answer(record, inside))
@@ -263,7 +275,8 @@ class Dialogue:
         output = next((record[key] for key in _OUTPUTS if record.get(key) is not None), None)
         if output is None and record.get("error") is not None:
             output = record["error"]
-        failed, code = is_error(record), exit_code_of(record)
+        failed = is_error(record)
+        code = exit_code_of(record) if exit_code_of(record) is not None else exit_code_of(mapping(output))
         payload: dict[str, Json] = {
             "tool_use_id": self._answered(native, name),
             "content": content_blocks(output if isinstance(output, str | list | dict) else json_text(output)),
@@ -303,6 +316,10 @@ def _id(value: Json) -> str | None:
 
 def _call_id(record: dict[str, Json]) -> str | None:
     return next((found for key in _IDS if (found := _id(record.get(key))) is not None), None)
+
+
+def _raw(role: str | None, record: dict[str, Json], inside: str) -> Said:
+    return Said("raw", {"kind": string(record.get("type")) or role or "unknown", "record": record}, inside)
 
 
 def _agent(shown: dict[str, Json], inside: str) -> Said:
