@@ -21,12 +21,11 @@ _LENGTH = 26  # 130 bits: a collision among 10^12 ids has a chance below 10^-15
 
 def derived_id(prefix: IdPrefix, *parts: str) -> str:
     """The id of what ``parts`` identify. The parts are length-prefixed, so ("ab", "c") ≠ ("a", "bc")."""
-    digest = hashlib.sha256()
+    told = bytearray()
     for part in parts:
         data = part.encode("utf-8", "surrogatepass")
-        digest.update(len(data).to_bytes(8, "big"))
-        digest.update(data)
-    return _render(prefix, digest.digest()[:20])
+        told += len(data).to_bytes(8, "big") + data
+    return _render(prefix, hashlib.sha256(told).digest())
 
 
 def new_id(prefix: IdPrefix, entropy: Callable[[int], bytes]) -> str:

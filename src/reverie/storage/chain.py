@@ -26,6 +26,6 @@ def link(previous: str, fields: Iterable[object]) -> str:
         if field is None:
             told.append("-")
         else:
-            text = field if type(field) is str else str(field)
+            text = str(field)  # the same object, where it is text
             told.append(f"{len(text)}:{text}")
     return hashlib.sha256("".join(told).encode("utf-8", "surrogateescape")).hexdigest()

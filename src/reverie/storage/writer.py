@@ -77,17 +77,14 @@ class Writer:
         """Run ``work`` in a transaction; returns when it is on the disk."""
         if self._holder == threading.get_ident():
             raise StorageError("a write inside a write would wait for itself: use the connection at hand")
-        item = _Item(work)
-        if not self._crowded and self._place.acquire(blocking=False):
-            try:
-                if self._closed:
-                    raise Unavailable("the database was closed")
-                self._hold([item])
-            finally:
-                self._place.release()
-        else:
-            self._queue_up(item)
-        return item.outcome()
+        if self._crowded or not self._place.acquire(blocking=False):
+            return self._queued(work)
+        try:
+            self._holder = threading.get_ident()
+            return self._alone(work)
+        finally:
+            self._holder = 0
+            self._place.release()
 
     def close(self) -> None:
         """Finish what waits, empty the log into the database file, let the connection go."""
@@ -102,9 +99,25 @@ class Writer:
             self._empty_the_log()
             self._drop()  # still under the lock: the last connection to go checkpoints
 
-    # ------------------------------------------------------------------ waiting for the thread
+    # ------------------------------------------------------------------ nobody else there
 
-    def _queue_up(self, item: _Item[Any]) -> None:
+    def _alone(self, work: Callable[[Connection], T]) -> T:
+        if self._closed:
+            raise Unavailable("the database was closed")
+        with self._lock:
+            connection, driver = self._begin()
+            try:
+                result = work(connection)
+            except BaseException:
+                self._roll_back(driver)
+                raise
+            self._commit(driver)
+            return result
+
+    # ------------------------------------------------------------------ a crowd
+
+    def _queued(self, work: Callable[[Connection], T]) -> T:
+        item = _Item(work)
         with self._door:
             if self._closed:
                 raise Unavailable("the database was closed")
@@ -118,54 +131,42 @@ class Writer:
         except BaseException:  # Ctrl-C: what has not begun shall not begin
             item.abandoned = True
             raise
+        return item.outcome()
 
     def _serve(self) -> None:
         while (item := self._queue.get()) is not None:
-            batch = [item]
-            del item  # while waiting for the next, hold nobody's work or error
             with self._place:
-                self._hold(batch)
+                self._holder = threading.get_ident()
+                self._settle([item])
+                self._holder = 0
+            del item  # while waiting for the next, hold nobody's work or error
 
-    # ------------------------------------------------------------------ holding the place
-
-    def _hold(self, batch: list[_Item[Any]]) -> None:
-        """Make the batch durable, or fail all of it. Whoever calls this holds the place."""
-        self._holder = threading.get_ident()
+    def _settle(self, batch: list[_Item[Any]]) -> None:
+        """Make the batch durable, or fail all of it; then wake those who wait."""
         try:
             with self._lock:
-                connection = self._connection = self._connection or self._connect()
-                if self._crowded:
-                    self._together(connection, batch)
-                else:
-                    _alone(connection, batch[0])
-                _settle(batch)
-        except BaseException as error:
-            self._drop()
+                self._together(batch)
+        except BaseException as error:  # noqa: BLE001  (the thread must outlive it; those who wait hear of it)
             for item in batch:
                 item.error = error
-            _settle(batch)
-            if not isinstance(error, Exception):
-                raise
-        finally:
-            self._holder = 0
+        for item in batch:
+            item.settled.release()
 
-    def _together(self, connection: Connection, batch: list[_Item[Any]]) -> None:
-        """All who wait, under one COMMIT. As if nothing would fail; where something does, all over again
-        with a SAVEPOINT for each, which costs half as much as the work itself."""
-        driver = _driver(connection)
-        driver.execute("BEGIN IMMEDIATE")
+    def _together(self, batch: list[_Item[Any]]) -> None:
+        """All who wait, under one COMMIT: as if nothing would fail. Where something does, all over again
+        with a SAVEPOINT for each, which costs as much as a small work itself."""
+        connection, driver = self._begin()
         try:
             for item in self._waiting(batch):
                 item.run(connection)
         except BaseException:  # noqa: BLE001  (whose it is, the second time will tell)
-            if driver.in_transaction:
-                driver.execute("ROLLBACK")
-            _apart(connection, batch)
+            self._roll_back(driver)
+            self._apart(batch)
         else:
-            driver.execute("COMMIT")
+            self._commit(driver)
 
     def _waiting(self, batch: list[_Item[Any]]) -> Generator[_Item[Any]]:
-        """Those in ``batch``, then those who wait now, added to it; as long as a batch may last."""
+        """The one in ``batch``, then those who wait now, added to it; as long as a batch may last."""
         yield batch[0]
         deadline = time.monotonic() + _BATCH_SECONDS
         with suppress(Empty):
@@ -178,6 +179,44 @@ class Writer:
                 yield item
         self._crowded = len(batch) > 1
 
+    def _apart(self, batch: list[_Item[Any]]) -> None:
+        connection, driver = self._begin()
+        for item in batch:
+            driver.execute("SAVEPOINT work")
+            try:
+                item.run(connection)
+            except BaseException as error:  # handed to the caller whose work it is
+                if not driver.in_transaction:
+                    raise  # a full disk can make SQLite undo it all, the others' work included
+                item.error = error
+                driver.execute("ROLLBACK TO work")
+            driver.execute("RELEASE work")
+        self._commit(driver)
+
+    # ------------------------------------------------------------------ the connection
+
+    def _begin(self) -> tuple[Connection, sqlite3.Connection]:
+        connection = self._connection = self._connection or self._connect()
+        driver = _driver(connection)
+        self._roll_back(driver)  # Ctrl-C can fall between any two lines
+        try:
+            driver.execute("BEGIN IMMEDIATE")
+        except BaseException:
+            self._drop()
+            raise
+        return connection, driver
+
+    def _commit(self, driver: sqlite3.Connection) -> None:
+        try:
+            driver.execute("COMMIT")
+        except BaseException:
+            self._drop()  # after a failed flush nothing that the connection believes can be trusted
+            raise
+
+    def _roll_back(self, driver: sqlite3.Connection) -> None:
+        if driver.in_transaction:  # a full disk can make SQLite do it by itself
+            driver.execute("ROLLBACK")
+
     def _empty_the_log(self) -> None:
         """Move the write-ahead log into the database file, not waiting for those who still read it."""
         if self._connection is None:
@@ -187,47 +226,10 @@ class Writer:
         driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _drop(self) -> None:
-        """Let go of the connection: after a failed flush nothing that it believes can be trusted."""
         connection, self._connection = self._connection, None
         if connection is not None:
             with suppress(Exception):  # the failure before this one is the one to tell
                 connection.close()
-
-
-def _alone(connection: Connection, item: _Item[Any]) -> None:
-    driver = _driver(connection)
-    driver.execute("BEGIN IMMEDIATE")
-    try:
-        item.run(connection)
-    except BaseException as error:  # noqa: BLE001  (handed to the caller whose work it is)
-        item.error = error
-        if driver.in_transaction:
-            driver.execute("ROLLBACK")
-    else:
-        driver.execute("COMMIT")
-
-
-def _apart(connection: Connection, batch: list[_Item[Any]]) -> None:
-    driver = _driver(connection)
-    driver.execute("BEGIN IMMEDIATE")
-    for item in batch:
-        driver.execute("SAVEPOINT work")
-        try:
-            item.run(connection)
-        except BaseException as error:  # handed to the caller whose work it is
-            if not driver.in_transaction:
-                raise  # a full disk can make SQLite undo the whole transaction, the others' work included
-            item.error = error
-            driver.execute("ROLLBACK TO work")
-        driver.execute("RELEASE work")
-    driver.execute("COMMIT")
-
-
-def _settle(batch: list[_Item[Any]]) -> None:
-    """Wake those who wait. After this a caller owns its item, so it leaves the batch."""
-    for item in batch:
-        item.settled.release()
-    batch.clear()
 
 
 def _driver(connection: Connection) -> sqlite3.Connection:
