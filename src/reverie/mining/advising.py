@@ -81,7 +81,8 @@ def _from_rule(rule: str, example: str, tool: str) -> Advising:
     if instead:
         title, advice = instead, f"{instead}: the linter ({rule}) refuses the other."
     elif known is not None:
-        title, advice = known[1], f"{known[1]}."
+        title = known[1]
+        advice = f"In code that {tool} checks, {known[1][:1].lower()}{known[1][1:]} (rule {rule})."
     else:
         title = f"Satisfy the linter's rule {rule}"
         advice = f"Write code that the linter's rule {rule} accepts: “{quoted(example)}”."

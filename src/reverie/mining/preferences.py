@@ -168,10 +168,12 @@ def _checks(room: _Room) -> Iterator[Claim]:
     quote = quoted(_typical(voices).remark.text)
     run = listed([code(c) for c in commands]).replace(" or ", " and ") if commands else "the project's checks"
     reported = {v.observation.session_id for v in voices}
+    against = _against(room, shown)
+    room.use(against)
     yield _claim(
         room,
         "checks-reported",
-        f"People have to report failing checks themselves: “{quote}”",
+        f"People report failing checks: “{quote}”",
         voices,
         {
             "title": f"Run {run} before you call work done",
@@ -180,18 +182,27 @@ def _checks(room: _Room) -> Iterator[Claim]:
             "example": _typical(voices).remark.text,
             "checks": [[kind, frequent[kind]] for kind in shown],
             "commands": commands,
+            **_otherwise(against),
         },
-        counter=[*_against(room, shown), *_passed(room.observations, commands, reported)],
+        counter=[*(v.sighting() for v in against), *_passed(room.observations, commands, reported)],
     )
 
 
-def _against(room: _Room, kinds: Sequence[str]) -> list[Sighting]:
+def _against(room: _Room, kinds: Sequence[str]) -> list[Voice]:
     """Rules that say not to run such a check."""
     return [
-        v.sighting()
+        v
         for v in room.voices
         if v.remark.kind == "rule" and v.negative and "run" in v.words and v.words & {*kinds}
     ]
+
+
+def _otherwise(against: Sequence[Voice]) -> dict[str, Json]:
+    """What is to be known of people who said the contrary."""
+    if not against:
+        return {}
+    said = min(against, key=_order).remark.text
+    return {"details": f"Not everybody agrees: “{quoted(said)}”"}
 
 
 def _command_for(kind: str, voices: Sequence[Voice], observations: Sequence[Observation]) -> str | None:
@@ -307,7 +318,7 @@ def _rule(room: _Room, group: Sequence[Voice], worth: float = 1.0) -> Claim:
     typical = _typical(group)
     text = quoted(typical.remark.text)
     first = min(group, key=_order)
-    against = [v.sighting() for v in opposites((v for v in room.voices if v.remark.kind in RULES), group)]
+    against = list(opposites((v for v in room.voices if v.remark.kind in RULES), group))
     change = amended(group)
     lead = "People dictate the same rule" if len(group) > 1 else "A person dictated a rule, once"
     if change is not None:
@@ -323,8 +334,9 @@ def _rule(room: _Room, group: Sequence[Voice], worth: float = 1.0) -> Claim:
             "when": f"when working with {code(change.tool)}" if change else "at any time",
             "example": typical.remark.text,
             **({"changed": _changed(change)} if change else {}),
+            **_otherwise(against),
         },
-        counter=against,
+        counter=[v.sighting() for v in against],
         worth=worth,
         origins=("agent", "user") if change else ("user",),
     )
