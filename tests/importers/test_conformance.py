@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reverie.domain.imports import Used
@@ -185,7 +185,7 @@ def test_conforms(reader: Callable[[str], Importer], name: str, sample: Sample) 
 
 
 @pytest.mark.parametrize(("name", "sample"), SAMPLES, ids=IDS)
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_any_damage_gives_a_result(
     reader: Callable[[str], Importer], name: str, sample: Sample, seed: int

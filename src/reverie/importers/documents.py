@@ -82,11 +82,10 @@ class Node:
         """
         return decode(self.raw)
 
-    def origin(self, format: str, uri: str, inside: str = "", native_id: str | None = None) -> Origin:
-        """Where the value comes from; ``inside`` points further into it."""
-        pointer = self.pointer + inside
-        place = pointer if pointer or self.line is None else None  # a whole line needs no pointer
-        return Origin(format, uri, self.line, place, native_id, record_sha256(self.raw))
+    def origin(self, format: str, uri: str) -> Origin:
+        """Where the value comes from."""
+        place = self.pointer if self.pointer or self.line is None else None  # a whole line needs no pointer
+        return Origin(format, uri, self.line, place, None, record_sha256(self.raw))
 
     def refuse(self, why: str) -> Quarantined:
         """This record, quarantined; a record of a document is named by its byte, too."""

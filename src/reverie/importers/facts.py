@@ -48,11 +48,15 @@ _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 _ASIDE: Final = ("metadata", "meta", "info", "extra")
 _FINAL: Final = ("outcome", "reward")
+_TIMED: Final = frozenset(_TIMES)
+_TOLD: Final = frozenset({*_ASIDE, *_FINAL, *(key for keys in _NAMES.values() for key in keys)})
 _EXTRA: Final = 40
 
 
 def time_of(record: Mapping[str, Json]) -> datetime | None:
     """When the record was made, if it says so."""
+    if _TIMED.isdisjoint(record):
+        return None
     return next((at for name in _TIMES if (at := instant(record.get(name))) is not None), None)
 
 
@@ -88,6 +92,8 @@ class Facts:
 
     def learn(self, record: Mapping[str, Json], *, whole: bool) -> None:
         """Take what the record tells. ``whole`` as above."""
+        if not whole and _TOLD.isdisjoint(record):  # nearly every message
+            return
         for level in _levels(record):
             for name, keys in _NAMES.items():
                 value = next((f for key in keys if (f := _name(level.get(key))) is not None), None)

@@ -37,6 +37,7 @@ _RESULTS: Final = frozenset(
 )
 _ITEMS: Final = _THOUGHTS | _USES | _RESULTS
 _CONTENT: Final = ("content", "value", "parts", "text", "message")
+_ENVELOPES: Final = frozenset({"output", "choices", "message", "data"})
 _CALLS: Final = ("tool_calls", "toolCalls")
 _IDS: Final = ("tool_call_id", "tool_use_id", "call_id", "toolCallId")
 _OUTPUTS: Final = ("output", "outputs", "result", "results", "response", "content", "value")
@@ -86,6 +87,8 @@ def exit_code_of(record: dict[str, Json]) -> int | None:
 
 def usage_said(record: dict[str, Json], model: str | None = None, inside: str = "/usage") -> Iterator[Said]:
     """The tokens of one model response, under the wire's names, if the record tells them."""
+    if "usage" not in record:
+        return
     usage = mapping(record.get("usage"))
     details = mapping(usage.get("prompt_tokens_details")) or mapping(usage.get("input_tokens_details"))
     named = {
@@ -135,21 +138,20 @@ class Dialogue:
 
     def _whole(self, record: dict[str, Json], inside: str) -> list[Said]:
         """Response objects and envelopes: the messages in them, and the tokens they took."""
+        if _ENVELOPES.isdisjoint(record):
+            return []
         found: list[Said] = []
-        for number, item in enumerate(sequence(record.get("output")) if role_of(record) is None else ()):
+        role = role_of(record)
+        for number, item in enumerate(sequence(record.get("output")) if role is None else ()):
             found += self.read(mapping(item), f"{inside}/output/{number}")
         for number, choice in enumerate(sequence(record.get("choices"))[:1]):
             found += self.read(mapping(mapping(choice).get("message")), f"{inside}/choices/{number}/message")
         for name in ("message", "data"):
-            if role_of(mapping(record.get(name))) is not None:
-                found += self.read(mapping(record[name]), f"{inside}/{name}")
-            elif (
-                name == "data"
-                and record.get(name)
-                and role_of(record) is not None
-                and "content" not in record
-            ):
-                found += self._turn({**mapping(record[name]), "role": role_of(record)}, f"{inside}/data")
+            inner = mapping(record.get(name))
+            if role_of(inner) is not None:
+                found += self.read(inner, f"{inside}/{name}")
+            elif name == "data" and inner and role is not None and "content" not in record:
+                found += self._turn({**inner, "role": role}, f"{inside}/{name}")
         return [*found, *usage_said(record, inside=f"{inside}/usage")] if found else []
 
     def _turn(self, record: dict[str, Json], inside: str) -> list[Said]:

@@ -8,7 +8,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import cast
 
-from reverie.domain.events import PRIMARY_THREAD, EventType, Json, JsonObject, NewEvent, event_text
+from reverie.domain.events import (
+    PRIMARY_THREAD,
+    EventType,
+    Json,
+    JsonObject,
+    NewEvent,
+    Origin,
+    event_text,
+)
 from reverie.domain.imports import Quarantined, Skipped, Used
 from reverie.domain.sessions import Outcome, SessionInfo, Transcript
 from reverie.importers.documents import Node
@@ -136,7 +144,7 @@ class Builder:
                 continue
             self._keys.add(whole)
             pointer = (here.pointer or "") + item.inside if item.inside else here.pointer
-            place = replace(here, pointer=pointer, native_id=item.native_id)
+            place = Origin(self.format, here.uri, here.line, pointer, item.native_id, here.sha256)
             type, payload = item.type, item.payload
             if type == "user.message" and thread != PRIMARY_THREAD:  # an agent tells another one what to do
                 type, payload = "system.message", {**payload, "kind": "instructions"}
