@@ -74,7 +74,9 @@ def _block(event: Event, marked: bool) -> str:
 
 def _body(event: Event) -> str:
     if event.type == "session.outcome":
-        return "    " + " ".join(str(event.payload[k]) for k in ("label", "score") if event.payload.get(k) is not None)
+        return "    " + " ".join(
+            str(event.payload[k]) for k in ("label", "score") if event.payload.get(k) is not None
+        )
     text = event_text(event.type, event.payload)
     return "\n".join("    " + line for line in text.splitlines())
 
