@@ -236,3 +236,46 @@ def test_the_order_of_the_corpus_does_not_matter() -> None:
         observations = dice.sample(whole.observations, len(whole.observations))
         assert list(RecurringMistakes().mine(type(whole)(observations))) == first
     assert [f.weight for f in first] == sorted((f.weight for f in first), reverse=True)
+
+
+def test_a_name_stays_when_another_wording_becomes_more_frequent() -> None:
+    def refused(i: int, text: str) -> Book:
+        book = Book(user=("ana", "bo")[i % 2], start=START + timedelta(days=i), format="api")
+        book.call("pay", text, is_error=True, n=i)
+        return book
+
+    early = [refused(i, "means of payment was declined") for i in range(3)]
+    late = [refused(i, f"means of payment card_{i} was declined") for i in range(3, 11)]
+    before, after = one(mined(RecurringMistakes(), early)), one(mined(RecurringMistakes(), early + late))
+    assert after.counts.sessions == 11
+    assert before.key == after.key
+
+
+def test_a_step_that_fits_by_chance_among_many_is_no_precondition() -> None:
+    books = []
+    for i in range(10):
+        book = Book(user="ana", start=START + timedelta(days=i), format="api")
+        for step in range(25):  # one of many harmless steps happens to part the sessions
+            if (step == 0 and i < 5) or (step > 0 and (i + step) % 2):
+                book.call(f"step_{step:02d}", "ok", n=step)
+        book.call(
+            "upload", *(("accepted",) if i < 5 else ("Error: the vault is shut",)), is_error=i >= 5, n=i
+        )
+        books.append(book)
+    finding = one(mined(RecurringMistakes(), books))
+    assert "missing_step" not in finding.statement
+
+
+def test_a_difference_within_chance_needs_no_explanation() -> None:
+    books = []
+    for i in range(40):
+        book = Book(task=f"t{i % 10}", start=None, format="api")
+        erring = i < 10
+        book.call("pay", "Error: ledger page missing" if erring else "paid", n=i)
+        book.outcome_label = "success" if i % (5 if erring else 2) == 0 else "failure"
+        books.append(book)
+    findings = mined(RecurringMistakes(), books)
+    raw = findings[0].effect.raw
+    assert raw is not None and raw.difference < 0 < raw.high
+    assert all(f.nature != "explained" for f in findings)
+    assert "explained" not in (findings[0].effect.note or "")

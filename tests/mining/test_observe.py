@@ -76,6 +76,16 @@ def test_a_refused_call_did_not_run_and_did_not_fail() -> None:
     assert book.quote(denial.span) == "let's cut a branch first"
 
 
+def test_a_refusal_is_known_by_its_event_whatever_the_result_says() -> None:
+    book = Book()
+    use = book.use("Edit", file_path="/x/a.go")
+    book.result(use, "not today", is_error=True)
+    book.add("user.tool_confirmation", {"tool_use_id": use, "result": "deny"})
+    (call,) = book.observed().calls
+    assert not call.ran
+    assert call.failure is None
+
+
 def test_a_wordless_refusal_points_at_what_was_refused_and_the_next_message_explains_it() -> None:
     book = Book()
     book.deny(book.use("Bash", command="git stash"))
