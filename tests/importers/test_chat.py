@@ -152,6 +152,13 @@ def test_a_turn_that_says_nothing_we_know_is_kept_as_it_is() -> None:
     assert account.events[-1].payload["record"] == {"role": "assistant", "embedding": [1, 2]}
 
 
+def test_a_document_that_only_mentions_roles_is_left_alone() -> None:
+    data = json.dumps({"samples": [{"input": [user("a")]}], "users": [{"role": "user"}]}).encode()
+    assert Chat().sniff(data, MemoryFile("/x.json", {"/x.json": data})).confidence == 0
+    cut = json.dumps({"id": "c", "messages": [user("a" * 100_000)]}).encode()[:65_536]
+    assert Chat().sniff(cut, MemoryFile("/x.json", {"/x.json": cut})).confidence > 0
+
+
 # One conversation a line.
 
 

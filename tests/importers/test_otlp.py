@@ -172,6 +172,23 @@ def test_openinference_with_nothing_but_values() -> None:
     assert [(e.type, said(e)) for e in account.events] == [("user.message", "Hi"), ("agent.message", "Hello")]
 
 
+def test_the_ai_sdks_own_attributes() -> None:
+    told = [{"role": "user", "content": [{"type": "text", "text": "Weather?"}]}]
+    call = [{"toolCallId": "c1", "toolName": "weather", "input": {"city": "Rome"}}]
+    model = {"gen_ai__system": "openai", "ai__prompt__messages": told, "ai__response__toolCalls": call}
+    spans = [
+        span(1, 0, 1, **model),
+        span(2, 1, 2, ai__toolCall__name="weather", ai__toolCall__id="c1", ai__toolCall__output="sun"),
+    ]
+    account = read("x.jsonl", one_line_each(*spans))
+    assert [(e.type, said(e)) for e in account.events] == [
+        ("user.message", "Weather?"),
+        ("agent.tool_use", ""),
+        ("agent.tool_result", "sun"),
+    ]
+    assert account.events[1].payload["tool_use_id"] == account.events[2].payload["tool_use_id"] == "c1"
+
+
 def test_spans_without_content_say_what_to_do() -> None:
     account = read("silent.json")
     reason = account.skipped[0]

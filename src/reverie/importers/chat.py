@@ -19,7 +19,7 @@ import msgspec
 from reverie.domain.events import Json, record_sha256
 from reverie.domain.imports import Guess, Quarantined
 from reverie.domain.sessions import Transcript
-from reverie.importers.documents import Node, is_line_based, roots
+from reverie.importers.documents import Node, beginning, is_line_based, roots
 from reverie.importers.facts import Facts, tells_of_session, time_of
 from reverie.importers.jsonl import head_rows
 from reverie.importers.messages import Dialogue, instructions, is_message, usage_said
@@ -43,7 +43,7 @@ _LISTS: Final = (
 _WRAPPED: Final = ("request", "body", "kwargs", "data")
 _REPLIES: Final = ("response", "completion", "output", "choices")
 _PROMPTS: Final = ("system", "instructions", "system_prompt", "system_instruction")
-_HEAD: Final = re.compile(
+_ROLE: Final = re.compile(
     rb'"(?:role|from)"\s*:\s*"(?:user|assistant|system|developer|tool|human|gpt)"'
     rb'|"type"\s*:\s*"(?:function_call|function_call_output|human|ai)"'
 )
@@ -61,8 +61,8 @@ class Chat:
             return Guess(0.5, f"{len(found)} lines with messages that have a role")
         if found:
             return Guess(0.4, "an object with messages that have a role")
-        if head.lstrip()[:1] in (b"[", b"{") and _HEAD.search(head):
-            return Guess(0.3, "JSON that mentions messages with a role")
+        if _ROLE.search(_first_message(beginning(head))):
+            return Guess(0.4, "a document whose messages have a role")
         return Guess(0.0, "no messages with a role")
 
     def default_places(self) -> Sequence[str]:
@@ -253,6 +253,13 @@ def _messages_in(node: Node, *, wrapped: bool = False) -> tuple[Node, Node] | No
         if found is not None:
             return found
     return None
+
+
+def _first_message(root: Node) -> bytes:
+    """Where the first message of a document should be, in a root that may be cut off."""
+    first = next(iter(root.elements()), root)
+    held = _messages_in(first)
+    return first.raw if held is None and root.is_array else b"" if held is None else held[1].raw
 
 
 def _listed(row: dict[str, Json]) -> bool:

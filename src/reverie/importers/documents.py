@@ -22,7 +22,7 @@ from reverie.domain.imports import Quarantined
 from reverie.importers.jsonl import BadJson, decode, rows
 from reverie.plugins import TranscriptFile
 
-__all__ = ["MAX_DOCUMENT", "Node", "is_line_based", "roots", "step"]
+__all__ = ["MAX_DOCUMENT", "Node", "beginning", "is_line_based", "roots", "step"]
 
 MAX_DOCUMENT: Final = 256 * 2**20
 _SAMPLED_LINES: Final = 20
@@ -111,6 +111,11 @@ class Node:
     def child(self, key: str | int, start: int, end: int, whole: bool) -> Node:
         """The value at ``buffer[start:end]``, as a member or an element of this one."""
         return Node(self.buffer, start, end, self.pointer + step(key), self.line, whole)
+
+
+def beginning(head: bytes) -> Node:
+    """The document that ``head`` is the beginning of, for sniffing: what is whole of it can be read."""
+    return Node(head, _after_space(head, len(_BOM) if head.startswith(_BOM) else 0), len(head), whole=False)
 
 
 def is_line_based(file: TranscriptFile) -> bool:

@@ -264,6 +264,8 @@ def _operation(item: Item) -> tuple[str | None, str | None]:
         told = item.text(name)
         if told is not None:
             return told, _KINDS.get(told)
+    if "ai.toolCall.name" in item.attributes:
+        return "tool", "tool"
     if any(mark in item.attributes for mark in _MARKS):
         return "chat", "model"
     return None, None

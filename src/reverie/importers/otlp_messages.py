@@ -3,7 +3,7 @@
 OpenTelemetry GenAI in its generations: one event for each message (conventions up to 1.36, as span
 events or as log records), JSON in attributes of the span or of one event (from 1.37), and before both
 ``gen_ai.content.*`` events and ``gen_ai.prompt.0.…`` attributes. OpenInference: flattened attributes,
-and ``input.value``/``output.value``.
+and ``input.value``/``output.value``. The AI SDK: ``ai.prompt.messages`` and ``ai.response.*``.
 """
 
 from __future__ import annotations
@@ -69,14 +69,7 @@ def is_message_event(name: str) -> bool:
 
 def told_by(item: Item) -> Told:
     """The messages a span carries: the first way of carrying them that it uses."""
-    for way in (
-        _by_attributes,
-        _by_events,
-        _by_old_events,
-        _by_prompt_attributes,
-        _by_openinference,
-        _by_values,
-    ):
+    for way in _WAYS:
         told = way(item)
         if told:
             return told
@@ -150,6 +143,20 @@ def _by_openinference(item: Item) -> Told:
     return told
 
 
+def _by_vercel(item: Item) -> Told:
+    """The AI SDK's own attributes, beside the conventions'."""
+    told = Told()
+    for record in _records(item.attributes.get("ai.prompt.messages"), "user"):
+        told.hear(Message(record, item.place("ai.prompt.messages")))
+    for name in ("ai.response.text", "ai.response.toolCalls"):
+        value = item.attributes.get(name)
+        key = "content" if name == "ai.response.text" else "tool_calls"
+        if value:
+            record = _chat_record({"role": "assistant", key: value})
+            told.hear(Message(record, item.place(name)), answer=True)
+    return told
+
+
 def _openinference_record(message: dict[str, Json]) -> dict[str, Json]:
     record = {k: v for k, v in message.items() if k in ("role", "content", "tool_call_id", "name")}
     parts = [
@@ -183,6 +190,12 @@ def _by_values(item: Item) -> Told:
         for record in _records(shown, role):
             told.hear(Message(record, item.place(name)), answer=role == "assistant")
     return told
+
+
+_WAYS: Final = (
+    *(_by_attributes, _by_events, _by_old_events, _by_prompt_attributes),
+    *(_by_openinference, _by_vercel, _by_values),
+)
 
 
 # Shapes.

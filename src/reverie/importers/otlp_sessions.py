@@ -28,10 +28,16 @@ __all__ = ["Folded", "tool_name"]
 
 _AGENTS: Final = ("gen_ai.agent.id", "gen_ai.agent.name", "agent.name")
 _MODELS: Final = ("gen_ai.response.model", "gen_ai.request.model", "llm.model_name")
-_TOOLS: Final = ("gen_ai.tool.name", "tool.name", "traceloop.entity.name", "mcp.tool.name")
-_CALL_IDS: Final = ("gen_ai.tool.call.id", "tool_call.id", "tool.id")
-_GIVEN: Final = ("gen_ai.tool.call.arguments", "input.value", "tool.parameters", "traceloop.entity.input")
-_RESULT: Final = ("gen_ai.tool.call.result", "output.value", "traceloop.entity.output")
+_TOOLS: Final = ("gen_ai.tool.name", "tool.name", "traceloop.entity.name", "ai.toolCall.name")
+_CALL_IDS: Final = ("gen_ai.tool.call.id", "tool_call.id", "tool.id", "ai.toolCall.id")
+_GIVEN: Final = (
+    *("gen_ai.tool.call.arguments", "input.value", "tool.parameters", "traceloop.entity.input"),
+    *("ai.toolCall.args", "ai.toolCall.input"),
+)
+_RESULT: Final = (
+    *("gen_ai.tool.call.result", "output.value", "traceloop.entity.output"),
+    *("ai.toolCall.result", "ai.toolCall.output"),
+)
 _ALIGNMENTS: Final = 64  # tried at most, so that a made-up history costs little
 _TOKENS: Final = {
     "gen_ai.usage.input_tokens": "input_tokens",
