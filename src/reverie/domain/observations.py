@@ -108,7 +108,7 @@ class Observation:
     ``attributes`` is one typed row of what was known *before* the outcome; ``consequences`` holds what
     may be a consequence of failing (durations, retries, counts) and is kept apart so that no miner
     mistakes a symptom for a cause. ``cluster`` stands in for the task where none is known: a signature
-    of the first request. ``complete`` is False when a limit of size cut the reading short.
+    of the first request. ``untrusted``: tools brought in text from outside (the web, foreign servers).
     """
 
     session_id: str

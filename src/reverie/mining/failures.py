@@ -221,11 +221,9 @@ class _Writers:
         """``at_edge``: the line stands among the first or last few, where programs speak for themselves."""
         if sign.kind == "shell":
             speaker = line.split(":", 1)[0]
-            return (
-                speaker == "(eval)"
-                or speaker.rsplit("/", 1)[-1] in self.names
-                or (at_edge and speaker in _SHELLS)
-            )
+            if speaker == "(eval)" or speaker.rsplit("/", 1)[-1] in self.names:
+                return True
+            return at_edge and (speaker in _SHELLS or ": -c: line " in line)
         if line.startswith(("fatal: ", "error: ", "CONFLICT", "Automatic merge")):
             return "git" in self.names and (at_edge or bool(self.runs))
         if line.startswith("go: "):

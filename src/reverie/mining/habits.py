@@ -110,12 +110,12 @@ def _repeated(own: Own) -> Iterator[Claim]:
         kind="recurring_mistake",
         idea="habit:blind-repetition",
         nature="behaviour",
-        text=f"A call that was refused is sent again unchanged: {len(again)} of {tried} such repetitions failed again "
+        text=f"A call that failed is sent again unchanged: {len(again)} of {tried} such repetitions failed again "
         f"({counted(counts, ' with a failed call')})",
         statement={
             "topic": "mistake:habit:blind-repetition",
-            "title": "Do not repeat a refused call unchanged",
-            "advice": "Do not send a refused call again unchanged: read the error, and change what it names before the next attempt.",
+            "title": "Do not repeat a failed call unchanged",
+            "advice": "Do not send a failed call again unchanged: read the error, and change what it names before the next attempt.",
             "when": "after a tool call has failed",
             "repeated": tried,
             "worked": len(worked),

@@ -171,7 +171,8 @@ def _other_arguments(failed: Call, before: Mapping[str, Scalar], after: Mapping[
     if (name in given[0]) != (name in given[1]):
         word = "with" if name in given[1] else "without"
         return Response("changed", f"changed:{word}:{name}", f"{unit} {word} {code(name)}")
-    old, new = _shape(before.get(name)), _shape(after.get(name))
+    place = min(k for k in changed if _base(k) == name)
+    old, new = _shape(before.get(place)), _shape(after.get(place))
     if isinstance(old, float) and isinstance(new, float):
         word = "lower" if new < old else "higher"
         return Response("changed", f"changed:{name}:{word}", f"{unit} with a {word} {code(name)}")

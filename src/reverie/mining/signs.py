@@ -85,6 +85,7 @@ _SIGNS: Final[tuple[tuple[re.Pattern[str], str, int], ...]] = (
     (_p(r"(?=nothing to commit|no changes added to commit)"), "refused", 20),
     # shells and utilities
     (_p(r"(?:\(eval\)|-?(?:zsh|bash|sh|dash|ksh|fish)|/bin/\w+|\S+\.sh)(?:: ?(?:line )?\d+)*: (?=\S)"), "shell", 90),
+    (_p(r".{0,60}: -c: line \d+: (?=\S)"), "shell", 90),
     (_p(rf"(?=(?!error: )[\w./+-]+: (?:.{{0,160}}: )?(?:{_UTILITY}))"), "shell", 90),
     (_p(r"(?=(?:unknown|unrecognized|invalid) (?:shorthand )?(?:flag|option|command|subcommand|argument)\b)"), "usage", 90),
     (_p(r"(?=(?:flag needs an argument|required flag|missing required|accepts \d+ arg|too (?:many|few) arg|"
@@ -112,7 +113,7 @@ _WHOLE: Final = frozenset({26, 30, 40, 44, 56})  # ranks of the summaries among 
 SUSPICIOUS: Final = re.compile(
     r"FAIL|[Ff]ail|[Ee]rror|ERR|[Ff]atal|FATAL|panic|Traceback|[Ee]xception|CONFLICT|No such|no such|not found|"
     r"denied|refused|[Cc]annot|[Cc]ould not|[Uu]nable|[Uu]nknown|[Uu]nrecog|[Ii]nvalid|[Ii]llegal|HTTP|issues:|"
-    r"\(eval\)|no matches|parse error|timed out|✗|✕|cat: |ls: "
+    r"\(eval\)|-c: line|no matches|parse error|timed out|✗|✕|cat: |ls: "
 )
 """A cheap first look: text without any of these is no failure."""
 
