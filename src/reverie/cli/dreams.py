@@ -12,7 +12,7 @@ from rich.table import Table
 
 import reverie
 from reverie.cli.options import AsJson, Db, Quiet, Store
-from reverie.cli.output import data, esc, moment, out, print_json, since_time, talk
+from reverie.cli.output import data, esc, many, moment, out, print_json, since_time, talk
 from reverie.cli.show import finding_lines
 from reverie.domain.clock import system_clock
 from reverie.domain.dreams import Stage
@@ -86,7 +86,7 @@ def _progress(silent: bool) -> Generator[Callable[[Stage, int, int], None] | Non
 def _report(rv: reverie.Reverie, result: DreamResult, dry_run: bool) -> None:
     seen = result.dream
     new = "nothing new since the last one" if result.repeated else f"{seen.new_sessions} new"
-    out.print(f"[bold]{seen.id}[/] over {seen.sessions} sessions ({new})")
+    out.print(f"[bold]{seen.id}[/] over {many(seen.sessions, 'session')} ({new})")
     by_id = {finding.id: finding for finding in result.findings}
     for proposal in result.proposals:
         out.print()
@@ -105,7 +105,7 @@ def _report(rv: reverie.Reverie, result: DreamResult, dry_run: bool) -> None:
     if not result.proposals:
         out.print("nothing new to propose; everything that was seen: reverie dream --json")
     if waiting and not dry_run:
-        talk.print(f"\n{len(waiting)} proposals wait for you.  next: reverie review")
+        talk.print(f"\nwaiting for you: {many(len(waiting), 'proposal')}.  next: reverie review")
 
 
 def _silences(result: DreamResult) -> None:

@@ -6,20 +6,27 @@ import csv
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated, Final, get_args
 
 import typer
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
 import reverie
 from reverie.cli.options import AsJson, Db, Quiet
-from reverie.cli.output import data, esc, out, print_json, talk
+from reverie.cli.output import data, esc, many, out, print_json, talk
 from reverie.domain.errors import UsageError
 from reverie.domain.imports import FileReport
 from reverie.domain.sessions import Outcome, OutcomeLabel
 from reverie.sessions.imports import ImportReport
 
 __all__ = ["add_to"]
+
+_SHOWN: Final = 12
+_STATUSES: Final = {
+    "unchanged": "unchanged since the last import",
+    "grown": "grown and continued",
+    "copy": "copies of files read before",
+}
 
 
 def add_to(app: typer.Typer) -> None:
@@ -169,41 +176,38 @@ def _print(report: ImportReport) -> None:
     formats = Counter(file.format for file in report.files if file.format)
     named = ", ".join(f"{number} {name}" for name, number in formats.most_common())
     out.print(
-        f"[bold]{report.new_sessions} new sessions[/], {report.new_events} new events from {len(report.files)} files ({named})"
+        f"[bold]{many(report.new_sessions, 'new session')}[/], {many(report.new_events, 'new event')} "
+        f"from {many(len(report.files), 'file')}" + (f" ({named})" if named else "")
     )
-    for status, words in (
-        ("unchanged", "unchanged since the last import"),
-        ("grown", "grown and continued"),
-        ("copy", "copies of files read before"),
-    ):
+    for status, words in _STATUSES.items():
         if by_status[status]:
             out.print(f"  {by_status[status]} {words}")
-    out.print(
-        f"  {report.records} records = {report.used} used + {sum(report.skipped.values())} skipped + {report.quarantined} quarantined"
-    )
+    if report.records:
+        out.print(
+            f"  {report.records} records = {report.used} used + {sum(report.skipped.values())} skipped "
+            f"+ {report.quarantined} quarantined"
+        )
     for reason, number in report.skipped.most_common(6):
         out.print(f"    [dim]{number:>7} skipped: {esc(reason)}[/]")
     for kind, number in report.raw.most_common(5):
         out.print(f"    [dim]{number:>7} kept as they are, of a kind not known yet: {esc(kind)}[/]")
     if report.redactions:
         masked = ", ".join(f"{number} {name}" for name, number in report.redactions.most_common(6))
-        out.print(f"  {sum(report.redactions.values())} secrets masked: {esc(masked)}")
+        out.print(f"  {many(sum(report.redactions.values()), 'secret')} masked: {esc(masked)}")
     _troubles(report)
     if report.new_sessions or report.new_events:
         talk.print("next: reverie dream")
 
 
 def _troubles(report: ImportReport) -> None:
-    shown = 0
     for file in report.files:
-        for broken in file.quarantined[:3]:
-            if shown < 12:
-                place = f"{file.uri}:{broken.line}" if broken.line else f"{file.uri}{broken.pointer or ''}"
-                out.print(f"  [yellow]quarantined[/] {esc(place)}: {esc(broken.why)}")
-            shown += 1
         if file.status in ("not_a_transcript", "failed"):
             out.print(
                 f"  [red]not read[/] {esc(file.uri)}: {esc(file.message or 'no reader knows this file')}"
             )
-    if shown > 12:
-        data(f"  … {shown - 12} more: --json lists them all")
+    broken = [(file.uri, record) for file in report.files for record in file.quarantined]
+    for uri, record in broken[:_SHOWN]:
+        place = f"{uri}:{record.line}" if record.line else f"{uri}{record.pointer or ''}"
+        out.print(f"  [yellow]quarantined[/] {esc(place)}: {esc(record.why)}")
+    if len(broken) > _SHOWN:
+        data(f"  … {len(broken) - _SHOWN} more: --json lists them all")

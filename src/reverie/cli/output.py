@@ -16,7 +16,7 @@ from rich.markup import escape
 
 from reverie.domain.errors import ReverieError, UsageError
 
-__all__ = ["data", "esc", "fail", "moment", "out", "print_json", "reviewer", "since_time", "talk"]
+__all__ = ["data", "esc", "fail", "many", "moment", "out", "print_json", "reviewer", "since_time", "talk"]
 
 out: Final = Console(highlight=False, soft_wrap=True)
 talk: Final = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -76,6 +76,11 @@ def since_time(text: str | None, now: datetime) -> datetime | None:
             hint="write 7d, 12h, 2026-11-01 or 2026-11-01T09:00:00Z",
         ) from None
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+
+
+def many(number: int, thing: str) -> str:
+    """``1 session``, ``2 sessions``."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def moment(at: datetime | None) -> str:

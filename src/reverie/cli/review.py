@@ -147,7 +147,7 @@ class Desk:
     def _edit(self, proposal: Proposal) -> Step:
         """The text in $EDITOR: as proposed, or merged with what memory has become since."""
         preview = self.rv.review.preview(proposal.id)
-        text = edited(preview.result)
+        text = edited(preview.result or "")
         if text is None or text.strip() == "":
             out.print("nothing was written; the proposal still waits")
             return "stay"

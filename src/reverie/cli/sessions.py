@@ -40,19 +40,21 @@ def list_(
             data("no sessions; next: reverie import claude-code")
             return
         table = Table(box=None, pad_edge=False)
-        for name in ("session", "began", "agent", "user", "outcome", "events", "goal"):
-            table.add_column(name, no_wrap=True, overflow="ellipsis")
+        for name, width in (("session", 13), ("began", 16), ("user", 8), ("outcome", 7), ("events", 6)):
+            table.add_column(
+                name, no_wrap=True, overflow="ellipsis", min_width=width, max_width=max(width, 16)
+            )
+        table.add_column("goal", no_wrap=True)
         for session in sorted(found, key=lambda s: (moment(s.info.started_at), s.id)):
             info = session.info
             goal = " ".join((info.goal or "").split())
             table.add_row(
                 session.id[:13],
                 moment(info.started_at),
-                esc(info.agent or "–"),
                 esc(info.user or "–"),
                 info.outcome.label,
                 str(session.events),
-                esc(goal[:80]),
+                esc(goal[: max(16, out.width - 66)]),
             )
         out.print(table)
 

@@ -31,9 +31,8 @@ def quote_lines(citation: dict[str, Any], sign: str) -> Iterator[str]:
     quote = citation["quote"] or "(no longer in the log)"
     for line in str(quote).splitlines() or [""]:
         yield f"{sign} “{esc(line)}”"
-    source = citation["source"] or {}
-    line_number = f":{source['line']}" if source.get("line") else ""
-    place = f"{source['uri']}{line_number}" if source.get("uri") else citation["session_id"]
+    source: dict[str, Any] = citation["source"] or {"uri": citation["session_id"], "line": None}
+    place = f"{source['uri']}:{source['line']}" if source["line"] else str(source["uri"])
     yield f"  [dim]{esc(place)} · {citation['event_id']}[/]"
 
 
