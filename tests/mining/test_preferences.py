@@ -78,13 +78,13 @@ def test_the_contrary_is_counter_evidence_and_no_group() -> None:
 
 def test_wishes_after_the_work_come_back() -> None:
     books = talks(
-        ("ana", "can we add a test for this?"),
+        ("ana", "can we add a test for this, like the other tests?"),
         ("ana", "can you add a tests so we don't break this again?"),
         ("bo", "add test that checks the new way"),
         ("bo", "can we add tests for the parser, too?"),
     )
     (finding,) = mined(Preferences(), books)
-    assert finding.counts.sessions == 4
+    assert (finding.counts.sessions, finding.counts.occurrences) == (4, 4)
     assert finding.statement["wish"] == ["add", "test"]
     opening = talks(*((u, "can we add a test for the parser?") for u in ("ana", "bo", "cy")), work=False)
     assert mined(Preferences(), opening) == []  # a task, not an afterthought

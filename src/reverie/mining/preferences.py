@@ -245,7 +245,7 @@ def _wishes(room: _Room) -> Iterator[Claim]:
     groups: dict[tuple[str, str], list[Voice]] = defaultdict(list)
     for v in room.unused():
         wish = wish_of(v.remark.text) if v.follow_up else None
-        for thing in wish[1] if wish else ():
+        for thing in dict.fromkeys(wish[1]) if wish else ():
             groups[wish[0], thing].append(v)  # type: ignore[index]
     ranked = sorted(groups.items(), key=lambda item: (-_weight_of(item[1]), item[0]))
     for (verb, thing), voices in ranked:
