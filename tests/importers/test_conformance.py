@@ -18,6 +18,7 @@ from reverie.testing.importers import (
     NotConformant,
     Sample,
     conforms,
+    endures,
     mutations,
     survives,
 )
@@ -182,6 +183,11 @@ def test_every_registered_reader_is_tried_here() -> None:
 @pytest.mark.parametrize(("name", "sample"), SAMPLES, ids=IDS)
 def test_conforms(reader: Callable[[str], Importer], name: str, sample: Sample) -> None:
     conforms(reader(name), sample)
+
+
+@pytest.mark.parametrize(("name", "sample"), dict(SAMPLES).items(), ids=dict(SAMPLES))
+def test_endures(reader: Callable[[str], Importer], name: str, sample: Sample) -> None:
+    endures(reader(name), sample)
 
 
 @pytest.mark.parametrize(("name", "sample"), SAMPLES, ids=IDS)

@@ -1,9 +1,10 @@
 """A conformance suite for readers of transcripts: ours, and those of plug-in authors.
 
-    from reverie.testing.importers import Sample, conforms, mutations, survives
+    from reverie.testing.importers import Sample, conforms, endures, mutations, survives
 
     sample = Sample("session.jsonl", Path("session.jsonl").read_bytes(), line_based=True)
     conforms(MyReader(), sample)
+    endures(MyReader(), sample)
     for damaged in mutations(sample.data, seed=1, count=200):
         survives(MyReader(), sample, damaged)
 
@@ -36,6 +37,7 @@ __all__ = [
     "NotConformant",
     "Sample",
     "conforms",
+    "endures",
     "mutations",
     "survives",
 ]
@@ -134,8 +136,8 @@ class MemoryFile:
 def conforms(importer: Importer, sample: Sample) -> None:
     """Check everything a reader promises about a well-formed file.
 
-    The account adds up, keys are unique, origins lead back to the file, reading twice gives the same, a
-    line-based file cut at any line gives a prefix of its events, and no nasty file raises.
+    The account adds up, keys are unique, origins lead back to the file, reading twice gives the same, and
+    a line-based file cut at any line gives a prefix of its events.
 
     Raises:
         NotConformant: it does not.
@@ -151,6 +153,14 @@ def conforms(importer: Importer, sample: Sample) -> None:
         raise NotConformant("reading the same file twice must give the same")
     if sample.line_based:
         _check_prefixes(importer, sample)
+
+
+def endures(importer: Importer, sample: Sample) -> None:
+    """Check that no nasty file in the place of the sample makes a reader stumble. Once for each reader.
+
+    Raises:
+        NotConformant: one does.
+    """
     for data in NASTY:
         survives(importer, sample, data)
 
