@@ -16,6 +16,7 @@ from reverie.storage.database import Connection
 from reverie.storage.driver import execute_many
 from reverie.storage.findings import finding, findings, put_findings
 from reverie.storage.prefixes import whole_id
+from reverie.storage.statements import insert_new
 from reverie.storage.upsert import insert
 
 __all__ = [
@@ -34,9 +35,7 @@ __all__ = [
 ]
 
 _T: Final = tables.dreams
-_SEEN: Final = """
-    INSERT INTO dreamed_sessions (store_id, content_sha256) VALUES (?, ?) ON CONFLICT DO NOTHING
-"""
+_SEEN: Final = insert_new(tables.dreamed_sessions)
 
 
 def begin(connection: Connection, fresh: Dream) -> Dream:

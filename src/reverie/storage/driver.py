@@ -6,7 +6,7 @@ SQLAlchemy costs some 40 µs a statement, which on a fast disk is a good part of
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import lru_cache
 from typing import Any, Protocol, cast
 
 from sqlalchemy import Connection
@@ -36,7 +36,7 @@ def driver(connection: Connection) -> Driver:
     return cast(Driver, connection.connection.driver_connection)
 
 
-@cache
+@lru_cache(maxsize=256)  # the lists of marks come in many lengths
 def marked(sql: str, dialect: str) -> str:
     """``sql`` with the engine's mark in place of each ``?``."""
     return sql.replace("?", "%s") if dialect == "postgresql" else sql

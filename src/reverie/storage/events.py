@@ -17,6 +17,7 @@ from reverie.storage.chain import link
 from reverie.storage.database import Connection
 from reverie.storage.driver import driver, execute, execute_many, marked
 from reverie.storage.prefixes import whole_id
+from reverie.storage.statements import columns, insert
 from reverie.storage.text import clean_text, json_text
 
 __all__ = [
@@ -32,8 +33,8 @@ __all__ = [
     "read",
 ]
 
-_COLUMNS: Final = "session_id, seq, id, key, type, at, thread, payload, origin, hash"
-_INSERT: Final = f"INSERT INTO events ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+_COLUMNS: Final = columns(tables.events)  # in the order of Link
+_INSERT: Final = insert(tables.events)
 _INSERT_NEW: Final = f"{_INSERT} ON CONFLICT (id) DO NOTHING"
 _END: Final = {
     "sqlite": "SELECT events, head FROM sessions WHERE id = ?",
@@ -78,10 +79,10 @@ def event_id(session_id: str, key: str) -> str:
     return derived_id("sevt", session_id, clean_text(key))
 
 
-def prepare(session_id: str, event: NewEvent) -> Row:
-    """The row of ``event``: everything that costs time and needs no lock."""
+def prepare(session_id: str, event: NewEvent, id: str | None = None) -> Row:
+    """The row of ``event``: everything that costs time and needs no lock. ``id``, where it is known already."""
     return Row(
-        event_id(session_id, event.key),
+        id or event_id(session_id, event.key),
         clean_text(event.key),
         event.type,
         None if event.at is None else iso(event.at),
@@ -149,11 +150,11 @@ def _known(connection: Connection, ids: Sequence[str]) -> dict[str, Link]:
     return {row[2]: Link(*row) for row in _by_id(connection, _COLUMNS, ids)}
 
 
-def _by_id(connection: Connection, columns: str, ids: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+def _by_id(connection: Connection, wanted: str, ids: Sequence[str]) -> Iterator[tuple[Any, ...]]:
     for start in range(0, len(ids), _PAGE):
         some = ids[start : start + _PAGE]
         marks = ", ".join("?" * len(some))
-        sql = f"SELECT {columns} FROM events WHERE id IN ({marks})"  # noqa: S608
+        sql = f"SELECT {wanted} FROM events WHERE id IN ({marks})"  # noqa: S608
         yield from execute(connection, sql, some).fetchall()
 
 

@@ -6,18 +6,16 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from reverie.domain.observations import Observation
+from reverie.storage import tables
 from reverie.storage.codec import dumps, loads
 from reverie.storage.database import Connection
 from reverie.storage.driver import execute, execute_many
+from reverie.storage.statements import upsert
 
 __all__ = ["get_many", "put_many"]
 
 _CHUNK: Final = 500
-_PUT: Final = """
-    INSERT INTO observations (session_id, content_sha256, observer, body) VALUES (?, ?, ?, ?)
-    ON CONFLICT (session_id) DO UPDATE
-    SET content_sha256 = excluded.content_sha256, observer = excluded.observer, body = excluded.body
-"""
+_PUT: Final = upsert(tables.observations)
 
 
 def get_many(connection: Connection, wanted: Mapping[str, str], observer: str) -> dict[str, Observation]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import Column, Connection, select
+from sqlalchemy import Column, Connection
 
 from reverie.domain.errors import Ambiguous, NotFound
 from reverie.domain.ids import IdPrefix
+from reverie.storage.driver import execute
 
 __all__ = ["whole_id"]
 
@@ -24,13 +25,17 @@ def whole_id(
         Ambiguous: several do; the message shows some.
     """
     wanted = given if "_" in given else f"{kind}_{given}"
-    if connection.execute(select(column).where(column == wanted).limit(1)).first() is not None:
+    name, table = column.name, column.table
+    exact = f"SELECT 1 FROM {table} WHERE {name} = ? LIMIT 1"  # noqa: S608
+    if execute(connection, exact, (wanted,)).fetchone() is not None:
         return wanted
-    fits = select(column).where(column.startswith(wanted, autoescape=True)).distinct().order_by(column)
-    # Without a character of its own, a prefix names everything.
-    found: list[str] = (
-        list(connection.execute(fits.limit(_SHOWN + 1)).scalars()) if wanted != f"{kind}_" else []
-    )
+    found: list[str] = []
+    if wanted != f"{kind}_":  # without a character of its own, a prefix would name everything
+        fits = (
+            f"SELECT DISTINCT {name} FROM {table} "  # noqa: S608
+            f"WHERE substr({name}, 1, ?) = ? ORDER BY {name} LIMIT {_SHOWN + 1}"
+        )
+        found = [row[0] for row in execute(connection, fits, (len(wanted), wanted)).fetchall()]
     if not found:
         raise NotFound(f"there is no {noun} {given!r}", hint=hint)
     if len(found) > 1:

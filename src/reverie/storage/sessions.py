@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, cast
-
-from sqlalchemy import RowMapping, Select, func, select
 
 from reverie.domain.clock import iso
 from reverie.domain.sessions import Outcome, OutcomeLabel, Session, SessionInfo
@@ -15,13 +13,17 @@ from reverie.storage import tables
 from reverie.storage.chain import GENESIS
 from reverie.storage.codec import loads
 from reverie.storage.database import Connection
+from reverie.storage.driver import execute
 from reverie.storage.prefixes import whole_id
+from reverie.storage.statements import columns, insert_new
 from reverie.storage.text import clean_text, json_text
-from reverie.storage.upsert import insert
 
 __all__ = ["create", "exists", "listed", "merged", "refresh", "session"]
 
 _T: Final = tables.sessions
+_NAMES: Final = _T.columns.keys()
+_SELECT: Final = f"SELECT {columns(_T)} FROM sessions"  # noqa: S608
+_CREATE: Final = insert_new(_T)
 _TEXTS: Final = (
     "agent", "agent_version", "user", "model", "repository", "branch", "cwd", "task", "goal", "timezone",
 )  # fmt: skip
@@ -35,12 +37,13 @@ def session(connection: Connection, id_prefix: str) -> Session:
         NotFound, Ambiguous: none or several fit.
     """
     found = whole_id(connection, _T.c.id, "sesn", id_prefix, noun="session", hint="reverie sessions list")
-    return _session(connection.execute(select(_T).where(_T.c.id == found)).mappings().one())
+    (row,) = execute(connection, f"{_SELECT} WHERE id = ?", (found,)).fetchall()
+    return _session(row)
 
 
 def exists(connection: Connection, session_id: str) -> bool:
     """Whether there is a session of exactly that id."""
-    return connection.execute(select(_T.c.id).where(_T.c.id == session_id)).first() is not None
+    return execute(connection, "SELECT 1 FROM sessions WHERE id = ?", (session_id,)).fetchone() is not None
 
 
 def listed(
@@ -54,42 +57,41 @@ def listed(
 
     A session without a start counts as begun when it came into the log.
     """
-    began = func.coalesce(_T.c.started_at, _T.c.created_at)
-    query = select(_T)
+    asked: list[tuple[str, str]] = []
     if since is not None:
-        query = query.where(began >= iso(since))
+        asked.append(("coalesce(started_at, created_at) >= ?", iso(since)))
     if until is not None:
-        query = query.where(began < iso(until))
-    rows = (row for part in _parts(query, ids) for row in connection.execute(part).mappings())
+        asked.append(("coalesce(started_at, created_at) < ?", iso(until)))
+    rows = [row for part in _parts(ids) for row in _rows(connection, asked, part)]
     return sorted((_session(row) for row in rows), key=lambda s: s.id)
 
 
 def create(connection: Connection, session_id: str, info: SessionInfo, at: datetime) -> bool:
     """Make the session's row unless it is there; True when it was not."""
-    row = insert(connection, _T).values(
-        id=session_id,
-        format=clean_text(info.format),
-        native_id=clean_text(info.native_id),
-        events=0,
-        head=GENESIS,
-        created_at=iso(at),
-        updated_at=iso(at),
+    values = {
+        "id": session_id,
+        "format": clean_text(info.format),
+        "native_id": clean_text(info.native_id),
+        "events": 0,
+        "head": GENESIS,
+        "created_at": iso(at),
+        "updated_at": iso(at),
         **_facts(info),
-    )
-    done = connection.execute(row.on_conflict_do_nothing(), execution_options={"preserve_rowcount": True})
-    return done.rowcount == 1
+    }
+    return execute(connection, _CREATE, [values[name] for name in _NAMES]).rowcount == 1
 
 
 def refresh(connection: Connection, session_id: str, info: SessionInfo, at: datetime) -> int:
     """Take over what ``info`` knows, leave what it does not. The number of events the session has; the
     row is held until the transaction ends, so that nobody appends meanwhile."""
-    query = select(_T).where(_T.c.id == session_id).with_for_update()  # says nothing on SQLite
-    row = connection.execute(query).mappings().one()
+    lock = " FOR UPDATE" if connection.dialect.name == "postgresql" else ""
+    (row,) = execute(connection, f"{_SELECT} WHERE id = ?{lock}", (session_id,)).fetchall()
+    before = dict(zip(_NAMES, row, strict=True))
     facts = _facts(merged(_session(row).info, info))
-    if any(row[name] != value for name, value in facts.items()):
+    if any(before[name] != value for name, value in facts.items()):
         change = _T.update().where(_T.c.id == session_id)
         connection.execute(change.values(**facts, updated_at=iso(at)))
-    return row["events"]
+    return before["events"]
 
 
 def merged(old: SessionInfo, new: SessionInfo) -> SessionInfo:
@@ -107,12 +109,24 @@ def merged(old: SessionInfo, new: SessionInfo) -> SessionInfo:
     )
 
 
-def _parts(query: Select[Any], ids: Collection[str] | None) -> list[Select[Any]]:
+def _parts(ids: Collection[str] | None) -> Iterator[Sequence[str] | None]:
+    """All (None), or the ids, as many at a time as a statement may name."""
     if ids is None:
-        return [query]
+        yield None
+        return
     wanted = sorted(ids)
-    starts = range(0, len(wanted), _ID_CHUNK)
-    return [query.where(_T.c.id.in_(wanted[start : start + _ID_CHUNK])) for start in starts]
+    for start in range(0, len(wanted), _ID_CHUNK):
+        yield wanted[start : start + _ID_CHUNK]
+
+
+def _rows(
+    connection: Connection, asked: Sequence[tuple[str, str]], ids: Sequence[str] | None
+) -> list[tuple[Any, ...]]:
+    conditions = [condition for condition, _ in asked]
+    if ids is not None:
+        conditions.append(f"id IN ({', '.join('?' * len(ids))})")
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    return execute(connection, _SELECT + where, [*(value for _, value in asked), *(ids or ())]).fetchall()
 
 
 def _facts(info: SessionInfo) -> dict[str, object]:
@@ -136,13 +150,13 @@ def _time(value: str | None) -> datetime | None:
     return None if value is None else datetime.fromisoformat(value)
 
 
-def _session(row: RowMapping) -> Session:
-    texts: Mapping[str, Any] = {name: row[name] for name in ("format", "native_id", *_TEXTS)}
+def _session(row: Sequence[Any]) -> Session:
+    known = dict(zip(_NAMES, row, strict=True))
     info = SessionInfo(
-        **texts,
-        started_at=_time(row["started_at"]),
-        ended_at=_time(row["ended_at"]),
-        outcome=Outcome(cast(OutcomeLabel, row["outcome"]), row["score"], row["outcome_source"]),
-        extra=loads(row["extra"], dict[str, Any]),
+        **{name: known[name] for name in ("format", "native_id", *_TEXTS)},
+        started_at=_time(known["started_at"]),
+        ended_at=_time(known["ended_at"]),
+        outcome=Outcome(cast(OutcomeLabel, known["outcome"]), known["score"], known["outcome_source"]),
+        extra=loads(known["extra"], dict[str, Any]),
     )
-    return Session(row["id"], info, row["events"], row["head"])
+    return Session(known["id"], info, known["events"], known["head"])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import RowMapping, select
+from sqlalchemy import select
 
 from reverie.domain.clock import iso
 from reverie.domain.ids import derived_id
@@ -15,12 +15,27 @@ from reverie.domain.imports import FileReport, Quarantined
 from reverie.storage import tables
 from reverie.storage.codec import dumps, loads
 from reverie.storage.database import Connection
+from reverie.storage.driver import execute, execute_many
+from reverie.storage.statements import columns, insert, insert_new, upsert
 from reverie.storage.text import clean_text
-from reverie.storage.upsert import insert
 
-__all__ = ["Source", "attach", "by_sha256", "by_uri", "put", "quarantined", "sessions_of", "source_id"]
+__all__ = [
+    "Source",
+    "attach",
+    "by_sha256",
+    "by_uri",
+    "digests",
+    "put",
+    "quarantined",
+    "sessions_of",
+    "source_id",
+]
 
-_T: Final = tables.sources
+_NAMES: Final = tables.sources.columns.keys()
+_SELECT: Final = f"SELECT {columns(tables.sources)} FROM sources"  # noqa: S608
+_PUT: Final = upsert(tables.sources)
+_ATTACH: Final = insert_new(tables.session_sources)
+_QUARANTINE: Final = insert(tables.quarantine)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +65,26 @@ def source_id(uri: str) -> str:
 
 def by_uri(connection: Connection, uri: str) -> Source | None:
     """What is known of the file at ``uri``."""
-    row = connection.execute(select(_T).where(_T.c.id == source_id(uri))).mappings().one_or_none()
+    row = execute(connection, f"{_SELECT} WHERE id = ?", (source_id(uri),)).fetchone()
     return None if row is None else _source(row)
 
 
 def by_sha256(connection: Connection, sha256: str) -> list[Source]:
     """Files with exactly these contents, in order of uri: the same transcript under several names."""
-    rows = connection.execute(select(_T).where(_T.c.sha256 == sha256).order_by(_T.c.uri))
-    return [_source(row) for row in rows.mappings()]
+    rows = execute(connection, f"{_SELECT} WHERE sha256 = ? ORDER BY uri", (sha256,))
+    return [_source(row) for row in rows.fetchall()]
+
+
+def digests(connection: Connection) -> dict[str, str]:
+    """The sha256 of every known file, by uri."""
+    rows = connection.execute(select(tables.sources.c.uri, tables.sources.c.sha256))
+    return {row.uri: row.sha256 for row in rows}
 
 
 def put(connection: Connection, source: Source, quarantine: Iterable[Quarantined] = ()) -> None:
     """Keep what is known of a file now, in place of what was. Comes before sessions that name it."""
     values = {
+        "id": source.id,
         "uri": clean_text(source.uri),
         "format": source.format,
         "reader_version": source.reader_version,
@@ -73,8 +95,7 @@ def put(connection: Connection, source: Source, quarantine: Iterable[Quarantined
         "report": dumps(source.report),
         "imported_at": iso(source.imported_at),
     }
-    statement = insert(connection, _T).values(id=source.id, **values)
-    connection.execute(statement.on_conflict_do_update(index_elements=[_T.c.id], set_=values))
+    execute(connection, _PUT, [values[name] for name in _NAMES])
     _replace_quarantine(connection, source.id, quarantine)
 
 
@@ -87,8 +108,7 @@ def quarantined(connection: Connection, source: str) -> list[Quarantined]:
 
 def attach(connection: Connection, session_id: str, source: str) -> None:
     """Note that a session was (also) read from a source."""
-    statement = insert(connection, tables.session_sources).values(session_id=session_id, source_id=source)
-    connection.execute(statement.on_conflict_do_nothing())
+    execute(connection, _ATTACH, (session_id, source))
 
 
 def sessions_of(connection: Connection, source: str) -> list[str]:
@@ -98,31 +118,18 @@ def sessions_of(connection: Connection, source: str) -> list[str]:
 
 
 def _replace_quarantine(connection: Connection, source: str, records: Iterable[Quarantined]) -> None:
-    q = tables.quarantine
-    connection.execute(q.delete().where(q.c.source_id == source))
+    execute(connection, "DELETE FROM quarantine WHERE source_id = ?", (source,))
     rows = [
-        {
-            "source_id": source,
-            "position": position,
-            "line": record.line,
-            "pointer": None if record.pointer is None else clean_text(record.pointer),
-            "why": clean_text(record.why),
-        }
-        for position, record in enumerate(records)
+        (source, n, r.line, None if r.pointer is None else clean_text(r.pointer), clean_text(r.why))
+        for n, r in enumerate(records)
     ]
     if rows:
-        connection.execute(q.insert(), rows)
+        execute_many(connection, _QUARANTINE, rows)
 
 
-def _source(row: RowMapping) -> Source:
-    return Source(
-        uri=row["uri"],
-        format=row["format"],
-        reader_version=row["reader_version"],
-        size=row["size"],
-        mtime_ns=row["mtime_ns"],
-        sha256=row["sha256"],
-        report=loads(row["report"], FileReport),
-        imported_at=datetime.fromisoformat(row["imported_at"]),
-        stamp=row["stamp"],
-    )
+def _source(row: Sequence[Any]) -> Source:
+    values = dict(zip(_NAMES, row, strict=True))
+    del values["id"]  # it follows from the uri
+    values["report"] = loads(values["report"], FileReport)
+    values["imported_at"] = datetime.fromisoformat(values["imported_at"])
+    return Source(**values)

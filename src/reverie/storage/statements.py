@@ -1,0 +1,34 @@
+"""Statements written once from ``tables``, for what runs once per event, session or file.
+
+To build one with SQLAlchemy each time costs more than to run it.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Table
+
+__all__ = ["columns", "insert", "insert_new", "upsert"]
+
+
+def columns(table: Table) -> str:
+    """The columns in their order, quoted: ``user`` is a word of PostgreSQL's."""
+    return ", ".join(f'"{column.name}"' for column in table.columns)
+
+
+def insert(table: Table) -> str:
+    """An INSERT of whole rows."""
+    marks = ", ".join("?" * len(table.columns))
+    return f"INSERT INTO {table.name} ({columns(table)}) VALUES ({marks})"  # noqa: S608
+
+
+def insert_new(table: Table) -> str:
+    """An INSERT that leaves a row alone that is there."""
+    return f"{insert(table)} ON CONFLICT DO NOTHING"
+
+
+def upsert(table: Table) -> str:
+    """An INSERT that takes the place of the row with the same primary key."""
+    key = ", ".join(f'"{column.name}"' for column in table.primary_key)
+    rest = [column.name for column in table.columns if not column.primary_key]
+    changes = ", ".join(f'"{name}" = excluded."{name}"' for name in rest)
+    return f"{insert(table)} ON CONFLICT ({key}) DO UPDATE SET {changes}"
