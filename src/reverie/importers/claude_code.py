@@ -84,7 +84,8 @@ class ClaudeCode:
                 yield fold.take_agent(item, file.uri, agent_file[1], None, None)
             else:
                 yield fold.take(item, file.uri)
-                yield from _read_called(fold, waiting)
+                if waiting and (called := _called(fold, waiting)):
+                    yield from _read_agents(fold, waiting, called)
         for agent in agents:  # those whose call is not in the file
             if waiting.get(agent.id) is agent:
                 yield from _read_agents(fold, waiting, deque([agent]))
@@ -168,16 +169,8 @@ def _head(file: TranscriptFile) -> bytes:
         return stream.read(SNIFFED_BYTES)
 
 
-def _read_called(fold: Fold, waiting: dict[str, _SubAgent]) -> Iterator[Read]:
-    """The sub-agents that the last record called, and those that they call."""
-    called = _called(fold, waiting)
-    if called:
-        yield from _read_agents(fold, waiting, called)
-
-
 def _called(fold: Fold, waiting: dict[str, _SubAgent]) -> deque[_SubAgent]:
-    if not waiting:
-        return deque()
+    """The sub-agents that the last record called."""
     found = ((waiting.get(name), call) for name, call in fold.called)
     return deque(
         _SubAgent(a.id, a.file, a.kind, a.call or call or None) for a, call in found if a is not None

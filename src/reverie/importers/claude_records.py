@@ -53,10 +53,11 @@ _NOISE: Final = {
     "last-prompt": Skipped("a copy of the last prompt"),
 }
 _TITLES: Final = {"summary": "summary", "ai-title": "aiTitle", "custom-title": "customTitle"}
+_ENVELOPE: Final = ("cwd", "gitBranch", "version", "entrypoint", "slug")
 _USAGE: Final = ("input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Line:
     """One record on its way: where it stands, and the session and thread it belongs to."""
 
@@ -109,6 +110,7 @@ class Fold:
         self._usage: dict[tuple[str, str], dict[str, int]] = {}  # (session, response id) → last known usage
         self._sidechains: dict[str, str] = {}  # uuid → thread, for sub-agents inside the session's own file
         self._count = 0
+        self._envelope: tuple[Json, ...] = ()
         self._handlers: dict[str, Callable[[Line], Account]] = {
             "user": self._user,
             "assistant": self._assistant,
@@ -183,6 +185,10 @@ class Fold:
     def _facts(self, line: Line) -> None:
         draft, value = line.draft, line.value
         draft.saw(line.at)
+        known = (draft.native_id, *(value.get(name) for name in _ENVELOPE))
+        if known == self._envelope:  # nearly always: the records of one file differ little
+            return
+        self._envelope = known
         draft.cwd = draft.cwd or fact(value.get("cwd"))
         draft.branch = draft.branch or fact(value.get("gitBranch"))
         draft.agent_version = fact(value.get("version")) or draft.agent_version

@@ -112,7 +112,7 @@ def _minted(turn: Json) -> datetime | None:
     return datetime.fromtimestamp(int(found[1] + found[2], 16) / 1000, UTC) if found else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Line:
     """One record on its way to the session's draft."""
 

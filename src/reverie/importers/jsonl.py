@@ -12,6 +12,7 @@ import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, cast
 
 import msgspec
@@ -39,7 +40,7 @@ class BadJson(ValueError):
         self.cut = cut
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: there are millions of them, and freezing costs more than the rest
 class Row:
     """One JSON object of a line-based file. ``raw`` is its bytes as they stand in the file."""
 
@@ -78,8 +79,12 @@ def rows(file: TranscriptFile) -> Iterator[Row | Quarantined]:
         yield held
 
 
+@lru_cache(maxsize=4)  # every reader asks about the same head
 def head_rows(head: bytes) -> list[dict[str, Json]]:
-    """The objects among the first whole lines of ``head``, for sniffing. Lines that do not parse are left out."""
+    """The objects among the first whole lines of ``head``, for sniffing: to be looked at, not changed.
+
+    Lines that do not parse are left out.
+    """
     found: list[dict[str, Json]] = []
     lines = head.removeprefix(_BOM).split(b"\n")
     for line in lines[:HEAD_ROWS]:  # the last one may be cut: then it does not parse, which is fine

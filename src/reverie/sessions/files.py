@@ -104,7 +104,7 @@ class DiskFile:
         return self.stamp.size
 
     def open(self) -> BinaryIO:
-        return io.BufferedReader(_Bounded(self._path, self.size), _CHUNK)
+        return io.BufferedReader(_Bounded(self._path, self.size), SNIFFED_BYTES)
 
     def head(self) -> bytes:
         """The part that is looked at to tell the format."""

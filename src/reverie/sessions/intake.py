@@ -69,10 +69,16 @@ class Labels:
         return bool(self._by_name)
 
 
-def guesses(importers: Mapping[str, Importer], file: DiskFile) -> list[tuple[str, Guess]]:
-    """What every reader makes of a file, surest first."""
+def guesses(
+    importers: Mapping[str, Importer], file: DiskFile, *, stop_when_sure: bool = False
+) -> list[tuple[str, Guess]]:
+    """What readers make of a file, surest first: all of them, or those up to the first that is sure."""
     head = file.head()
-    found = [(name, _guess(reader, head, file)) for name, reader in importers.items()]
+    found: list[tuple[str, Guess]] = []
+    for name, reader in importers.items():
+        found.append((name, _guess(reader, head, file)))
+        if stop_when_sure and found[-1][1].confidence >= 1:
+            break
     return sorted(found, key=lambda pair: -pair[1].confidence)
 
 
@@ -95,6 +101,12 @@ class Intake:
     format: str | None = None
     disk: Disk = field(default_factory=Disk)
 
+    @cached_property
+    def read_before(self) -> set[str]:
+        """Uris and digests of all files imported so far: those of a first import need not be looked up."""
+        with self.db.read() as conn:
+            return {name for pair in sources.digests(conn).items() for name in pair}
+
     def file(self, path: Path, *, asked_for: bool) -> FileReport | None:
         """Import a file; None when it is none of ours (and was not ``asked_for`` by name)."""
         try:
@@ -115,6 +127,8 @@ class _OneFile:
 
     @cached_property
     def known(self) -> Source | None:
+        if self.file.uri not in self.run.read_before:
+            return None
         with self.run.db.read() as conn:
             return sources.by_uri(conn, self.file.uri)
 
@@ -161,7 +175,7 @@ class _OneFile:
             return self.run.format, "asked for"
         if self.file.size == 0:
             return None, "the file is empty"
-        found = guesses(self.run.importers, self.file)
+        found = guesses(self.run.importers, self.file, stop_when_sure=True)
         if not found:
             return None, "no reader is installed"
         name, guess = found[0]
@@ -182,7 +196,7 @@ class _OneFile:
 
     def _copy(self, name: str, sha256: str) -> FileReport | None:
         """The same bytes under another name say nothing new, unless other files belong to them."""
-        if self.run.labels:
+        if self.run.labels or sha256 not in self.run.read_before:
             return None
         version = _version(self.run.importers[name])
         with self.run.db.read() as conn:
@@ -213,6 +227,7 @@ class _OneFile:
         if not self.file.unchanged_since(sha256):
             raise ImportFailed(_CHANGED)
         source = self._source(name, sha256, report, tuple(sorted(self.file.asked)))
+        self.run.read_before.add(sha256)
         return self.run.db.write(lambda conn: self._kept(conn, source, prepared))
 
     def _sessions(self, name: str, report: FileReport) -> Iterator[Prepared]:

@@ -175,10 +175,10 @@ class SessionLog:
         found = session_id(transcript.info)
         redactions: Counter[str] = Counter()
         rows: list[event_rows.Row] = []
-        for event in _unknown(conn, found, transcript.events):
+        for id, event in _unknown(conn, found, transcript.events):
             masked, seen = self._mask(event)
             redactions.update(seen)
-            rows.append(event_rows.prepare(found, masked))
+            rows.append(event_rows.prepare(found, masked, id))
         return Prepared(found, self._masked(transcript.info), rows, redactions)
 
     def _masked(self, info: SessionInfo) -> SessionInfo:
@@ -199,11 +199,11 @@ class SessionLog:
         return Recorded(found, new, fresh, prepared.redactions)
 
 
-def _unknown(conn: Connection, session: str, events: Sequence[NewEvent]) -> Iterator[NewEvent]:
-    """The events whose key was not seen before, neither in the log nor earlier among them."""
+def _unknown(conn: Connection, session: str, events: Sequence[NewEvent]) -> Iterator[tuple[str, NewEvent]]:
+    """The events whose key was not seen before, neither in the log nor earlier among them; with their ids."""
     ids = [event_rows.event_id(session, event.key) for event in events]
     seen = event_rows.present(conn, ids) if session_rows.exists(conn, session) else set[str]()
     for id, event in zip(ids, events, strict=True):
         if id not in seen:
             seen.add(id)
-            yield event
+            yield id, event
