@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import os
 import sqlite3
@@ -23,7 +24,7 @@ from reverie.domain.errors import (
     StorageError,
     Unavailable,
 )
-from reverie.storage import place
+from reverie.storage import place, sqlite
 from reverie.storage.database import Database
 from reverie.storage.lock import WriterLock
 
@@ -287,7 +288,7 @@ gate.set()
 
 
 def test_a_fresh_file_is_private_and_durable(tmp_path: Path) -> None:
-    path = tmp_path / "deep" / "down" / "reverie.db"
+    path = tmp_path / "deep" / "50% of #1? ü" / "reverie.db"
     with Database.open(path) as db:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
@@ -354,6 +355,36 @@ def test_another_process_that_writes_is_waited_for_but_not_for_ever(tmp_path: Pa
     waiting.close()
 
 
+def test_a_write_is_busy_while_another_process_writes_and_reading_goes_on(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "_WAIT", 0.05)
+    lock = Path(sqlite_url.removeprefix("sqlite:///") + ".lock")
+    with Database.open(sqlite_url) as db:
+        with lock.open("w") as other:
+            fcntl.flock(other, fcntl.LOCK_EX)
+            with pytest.raises(Busy, match="another process has been writing"):
+                db.write(lambda conn: put(conn, "a"))
+            assert names(db) == []
+        db.write(lambda conn: put(conn, "a"))
+        assert names(db) == ["a"]
+
+
+def test_a_program_that_holds_sqlites_own_lock_makes_a_write_busy(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "_WAIT", 0.05)
+    shell = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)
+    with Database.open(sqlite_url) as db:
+        shell.execute("BEGIN IMMEDIATE")
+        with pytest.raises(Busy, match="another program holds the database"):
+            db.write(lambda conn: put(conn, "a"))
+        shell.execute("ROLLBACK")
+        db.write(lambda conn: put(conn, "a"))
+        assert names(db) == ["a"]
+    shell.close()
+
+
 def test_a_file_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
     other = tmp_path / "photos.db"
     connection = sqlite3.connect(other)
@@ -372,6 +403,7 @@ def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(SchemaMismatch, match="not a database"):
         Database.open(letter)
     assert letter.read_text() == "Dear Ana, " * 200
+    assert list(tmp_path.iterdir()) == [letter]
 
 
 def test_a_newer_database_is_refused(db: Database, db_url: str) -> None:
@@ -398,6 +430,15 @@ def test_a_path_through_a_file_says_so(tmp_path: Path) -> None:
 def test_a_folder_that_may_not_be_written_says_so(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(Unavailable, match="Permission denied"):
+        Database.open(tmp_path / "reverie.db")
+
+
+def test_a_place_that_cannot_keep_a_write_ahead_log_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect = sqlite3.connect  # this way of SQLite's to reach a file has no shared memory, as some mounts
+    monkeypatch.setattr(sqlite3, "connect", lambda file, **how: connect(f"{file}&vfs=unix-dotfile", **how))
+    with pytest.raises(Unavailable, match="cannot keep a write-ahead log"):
         Database.open(tmp_path / "reverie.db")
 
 

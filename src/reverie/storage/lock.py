@@ -33,12 +33,11 @@ class WriterLock:
     def __init__(self, path: Path, *, wait: float) -> None:
         self._path = path
         self._wait = wait
-        try:
-            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise from_os(error, str(path), "make the folder writable or choose another with --db") from error
+        self._fd = -1
 
     def __enter__(self) -> WriterLock:
+        if self._fd < 0:  # who only reads leaves no file behind
+            self._open()
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -52,7 +51,16 @@ class WriterLock:
 
     def close(self) -> None:
         """Give the file back. The file itself stays: removing it would let two holders in."""
-        os.close(self._fd)
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def _open(self) -> None:
+        try:
+            self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            hint = "make the folder writable or choose another with --db"
+            raise from_os(error, str(self._path), hint) from error
 
     def _acquire_patiently(self) -> None:
         # flock has no timeout, so ask again and again. The pause is random: a holder that frees the

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from urllib.parse import quote
 
 from sqlalchemy import Connection, NullPool, QueuePool, create_engine
 
+from reverie.domain.errors import Unavailable
 from reverie.storage.lock import WriterLock
 from reverie.storage.migrations import needed, upgrade
 from reverie.storage.place import prepare
@@ -21,6 +23,15 @@ __all__ = ["Sqlite"]
 T = TypeVar("T")
 
 _WAIT: Final = 30.0  # seconds another writer is waited for
+_ANOTHER: Final = "put the database on a local disk with --db"
+_DURABLE: Final = (
+    "synchronous=FULL",  # NORMAL loses acknowledged commits when the power fails
+    "fullfsync=ON",  # macOS: fsync alone does not reach the platter there
+    "foreign_keys=ON",
+    # After this many pages a COMMIT of the writer (and only its, under the lock) checkpoints. Not by
+    # emptying the log: to write over its old pages is twice as fast as to make the file grow.
+    "wal_autocheckpoint=1000",
+)
 
 
 class Sqlite:
@@ -33,7 +44,7 @@ class Sqlite:
         self.dialect: Final = "sqlite"
         self.where = str(path)
         self._path = path
-        self._file_uri = f"file:{quote(str(path))}"
+        self._file_uri = f"file:{quote(os.fsencode(path))}"
         prepare(path)
         self._lock = WriterLock(path.with_name(path.name + ".lock"), wait=_WAIT)
         self._readers = create_engine(
@@ -85,17 +96,17 @@ class Sqlite:
         driver = sqlite3.connect(
             f"{self._file_uri}?mode=rw", uri=True, isolation_level=None, check_same_thread=False
         )
-        for pragma in (
-            f"busy_timeout={_WAIT * 1000:.0f}",
-            "journal_mode=WAL",
-            "synchronous=FULL",  # NORMAL loses acknowledged commits when the power fails
-            "fullfsync=ON",  # macOS: fsync alone does not reach the platter there
-            "foreign_keys=ON",
-            # After this many pages a COMMIT here (and only here, and under the lock) checkpoints. Not by
-            # emptying the log: to write over its old pages is twice as fast as to make the file grow.
-            "wal_autocheckpoint=1000",
-        ):
-            driver.execute(f"PRAGMA {pragma}")
+        try:
+            for pragma in (f"busy_timeout={_WAIT * 1000:.0f}", *_DURABLE):
+                driver.execute(f"PRAGMA {pragma}")
+            (mode,) = driver.execute("PRAGMA journal_mode=WAL").fetchone()
+            if mode != "wal":
+                raise Unavailable(
+                    "SQLite cannot keep a write-ahead log here", where=self.where, hint=_ANOTHER
+                )
+        except BaseException:
+            driver.close()
+            raise
         return driver
 
     def _open_writer(self) -> Connection:

@@ -94,10 +94,9 @@ class Writer:
         if thread is not None:
             self._queue.put(None)
             thread.join()
-        # If this fails, everything is durable in the log all the same; the next writer empties it.
-        with self._place, suppress(Exception), self._lock:
-            self._empty_the_log()
-            self._drop()  # still under the lock: the last connection to go checkpoints
+        with self._place:
+            if self._connection is not None:
+                self._empty_the_log(self._connection)
 
     # ------------------------------------------------------------------ nobody else there
 
@@ -217,13 +216,14 @@ class Writer:
         if driver.in_transaction:  # a full disk can make SQLite do it by itself
             driver.execute("ROLLBACK")
 
-    def _empty_the_log(self) -> None:
+    def _empty_the_log(self, connection: Connection) -> None:
         """Move the write-ahead log into the database file, not waiting for those who still read it."""
-        if self._connection is None:
-            return
-        driver = _driver(self._connection)
-        driver.execute("PRAGMA busy_timeout=0")
-        driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        # If this fails, everything is durable in the log all the same; the next writer empties it.
+        with suppress(Exception), self._lock:
+            driver = _driver(connection)
+            driver.execute("PRAGMA busy_timeout=0")
+            driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._drop()  # still under the lock: the last connection to go checkpoints
 
     def _drop(self) -> None:
         connection, self._connection = self._connection, None
