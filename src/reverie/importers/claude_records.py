@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, TypeAlias
+from typing import ClassVar, Final, TypeAlias
 
 from reverie.domain.events import PRIMARY_THREAD, EventType, Json, JsonObject, Origin, record_sha256
 from reverie.domain.imports import Skipped, Used
@@ -111,16 +111,6 @@ class Fold:
         self._sidechains: dict[str, str] = {}  # uuid → thread, for sub-agents inside the session's own file
         self._count = 0
         self._envelope: tuple[Json, ...] = ()
-        self._handlers: dict[str, Callable[[Line], Account]] = {
-            "user": self._user,
-            "assistant": self._assistant,
-            "system": self._system,
-            "attachment": self._attachment,
-            "queue-operation": self._queue_operation,
-            "pr-link": self._pull_request,
-            "agent-name": self._agent_name,
-            **dict.fromkeys(_TITLES, self._title),
-        }
 
     def take(self, row: Row, uri: str) -> Account:
         """Account for one record of the session's own file."""
@@ -220,9 +210,8 @@ class Fold:
     def _handled(self, line: Line) -> Account:
         kind = line.value.get("type")
         name = kind if isinstance(kind, str) else "?"
-        if name in self._handlers:
-            return self._handlers[name](line)
-        return self._raw(line, name)
+        handler = self._HANDLERS.get(name)
+        return self._raw(line, name) if handler is None else handler(self, line)
 
     def _raw(self, line: Line, kind: str) -> Account:
         line.emit("raw", {"kind": kind[:100], "record": line.value})
@@ -397,6 +386,18 @@ class Fold:
         if url and url not in known:
             known.append(url)
         return Used()
+
+    # Functions and not bound methods: a fold that held on to itself would hold on to all it has read.
+    _HANDLERS: ClassVar[dict[str, Callable[[Fold, Line], Account]]] = {
+        "user": _user,
+        "assistant": _assistant,
+        "system": _system,
+        "attachment": _attachment,
+        "queue-operation": _queue_operation,
+        "pr-link": _pull_request,
+        "agent-name": _agent_name,
+        **dict.fromkeys(_TITLES, _title),
+    }
 
 
 def _placed(content: Json, items: list[dict[str, Json]]) -> list[tuple[str, dict[str, Json]]]:

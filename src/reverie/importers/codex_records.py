@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final, TypeAlias
+from typing import ClassVar, Final, TypeAlias
 
 from reverie.domain.events import PRIMARY_THREAD, EventType, Json, JsonObject, Origin, record_sha256
 from reverie.domain.imports import Skipped, Used
@@ -147,29 +147,6 @@ class Fold:
         self._heard: Counter[tuple[str, str, str]] = Counter()  # (log, what, text) → how often a log said it
         self._tokens: Json = None
         self._usage: Counter[str] = Counter()
-        self._handlers: dict[str, Callable[[Line], Account]] = {
-            "session_meta": self._meta,
-            "turn_context": self._turn,
-            "compacted": self._compacted,
-            "context_compacted": self._compacted,
-            "message": self._message,
-            "reasoning": self._reasoning,
-            "agent_message": self._agent_message,
-            "user_message": self._user_message,
-            "turn_aborted": self._aborted,
-            "token_count": self._token_count,
-            "thread_name_updated": self._title,
-            "collab_agent_spawn_end": self._spawned,
-            "inter_agent_communication": self._between_agents,
-            "error": self._notice,
-            "warning": self._notice,
-            "stream_error": self._notice,
-            "undo_completed": self._notice,
-            "entered_review_mode": self._notice,
-            **dict.fromkeys(_ENDED, self._ended),
-            **dict.fromkeys(_OUTPUTS, self._output),
-            "tool_search_output": self._output,
-        }
 
     def take(self, row: Row, uri: str) -> Account:
         value = row.value
@@ -202,8 +179,8 @@ class Fold:
         if (body := call(line.payload, line.key)) is not None:
             line.emit(*body)
             return Used()
-        if name in self._handlers:
-            return self._handlers[name](line)
+        if (handler := self._HANDLERS.get(name)) is not None:
+            return handler(self, line)
         if name in _NOISE:
             return Skipped(_NOISE[name])
         if line.row.value.get("record_type") == "state":
@@ -413,6 +390,31 @@ class Fold:
         models = self._draft.models
         line.emit("span.model_request_end", {"model": next(reversed(models), None), "usage": usage}, "/info")
         return Used()
+
+    # Functions and not bound methods: a fold that held on to itself would hold on to all it has read.
+    _HANDLERS: ClassVar[dict[str, Callable[[Fold, Line], Account]]] = {
+        "session_meta": _meta,
+        "turn_context": _turn,
+        "compacted": _compacted,
+        "context_compacted": _compacted,
+        "message": _message,
+        "reasoning": _reasoning,
+        "agent_message": _agent_message,
+        "user_message": _user_message,
+        "turn_aborted": _aborted,
+        "token_count": _token_count,
+        "thread_name_updated": _title,
+        "collab_agent_spawn_end": _spawned,
+        "inter_agent_communication": _between_agents,
+        "error": _notice,
+        "warning": _notice,
+        "stream_error": _notice,
+        "undo_completed": _notice,
+        "entered_review_mode": _notice,
+        **dict.fromkeys(_ENDED, _ended),
+        **dict.fromkeys(_OUTPUTS, _output),
+        "tool_search_output": _output,
+    }
 
 
 def _is_bare_meta(value: dict[str, Json]) -> bool:

@@ -5,14 +5,11 @@ One file is one transaction: after a crash it was imported or it was not, and th
 
 from __future__ import annotations
 
-import gc
 import os
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from reverie.domain.clock import Clock
 from reverie.domain.errors import NotFound, UsageError
@@ -25,8 +22,6 @@ from reverie.sessions.log import SessionLog
 from reverie.storage.database import Database
 
 __all__ = ["ImportReport", "ImportService"]
-
-_OBJECTS: Final = 200_000  # allocated between two looks for cycles; Python's default is 700
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,15 +123,14 @@ class ImportService:
         intake = Intake(self._db, self._log, self._importers, self._clock, Labels(labels or {}), format)
         files: list[FileReport] = []
         passed_over = 0
-        with _seldom_collecting():
-            for path, asked_for in list(self._plan(paths)):
-                report = intake.file(path, asked_for=asked_for)
-                if report is None:
-                    passed_over += 1
-                    continue
-                files.append(report)
-                if on_file is not None:
-                    on_file(report)
+        for path, asked_for in list(self._plan(paths)):
+            report = intake.file(path, asked_for=asked_for)
+            if report is None:
+                passed_over += 1
+                continue
+            files.append(report)
+            if on_file is not None:
+                on_file(report)
         return ImportReport(files, passed_over, intake.labels.unmatched)
 
     def explain(self, path: str | Path) -> list[tuple[str, Guess]]:
@@ -188,15 +182,3 @@ class ImportService:
     def _hint(self) -> str:
         named = [name for name, reader in self._importers.items() if reader.default_places()]
         return f"give a file, a folder, or one of {', '.join(named)}"
-
-
-@contextmanager
-def _seldom_collecting() -> Generator[None]:
-    """Parsed JSON is many objects and no cycles: looking for cycles in it, again and again, is a fifth of
-    an import's time."""
-    before = gc.get_threshold()
-    gc.set_threshold(_OBJECTS, before[1], before[2])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
