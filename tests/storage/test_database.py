@@ -437,7 +437,7 @@ def test_a_place_that_cannot_keep_a_write_ahead_log_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connect = sqlite3.connect  # this way of SQLite's to reach a file has no shared memory, as some mounts
-    monkeypatch.setattr(sqlite3, "connect", lambda file, **how: connect(f"{file}&vfs=unix-dotfile", **how))
+    monkeypatch.setattr(sqlite3, "connect", lambda file, **how: connect(f"{file}&vfs=unix-none", **how))
     with pytest.raises(Unavailable, match="cannot keep a write-ahead log"):
         Database.open(tmp_path / "reverie.db")
 
