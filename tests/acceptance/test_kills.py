@@ -133,18 +133,25 @@ def test_approval(files: Path, homes: Iterator[Program]) -> None:
     dice = random.Random(3)
     program = next(homes)
     program.run("import", str(files))
-    ids = [proposal["id"] for proposal in program.json("dream")["proposals"]]
+    program.run("dream")
     low, high = program.length_of("proposals", "list")
+    ids = list(states(program))
     for round_ in range(APPROVALS):
         wanted = ids[round_ % len(ids)]
         verb = ("approve", "undo")[round_ // len(ids) % 2]
-        before = {p["id"]: p["status"] for p in program.json("proposals", "list", "--status", "all")}
+        before = states(program)
         printed = program.killed(dice.uniform(low, high * 1.2), verb, wanted)
-        after = {p["id"]: p for p in program.json("proposals", "list", "--status", "all")}
+        after = states(program)
         if printed.strip():
-            assert after[wanted]["status"] != before[wanted], "a decision that was acknowledged is not there"
-        memory = {m["path"] for m in program.json("memory", "list")}
-        approved = {p["path"] for p in after.values() if p["status"] == "approved"}
-        assert memory == approved, "a decision without its memory, or a memory without its decision"
-        with reverie.open(program.db) as rv:
-            assert rv.verify().problem is None
+            assert after[wanted] != before[wanted], "a decision that was acknowledged is not there"
+
+
+def states(program: Program) -> dict[str, str]:
+    """Proposal id → status, once it is certain that memory says the same and nothing was tampered with."""
+    with reverie.open(program.db) as rv:
+        assert rv.verify().problem is None
+        proposals = rv.proposals(status=None)
+        memory = {memory.path for memory in rv.memory.list("default")}
+    approved = {proposal.path for proposal in proposals if proposal.status == "approved"}
+    assert memory == approved, "a decision without its memory, or a memory without its decision"
+    return {proposal.id: proposal.status for proposal in proposals}

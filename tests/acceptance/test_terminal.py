@@ -35,13 +35,15 @@ class Terminal:
     def __init__(self, handle: int) -> None:
         self._handle = handle
         self.seen = ""
+        self._read_to = 0
 
     def wait_for(self, words: str) -> None:
-        start = len(self.seen)
-        while words not in self.seen[start:]:
+        """Until the words come, after those waited for before."""
+        while (found := self.seen.find(words, self._read_to)) < 0:
             ready, _, _ = select.select([self._handle], [], [], PATIENCE)
             assert ready, f"no {words!r} in:\n{self.seen}"
             self.seen += self._read()
+        self._read_to = found + len(words)
 
     def type(self, keys: str) -> None:
         os.write(self._handle, keys.encode())

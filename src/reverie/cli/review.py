@@ -76,7 +76,7 @@ def raw_keys() -> Generator[Callable[[], str]]:
 
     def key() -> str:
         try:
-            tty.setcbreak(handle)
+            tty.setcbreak(handle, termios.TCSADRAIN)  # the default would throw away what was typed ahead
             return os.read(handle, 1).decode("utf-8", "replace") or "q"
         finally:
             termios.tcsetattr(handle, termios.TCSADRAIN, before)

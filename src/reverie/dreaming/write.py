@@ -137,6 +137,8 @@ def _unwritable(topic: _Topic) -> str | None:
         return "restates the outcome"
     if topic.said("advice") is None and topic.said("warning") is None:
         return "nothing an agent or a person could do about it is known yet"
+    if topic.first.kind == "preference" and topic.sessions < 2:
+        return "one person said so, once: it waits for a second voice or a second time"
     return None
 
 
