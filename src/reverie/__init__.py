@@ -16,7 +16,6 @@ Names are loaded when first used, so that ``import reverie`` costs next to nothi
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        return _version("reverie-agents")
+        return import_module("importlib.metadata").version("reverie-agents")
     if name not in _HOMES:
         raise AttributeError(f"module 'reverie' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)
