@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import reverie
 from reverie.cli.output import esc, moment
@@ -13,6 +13,8 @@ from reverie.domain.proposals import Proposal
 from reverie.dreaming.render import quoted
 
 __all__ = ["diff_lines", "finding_lines", "proposal_lines", "quote_lines"]
+
+_SAME: Final = {"cluster": "kind of request"}  # for people; every other stratum is called what it is
 
 
 def finding_lines(rv: reverie.Reverie, finding: Finding, *, examples: int = 3) -> Iterator[str]:
@@ -50,7 +52,8 @@ def _effect(finding: Finding) -> Iterator[str]:
     if effect.raw is not None:
         yield "success " + _comparison(effect.raw, "with / without")
     if effect.within is not None:
-        strata = f"within {effect.stratified_by or 'task'} ({effect.within.strata} comparable)"
+        same = _SAME.get(effect.stratified_by or "task", effect.stratified_by)
+        strata = f"within the same {same} ({effect.within.strata} comparable)"
         yield f"{strata}: {effect.within.difference * 100:+.0f} points [{effect.within.low * 100:+.0f}, {effect.within.high * 100:+.0f}]"
     if effect.note and effect.raw is not None:  # no outcomes at all is said once, not under each finding
         yield effect.note
