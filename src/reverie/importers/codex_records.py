@@ -21,7 +21,12 @@ from reverie.importers.draft import Draft
 from reverie.importers.jsonl import Row
 from reverie.importers.values import fact, headline, instant, integer, mapping, sequence, string, text_block
 
-__all__ = ["FORMAT", "Fold"]
+__all__ = [
+    "FORMAT",
+    "Fold",
+    "ForkGate",
+    "Line",
+]
 
 FORMAT: Final = "codex"
 

@@ -22,7 +22,14 @@ from reverie.plugins import SNIFFED_BYTES
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-__all__ = ["LINE_CAP", "Disk", "DiskFile", "Stamp", "walk"]
+__all__ = [
+    "LINE_CAP",
+    "Asked",
+    "Disk",
+    "DiskFile",
+    "Stamp",
+    "walk",
+]
 
 LINE_CAP: Final = 32 << 20  # bytes: a longer line is refused without being held in memory
 _CHUNK: Final = 1 << 20

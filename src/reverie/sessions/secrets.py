@@ -32,7 +32,13 @@ from reverie.domain.errors import ConfigError
 from reverie.domain.events import Json, NewEvent
 from reverie.domain.sessions import SessionInfo
 
-__all__ = ["Masker", "Rule", "shipped_rules"]
+__all__ = [
+    "Masker",
+    "Rule",
+    "encoded_forms",
+    "entropy",
+    "shipped_rules",
+]
 
 REGISTERED: Final = "registered"
 _SHORTEST: Final = 6  # characters: anything shorter would mask ordinary text
@@ -187,27 +193,24 @@ class _Compiled:
     """The automata. All of them see bytes: RE2 then has no offsets to translate."""
 
     def __init__(self, rules: Sequence[Rule], forms: Sequence[str]) -> None:
-        literals = "|".join(_re2.escape(form) for form in forms)
-        in_json = {json.dumps(form, ensure_ascii=False)[1:-1] for form in forms}
-        sieves = [f"(?:{rule.sieve})" for rule in rules] + [_re2.escape(form) for form in sorted(in_json)]
-        self._registered = _compiled(literals) if forms else None
-        self._sieve = _compiled("|".join(sieves)) if sieves else None
-        self._which = _sieve_set(rules) if rules else None
+        in_json = sorted({json.dumps(form, ensure_ascii=False)[1:-1] for form in forms})
+        named = ["|".join(_re2.escape(form) for form in in_json)] if forms else []
+        self._sieve = _sieves([rule.sieve for rule in rules] + named)
+        self._registered = _compiled("|".join(_re2.escape(form) for form in forms)) if forms else None
         self._rules = [(rule, *self._regex(rule)) for rule in rules]
 
     def suspicious(self, data: bytes) -> bool:
         """False: ``data`` (JSON) holds no secret. True: it may."""
-        return self._sieve is not None and self._sieve.search(data) is not None
+        return bool(self._sieve(data))
 
     def mask(self, data: bytes, counts: Counter[str]) -> bytes:
         """``data`` (text) without its secrets; the very same object when there are none."""
         if self._registered is not None and self._registered.search(data):
             data, found = self._registered.subn(f"[REDACTED:{REGISTERED}]".encode(), data)
             counts[REGISTERED] += found
-        stopped = self._which.Match(data) if self._which is not None else None
-        for number in sorted(stopped or ()):
-            rule, regex, group = self._rules[number]
-            data = _masked(data, rule, regex, group, counts)
+        for number in sorted(self._sieve(data) or ()):
+            if number < len(self._rules):
+                data = _masked(data, *self._rules[number], counts)
         return data
 
     @staticmethod
@@ -230,25 +233,28 @@ def _masked(data: bytes, rule: Rule, regex: Any, group: int, counts: Counter[str
 
 
 def _compiled(regex: str, rule: str = "all together") -> Any:
-    options = _re2.Options()
-    options.max_mem = _MEMORY
-    options.log_errors = False
     try:
-        return _re2.compile(regex.encode(), options)
+        return _re2.compile(regex.encode(), _options())
     except _re2.error as error:
         raise ConfigError(f"the rule {rule!r} for secrets does not compile: {error}") from None
 
 
-def _sieve_set(rules: Sequence[Rule]) -> Any:
-    """One automaton that tells which rules are worth trying."""
+def _sieves(patterns: Sequence[str]) -> Callable[[bytes], list[int] | None]:
+    """One automaton that tells, in one pass, which patterns a text fits: their numbers."""
+    if not patterns:
+        return lambda _: None
+    found = _re2.Set.SearchSet(_options())
+    for pattern in patterns:
+        found.Add(pattern.encode())
+    found.Compile()
+    return found.Match
+
+
+def _options() -> Any:
     options = _re2.Options()
     options.max_mem = _MEMORY
     options.log_errors = False
-    found = _re2.Set.SearchSet(options)
-    for rule in rules:
-        found.Add(rule.sieve.encode())
-    found.Compile()
-    return found
+    return options
 
 
 def entropy(text: str) -> float:
