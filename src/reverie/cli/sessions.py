@@ -120,6 +120,6 @@ def verify(as_json: AsJson = False, db: Db = None) -> None:
             raise typer.Exit(1)
         raise Tampered(
             report.problem.what,
-            where=report.problem.where,
+            where=" ".join(filter(None, (report.problem.where, report.problem.event_id))),
             hint="restore the database from a backup; what is named here was changed outside Reverie",
         )
