@@ -18,7 +18,9 @@ from reverie.domain.errors import ReverieError, UsageError
 
 __all__ = ["data", "esc", "fail", "many", "moment", "out", "print_json", "reviewer", "since_time", "talk"]
 
-out: Final = Console(highlight=False, soft_wrap=True)
+_WIDE: Final = 1_000  # a table that goes into a file or a pipe is never cut to fit a screen
+
+out: Final = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _WIDE)
 talk: Final = Console(stderr=True, highlight=False, soft_wrap=True)
 
 _AGO = re.compile(r"(\d+)\s*([mhdw])")

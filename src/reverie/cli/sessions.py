@@ -54,7 +54,7 @@ def list_(
                 esc(info.user or "–"),
                 info.outcome.label,
                 str(session.events),
-                esc(goal[: max(16, out.width - 66)]),
+                esc(goal[: min(80, max(16, out.width - 66))]),
             )
         out.print(table)
 
@@ -113,7 +113,7 @@ def verify(as_json: AsJson = False, db: Db = None) -> None:
         print_json(report)
     elif report.problem is None:
         data(
-            f"intact: {report.sessions} sessions, {report.events} events, {report.memory_versions} memory versions, {report.audit_entries} decisions"
+            f"intact: {report.sessions} sessions, {report.events} events, {report.memory_versions} memory versions, {report.audit_entries} audit entries"
         )
     if report.problem is not None:
         if as_json:
