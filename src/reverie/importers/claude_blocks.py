@@ -115,10 +115,10 @@ def tool_result(block: dict[str, Json], structured: Json, tool: str | None) -> l
     if refused and is_error:
         deny: dict[str, Json] = {"tool_use_id": use, "result": "deny"}
         events.append(("user.tool_confirmation", {**deny, "deny_message": why} if why else deny))
-    return events + [
-        ("user.message", {"content": [text_block(answer)], "in_reply_to": question})
-        for question, answer in _answers(facts)
-    ]
+    if "answers" in facts:
+        for question, answer in _answers(facts):
+            events.append(("user.message", {"content": [text_block(answer)], "in_reply_to": question}))
+    return events
 
 
 def _answers(facts: dict[str, Json]) -> list[tuple[str, str]]:
@@ -173,6 +173,8 @@ def assistant_event(block: dict[str, Json], *, synthetic: bool, fallback_id: str
 
 def without_bytes(block: dict[str, Json]) -> dict[str, Json]:
     """``block`` with the digest and length of its picture in place of the picture."""
+    if "source" not in block:
+        return block
     source = mapping(block.get("source"))
     data = string(source.get("data"))
     if data is None or source.get("type") == "text":

@@ -32,7 +32,11 @@ from reverie.importers.values import (
     text_block,
 )
 
-__all__ = ["FORMAT", "Fold"]
+__all__ = [
+    "FORMAT",
+    "Fold",
+    "Line",
+]
 
 FORMAT: Final = "claude-code"
 
@@ -87,7 +91,7 @@ class _Response:
 
     id: str
     model: str | None
-    usage: dict[str, int]
+    usage: dict[str, Json]
     line: Line
     told: bool
 
@@ -107,7 +111,7 @@ class Fold:
         self._tree = ReplyTree()
         self._tools: dict[str, str] = {}  # tool-use id → name
         self._responses: dict[tuple[str, str], _Response] = {}  # (session, thread) → its latest response
-        self._usage: dict[tuple[str, str], dict[str, int]] = {}  # (session, response id) → last known usage
+        self._usage: dict[tuple[str, str], dict[str, Json]] = {}  # (session, response id) → last known usage
         self._sidechains: dict[str, str] = {}  # uuid → thread, for sub-agents inside the session's own file
         self._count = 0
         self._envelope: tuple[Json, ...] = ()
@@ -134,7 +138,7 @@ class Fold:
 
     def transcripts(self) -> Iterator[Transcript]:
         for session, draft in self._drafts.items():
-            usages = [usage for (owner, _), usage in self._usage.items() if owner == session]
+            usages = [_tokens(usage) for (owner, _), usage in self._usage.items() if owner == session]
             if usages:
                 draft.extra["usage"] = {name: sum(u.get(name, 0) for u in usages) for name in _USAGE}
                 draft.extra["responses"] = len(usages)
@@ -344,8 +348,7 @@ class Fold:
 
     def _count_tokens(self, response: _Response, line: Line, message: dict[str, Json]) -> None:
         """Tokens count once per response. Its records repeat ``usage``; the last one has it whole."""
-        reported = mapping(message.get("usage"))
-        usage = {name: n for name in _USAGE if (n := integer(reported.get(name))) is not None}
+        usage = mapping(message.get("usage"))
         if usage:
             response.usage, response.line = usage, line
             self._usage[line.draft.native_id, response.id] = usage
@@ -357,7 +360,7 @@ class Fold:
             return
         response.told = True
         line = response.line
-        payload = {"model": response.model, "usage": response.usage}
+        payload = {"model": response.model, "usage": _tokens(response.usage)}
         where = line.origin("/message/usage")
         key = f"usage:{response.id}"
         line.draft.add(
@@ -409,3 +412,8 @@ def _placed(content: Json, items: list[dict[str, Json]]) -> list[tuple[str, dict
 
 def _text(items: list[dict[str, Json]]) -> str:
     return "\n".join(t for t in (string(block.get("text")) for block in items) if t)
+
+
+def _tokens(reported: dict[str, Json]) -> dict[str, int]:
+    """The counts we keep of a response's ``usage``."""
+    return {name: n for name in _USAGE if (n := integer(reported.get(name))) is not None}

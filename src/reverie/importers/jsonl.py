@@ -68,13 +68,15 @@ def rows(file: TranscriptFile) -> Iterator[Row | Quarantined]:
         if not data or data.isspace():
             continue
         try:
-            yield _row(number, decode(data), data)
+            value = decode(data)
         except BadJson:
             for item in _several(number, data):
                 if isinstance(item, Quarantined) and item.why == INCOMPLETE:
                     held = item
                 else:
                     yield item
+        else:
+            yield _row(number, value, data)
     if held is not None:
         yield held
 

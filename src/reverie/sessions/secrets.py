@@ -42,9 +42,12 @@ __all__ = [
 
 REGISTERED: Final = "registered"
 _SHORTEST: Final = 6  # characters: anything shorter would mask ordinary text
+_HEAD: Final = 8  # characters of a registered value, or of a form of it, that make an event suspicious
 _PIECE: Final = 6  # characters of an encoded value that are left when its neighbours are cut off
 _ESCAPED_START: Final = r"(?:\b|\\[nrtbfv])"
-_MEMORY: Final = 64 << 20  # for the sieve's automaton, in bytes; RE2's default makes it start over too often
+_MEMORY: Final = (
+    256 << 20
+)  # bytes an automaton may grow to; with RE2's default, large ones start over too often
 _PLACEHOLDER: Final = re.compile(
     r"(?i)redact|example|placeholder|changeme|x{5}|\*{4}|your[_-]?|dummy|1234567890?$"
 )
@@ -193,15 +196,16 @@ class _Compiled:
     """The automata. All of them see bytes: RE2 then has no offsets to translate."""
 
     def __init__(self, rules: Sequence[Rule], forms: Sequence[str]) -> None:
-        in_json = sorted({json.dumps(form, ensure_ascii=False)[1:-1] for form in forms})
-        named = ["|".join(_re2.escape(form) for form in in_json)] if forms else []
-        self._sieve = _sieves([rule.sieve for rule in rules] + named)
-        self._registered = _compiled("|".join(_re2.escape(form) for form in forms)) if forms else None
+        # Beginnings will do for the sieve, and keep its automaton small however many values there are.
+        heads = {json.dumps(form, ensure_ascii=False)[1:-1][:_HEAD] for form in forms}
+        self._sieve = _sieves([rule.sieve for rule in rules])
+        self._heads = _any_of(sorted(heads))
+        self._registered = _any_of(forms)
         self._rules = [(rule, *self._regex(rule)) for rule in rules]
 
     def suspicious(self, data: bytes) -> bool:
         """False: ``data`` (JSON) holds no secret. True: it may."""
-        return bool(self._sieve(data))
+        return bool(self._sieve(data)) or (self._heads is not None and self._heads.search(data) is not None)
 
     def mask(self, data: bytes, counts: Counter[str]) -> bytes:
         """``data`` (text) without its secrets; the very same object when there are none."""
@@ -209,8 +213,7 @@ class _Compiled:
             data, found = self._registered.subn(f"[REDACTED:{REGISTERED}]".encode(), data)
             counts[REGISTERED] += found
         for number in sorted(self._sieve(data) or ()):
-            if number < len(self._rules):
-                data = _masked(data, *self._rules[number], counts)
+            data = _masked(data, *self._rules[number], counts)
         return data
 
     @staticmethod
@@ -237,6 +240,11 @@ def _compiled(regex: str, rule: str = "all together") -> Any:
         return _re2.compile(regex.encode(), _options())
     except _re2.error as error:
         raise ConfigError(f"the rule {rule!r} for secrets does not compile: {error}") from None
+
+
+def _any_of(literals: Sequence[str]) -> Any:
+    """Finds any of some texts; of those that begin at one place, the one named first. None: there are none."""
+    return _compiled("|".join(_re2.escape(literal) for literal in literals)) if literals else None
 
 
 def _sieves(patterns: Sequence[str]) -> Callable[[bytes], list[int] | None]:
