@@ -8,7 +8,7 @@ of one workflow find nothing left to say.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,7 +17,15 @@ import numpy as np
 from reverie.mining.statistics import exact_p, risk_difference
 from reverie.mining.workflows.outcomes import Outcomes, normal_tail
 from reverie.mining.workflows.search import LONGEST, LONGEST_UNORDERED, WORTH_A_TEST, Search
-from reverie.mining.workflows.sequences import Array, Sequences, matched, occurrences
+from reverie.mining.workflows.sequences import (
+    MIN_SOURCES,
+    Array,
+    Sequences,
+    indices,
+    matched,
+    occurrences,
+    sources_of,
+)
 
 __all__ = ["ALPHA", "MIN_EFFECT", "Chooser", "Chosen"]
 
@@ -33,8 +41,8 @@ EARNS: Final = 0.05
 TIED: Final = 3.3  # standard deviations: one in 2,000, for up to a hundred ways to add a step
 CLEARLY: Final = math.log(30)
 DOUBT: Final = -math.log(3)
-ORDER_MATTERS: Final = 0.005
 MAX_TRIED: Final = 400
+MASK_BYTES: Final = 200_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +63,15 @@ class Chooser:
         self._sequences = sequences
         self._found = found
         self._outcomes = outcomes
+        self._sources = sources_of(sequences.sessions)[1]
         self._masks: dict[tuple[int, ...], Array] = {}
-        self._unordered = 0
+        self._unordered = sum(not c.ordered for c in found.candidates)
         self._counts = occurrences(sequences)[1]
 
     def choose(self) -> list[Chosen]:
         """The workflows that hold, strongest first."""
         left = self._outcomes.known.copy()
         pool = {c.pattern: c.sessions for c in self._found.candidates}
-        self._unordered = self._promising_unordered(left)
         chosen: list[Chosen] = []
         refused: set[tuple[int, ...]] = set()
         ranked: list[tuple[int, ...]] | None = None
@@ -98,18 +106,11 @@ class Chooser:
 
     # ---------------------------------------------------------------- tests
 
-    def _promising_unordered(self, left: Array) -> int:
-        """How many patterns without a settled order would be claimed if only their order mattered."""
-        score = self._outcomes.scorer(left)
-        return sum(
-            normal_tail(score(c.sessions)) * self._tests(False, len(c.pattern)) <= ALPHA
-            for c in self._found.candidates
-            if not c.ordered
-        )
-
     def _held(self, pattern: tuple[int, ...], left: Array) -> Chosen | None:
         mask, ordered = self._mask(pattern), self._found.order.holds(pattern)
         tests = self._tests(ordered, len(pattern))
+        if not self._frequent(pattern) or not self._independent(mask):
+            return None
         if normal_tail(self._outcomes.scorer(left)(np.flatnonzero(mask))) * tests > SCREEN * ALPHA:
             return None
         tables = self._outcomes.tables(mask, left)
@@ -126,17 +127,25 @@ class Chooser:
             return None
         return Chosen(pattern, mask, ordered, p, min(1.0, p * tests))
 
+    def _frequent(self, pattern: tuple[int, ...]) -> bool:
+        return int((self._mask(pattern) & self._outcomes.known).sum()) >= self._found.least
+
+    def _independent(self, mask: Array) -> bool:
+        """Several users (agents, repositories) do it, where so many are known at all."""
+        doing = {self._sources[i] for i in indices(mask)} - {None}
+        return len(doing) >= min(MIN_SOURCES, len(set(self._sources) - {None}))
+
     def _tests(self, ordered: bool, length: int) -> int:
         """1 / the share of alpha that one pattern of this family has."""
         layers = LONGEST - 1 if ordered else LONGEST_UNORDERED - 1
         return 2 * layers * max(1, self._found.tested.get((ordered, length), 0))
 
     def _order_matters(self, pattern: tuple[int, ...], left: Array) -> bool:
-        """Among sessions with all the steps, those in this order succeed more than those in another."""
+        """Among sessions with all the steps, those in this order succeed more than those in another, by a test
+        corrected for every pattern of unsettled order that stood out: chance chose this one among them."""
         all_steps = (self._counts[:, list(pattern)] > 0).all(axis=1)
         tables = self._outcomes.tables(self._mask(pattern), left & all_steps)
-        orders = math.factorial(len(pattern)) * max(1, self._unordered)
-        return exact_p(tables, alternative="greater") * orders <= ORDER_MATTERS
+        return exact_p(tables, alternative="greater") * max(1, self._unordered) <= ALPHA
 
     def _clock(self, pattern: tuple[int, ...], mask: Array) -> tuple[Array, Array]:
         """For each session: how many steps are of the pattern's actions; how many others came before it was
@@ -145,7 +154,7 @@ class Chooser:
         actions = {self._sequences.actions[a] for a in pattern}
         done = np.zeros(len(mask), dtype=np.int64)
         ordered = [self._sequences.actions[a] for a in pattern]
-        for i in np.flatnonzero(mask).tolist():
+        for i in indices(mask):
             steps = self._sequences.steps[i]
             done[i] = sum(s.action not in actions for s in steps[: matched(steps, ordered)[-1]])
         return own, done
@@ -186,7 +195,7 @@ class Chooser:
         if not self._found.order.holds(whole):
             return p
         needed = self._needed(whole, rest, left)
-        return None if needed >= CLEARLY or needed >= DOUBT and self._tied(step, rest) else p
+        return None if needed >= CLEARLY or (needed >= DOUBT and self._tied(step, rest)) else p
 
     def _tied(self, step: int, rest: tuple[int, ...]) -> bool:
         """Whether sessions that do the rest do the step more than others, outcomes aside."""
@@ -204,7 +213,9 @@ class Chooser:
             return -math.inf
         only = known & partly & ~wholly
         without, with_ = np.clip(base[only], 0.02, 0.98), np.clip(base[only] + gain, 0.02, 0.98)
-        return float(np.where(success[only], np.log(without / with_), np.log((1 - without) / (1 - with_))).sum())
+        return float(
+            np.where(success[only], np.log(without / with_), np.log((1 - without) / (1 - with_))).sum()
+        )
 
     def _completed(self, pattern: tuple[int, ...], left: Array) -> tuple[int, ...]:
         """With further steps that are tied to it and earn their place."""
@@ -216,6 +227,7 @@ class Chooser:
                 if step not in pattern
                 for i in range(len(pattern) + 1)
                 if self._found.order.holds(q := (*pattern[:i], step, *pattern[i:]))
+                and self._frequent(q)
                 and self._earned(step, q, pattern, left) is None
             ]
             if not longer:
@@ -227,6 +239,8 @@ class Chooser:
 
     def _mask(self, pattern: tuple[int, ...]) -> Array:
         if pattern not in self._masks:
+            if len(self._masks) * len(self._sequences.sessions) > MASK_BYTES:
+                self._masks.clear()
             members = self._sequences.members(pattern)
             mask = np.zeros(len(self._sequences.sessions), dtype=bool)
             mask[members] = True

@@ -16,18 +16,16 @@ from typing import Final
 
 import numpy as np
 
-from reverie.domain.observations import Call, Observation
+from reverie.domain.observations import Call
 from reverie.mining.shell import SILENT
 from reverie.mining.tools import tool_kind
 from reverie.mining.workflows.search import LONGEST, Candidate
-from reverie.mining.workflows.sequences import Array, Sequences, occurrences
+from reverie.mining.workflows.sequences import MIN_SOURCES, Array, Sequences, indices, occurrences, sources_of
 
-__all__ = ["Converged", "common_knowledge", "converged", "sources_of"]
+__all__ = ["Converged", "common_knowledge", "converged"]
 
 ALPHA: Final = 0.05
-MIN_SOURCES: Final = 3
 AGREE: Final = 0.05
-OVERLAP: Final = 0.5
 
 _EVERYDAY: Final = frozenset(
     ["git", "gh", "cat", "ls", "ll", "head", "tail", "less", "more", "grep", "egrep", "fgrep", "rg", "ag", "find", "fd", "wc", "sort", "uniq", "cut", "tr", "sed", "awk", "jq", "yq", "diff", "tree", "stat", "file", "du", "df", "ps", "env", "man", "which", "type", "date", "pwd", "id", "history", "cp", "mv", "rm", "mkdir", "rmdir", "touch", "chmod", "ln", "kill", "pkill", "pgrep", "lsof", "curl", "wget", "tar", "zip", "unzip", "open", "tee", "python", "python3", "node", "bash", "sh", "zsh"]
@@ -37,7 +35,8 @@ _EVERYDAY: Final = frozenset(
 @dataclass(frozen=True, slots=True)
 class Converged:
     """A workflow several ``sources`` came to. ``sessions`` (a mask) contain it; ``p_value``: the order by
-    chance, over sessions; ``p_sources``: as many sources agreeing by chance."""
+    chance, over sessions; ``p_sources``: as many sources agreeing by chance; ``strength``: how many standard
+    deviations more sessions have this order than chance would give."""
 
     pattern: tuple[int, ...]
     sessions: Array
@@ -47,6 +46,7 @@ class Converged:
     p_value: float
     p_adjusted: float
     p_sources: float
+    strength: float
 
 
 def common_knowledge(call: Call) -> bool:
@@ -58,19 +58,10 @@ def common_knowledge(call: Call) -> bool:
     return bool(programs) and (programs[0] in SILENT or programs[0] in _EVERYDAY)
 
 
-def sources_of(sessions: Sequence[Observation]) -> tuple[str, list[str | None]]:
-    """What counts as independent here: users, where at least three are known; else agents; else repositories."""
-    for kind in ("user", "agent", "repository"):
-        values: list[str | None] = [getattr(o, kind) for o in sessions]
-        if len({v for v in values if v is not None}) >= MIN_SOURCES:
-            return kind, values
-    return "user", [None] * len(sessions)
-
-
 def converged(
     sequences: Sequences, candidates: Sequence[Candidate], known_since: Mapping[tuple[str, ...], datetime]
 ) -> list[Converged]:
-    """The workflows that hold, longest and best supported first, each on sessions of its own.
+    """The workflows that hold, the strongest first, none a part or another ordering of a stronger one.
 
     ``known_since``: workflows (as actions) that are in memory already, and since when: a session after that
     may have read of it and is no independent witness.
@@ -82,7 +73,7 @@ def converged(
         for candidate in candidates
         if (c := _tested(sequences, candidate, kind, sources, firsts, known_since)) is not None
     ]
-    held.sort(key=lambda c: (-len(c.pattern), -c.sources, -int(c.sessions.sum()), c.p_value, c.pattern))
+    held.sort(key=lambda c: (-c.strength, c.pattern))
     return _distinct(held)
 
 
@@ -99,12 +90,12 @@ def _tested(
     places, counts = (table[:, list(pattern)] for table in firsts)
     witnesses = [
         i
-        for i in np.flatnonzero((counts > 0).all(axis=1)).tolist()
+        for i in indices(np.all(counts > 0, axis=1))
         if since is None or (sequences.sessions[i].started_at or since) < since
     ]
     if not witnesses:
         return None
-    in_order = (np.diff(places[witnesses], axis=1) > 0).all(axis=1)
+    in_order: Array = np.all(np.diff(places[witnesses], axis=1) > 0, axis=1)
     chance = _chance(counts[witnesses])
     p = _tail(int(in_order.sum()), chance.tolist())
     tests = (LONGEST - 2) * math.perm(len(sequences.actions), len(pattern))
@@ -112,11 +103,12 @@ def _tested(
         return None
     agreeing, asked = _votes([sources[i] for i in witnesses], in_order, chance)
     p_sources = _tail(agreeing, asked)
-    if agreeing < MIN_SOURCES or p_sources > AGREE:
+    if agreeing < MIN_SOURCES or 2 * agreeing <= len(asked) or p_sources > AGREE:
         return None
+    strength = float((in_order.sum() - chance.sum()) / np.sqrt((chance * (1 - chance)).sum()))
     mask = np.zeros(len(sequences.sessions), dtype=bool)
     mask[candidate.sessions] = True
-    return Converged(pattern, mask, kind, agreeing, len(asked), p, min(1.0, p * tests), p_sources)
+    return Converged(pattern, mask, kind, agreeing, len(asked), p, min(1.0, p * tests), p_sources, strength)
 
 
 def _chance(counts: Array) -> Array:
@@ -154,9 +146,6 @@ def _distinct(held: Sequence[Converged]) -> list[Converged]:
     """Without what is a part, or another ordering, of a workflow already told."""
     told: list[Converged] = []
     for c in held:
-        if all(
-            len(set(c.pattern) & set(t.pattern)) <= OVERLAP * min(len(c.pattern), len(t.pattern))
-            for t in told
-        ):
+        if all(len(set(c.pattern) & set(t.pattern)) < 2 for t in told):
             told.append(c)
     return told

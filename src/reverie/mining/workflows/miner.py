@@ -17,10 +17,10 @@ from reverie.domain.findings import Finding
 from reverie.domain.memories import Memory
 from reverie.domain.observations import Observation
 from reverie.mining.workflows.choose import ALPHA, MIN_EFFECT, Chooser
-from reverie.mining.workflows.converge import MIN_SOURCES, common_knowledge, converged
+from reverie.mining.workflows.converge import common_knowledge, converged
 from reverie.mining.workflows.outcomes import Outcomes
 from reverie.mining.workflows.search import LONGEST, search
-from reverie.mining.workflows.sequences import REACH, encode
+from reverie.mining.workflows.sequences import MIN_SOURCES, REACH, encode
 from reverie.mining.workflows.tell import STEP, TOPIC, Teller
 from reverie.plugins import Corpus
 

@@ -155,12 +155,17 @@ class Outcomes:
         rows = np.flatnonzero(among & self.known)
         others = (self.sizes - own_steps)[rows]
         mine = having[rows]
-        expected = np.maximum(self._rate_beyond(rows, others, done_at, "left"), self._rate_beyond(rows, others, done_at, "right"))
+        expected = np.maximum(
+            self._rate_beyond(rows, others, done_at, "left"),
+            self._rate_beyond(rows, others, done_at, "right"),
+        )
         excess = float((self.success[rows] - expected)[mine].sum())
         variance = float((expected * (1 - expected))[mine].sum())
         return normal_tail(excess / math.sqrt(variance)) if variance > 0 else 1.0
 
-    def _rate_beyond(self, rows: Array, others: Array, done_at: Array, side: Literal["left", "right"]) -> Array:
+    def _rate_beyond(
+        self, rows: Array, others: Array, done_at: Array, side: Literal["left", "right"]
+    ) -> Array:
         """For each of ``rows``: the success rate of those of its stratum with at least ("left") or more than
         ("right") ``done_at`` other steps; 0 where there are none."""
         rate = np.zeros(len(rows))

@@ -19,7 +19,17 @@ from reverie.mining.statistics import benjamini_hochberg
 from reverie.mining.workflows.outcomes import Outcomes
 from reverie.mining.workflows.sequences import Array, Sequences, reach
 
-__all__ = ["LONGEST", "LONGEST_UNORDERED", "WORTH_A_TEST", "Candidate", "Order", "Search", "search", "sign_test"]
+__all__ = [
+    "LONGEST",
+    "LONGEST_UNORDERED",
+    "WORTH_A_TEST",
+    "Candidate",
+    "Order",
+    "Search",
+    "order_of",
+    "search",
+    "sign_test",
+]
 
 LONGEST: Final = 5
 LONGEST_UNORDERED: Final = 3
@@ -91,10 +101,11 @@ class Candidate:
 
 @dataclass(slots=True)
 class Search:
-    """``tested[ordered, length]``: how many patterns there were in each family. ``cut``: some frequent
-    patterns were not extended."""
+    """``least``: the sessions (of known outcome) a pattern must have; ``tested[ordered, length]``: how many
+    patterns there were in each family; ``cut``: some frequent patterns were not extended."""
 
     order: Order
+    least: int
     candidates: list[Candidate] = field(default_factory=list[Candidate])
     tested: dict[tuple[bool, int], int] = field(default_factory=dict[tuple[bool, int], int])
     cut: bool = False
@@ -115,7 +126,7 @@ def search(sequences: Sequences, least: int, outcomes: Outcomes | None) -> Searc
     With ``outcomes``: of known outcome; patterns of unsettled order are followed to length three, and those
     that stand out are kept. Without: settled order only, and every pattern of three or more steps is kept.
     """
-    found = Search(order_of(sequences))
+    found = Search(order_of(sequences), least)
     level = [
         _Prefix((a,), sequences.row[column], sequences.places[column], True, 0)
         for a, column in enumerate(sequences.column)

@@ -20,7 +20,19 @@ from reverie.domain.events import PRIMARY_THREAD
 from reverie.domain.observations import Call, Observation
 from reverie.mining.evidence import original_calls
 
-__all__ = ["REACH", "Array", "Sequences", "encode", "matched", "occurrences", "reach", "steps_of"]
+__all__ = [
+    "MIN_SOURCES",
+    "REACH",
+    "Array",
+    "Sequences",
+    "encode",
+    "indices",
+    "matched",
+    "occurrences",
+    "reach",
+    "sources_of",
+    "steps_of",
+]
 
 Array: TypeAlias = NDArray[Any]
 
@@ -29,6 +41,7 @@ REACH: Final = 16
 
 WORD: Final = 64
 STRIDE: Final = 32  # stretches overlap by half: a pattern that spans at most 32 steps lies whole in one
+MIN_SOURCES: Final = 3
 MAX_STEPS: Final = 4_096  # of one session; more is a machine's loop, not work
 MAX_ACTIONS: Final = 256
 
@@ -81,6 +94,20 @@ class Sequences:
         hit = reach(places).repeat(sizes) & self.places[entries]
         found = hit != 0
         return rows.repeat(sizes)[found], self.action[entries][found], hit[found]
+
+
+def sources_of(sessions: Sequence[Observation]) -> tuple[str, list[str | None]]:
+    """What counts as independent here: users, where at least three are known; else agents; else repositories."""
+    for kind in ("user", "agent", "repository"):
+        values: list[str | None] = [getattr(o, kind) for o in sessions]
+        if len({v for v in values if v is not None}) >= MIN_SOURCES:
+            return kind, values
+    return "user", [None] * len(sessions)
+
+
+def indices(mask: Array) -> list[int]:
+    """Where a mask is true."""
+    return [int(i) for i in np.flatnonzero(mask)]
 
 
 def reach(places: Array) -> Array:
@@ -147,7 +174,9 @@ def matched(steps: Sequence[Call], actions: Sequence[str]) -> list[int]:
     ends = [[i for i, s in enumerate(steps) if s.action == actions[0]]]
     for action in actions[1:]:
         before = ends[-1]
-        ends.append([i for i, s in enumerate(steps) if s.action == action and any(0 < i - j <= REACH for j in before)])
+        ends.append(
+            [i for i, s in enumerate(steps) if s.action == action and any(0 < i - j <= REACH for j in before)]
+        )
     if not ends[-1]:
         return []
     path = [ends[-1][0]]

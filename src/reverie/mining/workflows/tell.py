@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -18,8 +19,8 @@ from reverie.mining.workflows.choose import Chosen
 from reverie.mining.workflows.converge import Converged
 from reverie.mining.workflows.outcomes import Outcomes
 from reverie.mining.workflows.search import Order
-from reverie.mining.workflows.sequences import Array, Sequences, matched
-from reverie.mining.workflows.words import named, occasion_of
+from reverie.mining.workflows.sequences import Array, Sequences, indices, matched
+from reverie.mining.workflows.words import occasion_of, told
 
 __all__ = ["STEP", "TOPIC", "Teller"]
 
@@ -54,7 +55,7 @@ class Teller:
             effect,
             story.weight * (1 + (seen.difference if seen else 0.0)),
             (workflow.p_value, workflow.p_adjusted),
-            story.against(np.flatnonzero(members & outcomes.known & ~outcomes.success), outcomes),
+            story.against(members & outcomes.known & ~outcomes.success, outcomes),
         )
 
     def ungraded(self, workflow: Converged) -> Finding:
@@ -74,7 +75,7 @@ class Teller:
             Effect(note="no session says how it ended: whether the order helps is not known"),
             story.weight * UNGRADED,
             (workflow.p_value, workflow.p_adjusted),
-            story.against(np.flatnonzero(~workflow.sessions), None),
+            story.against(~workflow.sessions, None),
         )
 
     def _finding(
@@ -87,7 +88,7 @@ class Teller:
         p: tuple[float, float],
         counter: tuple[Citation, ...],
     ) -> Finding:
-        key = f"{self.miner}:{STEP.join(story.actions)}"
+        key = f"{self.miner}:{story.idea}"
         evidence = story.evidence()
         times = sorted(s.at for steps in story.places for s in steps if s.at is not None)
         return Finding(
@@ -122,12 +123,19 @@ class _Story:
         self.members = members
         self.best = best
         self.actions = [sequences.actions[a] for a in pattern]
-        self.places = self._places(np.flatnonzero(members))
+        self.places = self._places(members)
         self.counts = counts_of([steps[0] for steps in self.places], len(sequences.sessions))
-        first = sequences.steps[int(np.flatnonzero(members)[0])]
-        self.steps = [named(first[at]) for at in matched(first, self.actions)]
+        first = sequences.steps[indices(members)[0]]
+        calls = [first[at] for at in matched(first, self.actions)]
+        self.steps = told(calls)
+        self._trigger = f"before you {told(calls[-1:])[0]}"
         self.heading = _capital(", then ".join(self.steps))
         self.occasion = occasion_of(sequences.sessions, members)
+
+    @property
+    def idea(self) -> str:
+        """The steps as one line, without what would end a line of front matter early."""
+        return STEP.join(" ".join(re.sub(r"['\"]", "", action).split()) for action in self.actions)
 
     @property
     def counted(self) -> str:
@@ -142,50 +150,54 @@ class _Story:
     def statement(self) -> dict[str, Json]:
         clause = self.occasion.clause
         found: dict[str, Json] = {
-            "topic": f"{TOPIC}{STEP.join(self.actions)}",
+            "topic": f"{TOPIC}{self.idea}",
             "steps": list(self.actions),
             "title": self.heading,
-            "advice": _capital(
-                f"{clause}, {', then '.join(self.steps)}" if clause else ", then ".join(self.steps)
-            )
-            + ".",
-            "when": clause or f"when you are about to {self.steps[-1]}",
+            "advice": self._advice(),
+            "when": clause or self._trigger,
         }
         repositories = {steps[0].observation.repository for steps in self.places}
         if len(repositories) == 1 and None not in repositories:
             found["scope"] = {"repository": next(iter(repositories))}
         return found
 
+    def _advice(self) -> str:
+        """``When …, call `a`, then `b`.`` or, where nothing tells when, ``Before you call `b`, call `a`.``"""
+        clause, steps = self.occasion.clause, self.steps
+        if not clause:
+            clause, steps = self._trigger, self.steps[:-1]
+        return _capital(f"{clause}, {', then '.join(steps)}.")
+
     def evidence(self) -> tuple[Citation, ...]:
         """Every step of up to three sessions, those that went well first."""
-        well = self._places(np.flatnonzero(self.best))
+        well = self._places(self.best)
         return _cited(well or self.places)
 
-    def against(self, rows: Array, outcomes: Outcomes | None) -> tuple[Citation, ...]:
+    def against(self, mask: Array, outcomes: Outcomes | None) -> tuple[Citation, ...]:
         """The steps where they were followed and failed; if none, where comparable sessions did without."""
-        followed = self._places(rows)
+        followed = self._places(mask)
         if followed:
             return _cited(followed)
         others = ~self.members
         if outcomes is not None:
             comparable = np.isin(outcomes.strata.code, outcomes.strata.code[self.members])
             others = others & outcomes.success & comparable
-        return chosen(self._anything_of(np.flatnonzero(others)), MAX_COUNTER_EVIDENCE)
+        return chosen(self._anything_of(others), MAX_COUNTER_EVIDENCE)
 
-    def _places(self, rows: Array) -> list[list[Sighting]]:
+    def _places(self, mask: Array) -> list[list[Sighting]]:
         """For each of the sessions that takes all steps: where it takes them."""
         found: list[list[Sighting]] = []
-        for i in rows.tolist():
+        for i in indices(mask):
             o, steps = self.sequences.sessions[i], self.sequences.steps[i]
             places = [Sighting(o, steps[at].at, steps[at].use) for at in matched(steps, self.actions)]
             if places:
                 found.append(places)
         return found
 
-    def _anything_of(self, rows: Array) -> list[Sighting]:
+    def _anything_of(self, mask: Array) -> list[Sighting]:
         """Where sessions without the workflow take its last step, or any of its steps; else how they begin."""
         found: list[Sighting] = []
-        for i in rows.tolist():
+        for i in indices(mask):
             steps = self.sequences.steps[i]
             call = max(steps, key=lambda c: self.actions.index(c.action) if c.action in self.actions else -1)
             found.append(Sighting(self.sequences.sessions[i], call.at, call.use))

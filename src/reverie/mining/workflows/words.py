@@ -7,16 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-
 from reverie.domain.findings import OriginClass
 from reverie.domain.observations import Call, Observation
 from reverie.mining.phrasing import code
 from reverie.mining.tools import tool_kind
 from reverie.mining.wording import signature, words_of
-from reverie.mining.workflows.sequences import Array
+from reverie.mining.workflows.sequences import Array, indices
 
-__all__ = ["Occasion", "named", "occasion_of"]
+__all__ = ["Occasion", "occasion_of", "told"]
 
 ONE_TASK: Final = 0.8
 SPEAKS: Final = 0.6
@@ -37,24 +35,34 @@ class Occasion:
         return ("agent", "user") if self.said else ("agent",)
 
 
-def named(call: Call) -> str:
-    """A step as an instruction: ``run `go test```, ``edit a `.go` file``, ``call `check_in```."""
+def told(calls: Sequence[Call]) -> list[str]:
+    """Steps as instructions: ``call `open```, ```check_in```, ``run `go test```; a verb is not said twice in a row."""
+    said: list[str] = []
+    last = ""
+    for call in calls:
+        verb, thing = _instruction(call)
+        said.append(thing if verb == last else f"{verb} {thing}")
+        last = verb
+    return said
+
+
+def _instruction(call: Call) -> tuple[str, str]:
     kind, rest = tool_kind(call.tool, {}), call.action.partition(": ")[2]
     if not rest:
-        return f"call {code(call.tool)}"
-    if rest.startswith("."):
-        return (
-            f"{'edit' if kind == 'edit' else 'read'} a {code(rest)} file"
-            if kind in ("edit", "look")
-            else f"call {code(call.tool)} on a {code(rest)} file"
-        )
-    return f"call {code(call.tool)} ({rest})" if kind == "agent" else f"run {code(rest)}"
+        return "call", code(call.tool)
+    if kind == "agent":
+        return "call", f"{code(call.tool)} ({rest})"
+    if not rest.startswith("."):
+        return "run", code(rest)
+    if kind in ("edit", "look"):
+        return "edit" if kind == "edit" else "read", f"a {code(rest)} file"
+    return "call", f"{code(call.tool)} on a {code(rest)} file"
 
 
 def occasion_of(sessions: Sequence[Observation], members: Array) -> Occasion:
     """What the sessions with the workflow have in common and the others lack: a task, words of the request."""
-    inside = [sessions[i] for i in np.flatnonzero(members).tolist()]
-    outside = [sessions[i] for i in np.flatnonzero(~members).tolist()]
+    inside = [sessions[i] for i in indices(members)]
+    outside = [sessions[i] for i in indices(~members)]
     tasks = Counter(o.task for o in inside)
     task, n = max(tasks.items(), key=lambda item: (item[1], item[0] or ""))
     if task is not None and n >= ONE_TASK * len(inside):
