@@ -91,7 +91,8 @@ class ImportService:
     ) -> None:
         self._db = db
         self._log = log
-        self._importers = dict(sorted(importers.items()))
+        # Tools' own formats are asked first: they are sure, and then nobody else need look.
+        self._importers = dict(sorted(importers.items(), key=lambda i: (not i[1].default_places(), i[0])))
         self._clock = clock
 
     def run(
