@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+import re2
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -159,6 +160,8 @@ def test_there_are_many_rules_each_with_its_own_name_and_all_compile(masker: Mas
     rules = shipped_rules()
     assert len(rules) >= 100
     assert len({rule.id for rule in rules}) == len(rules)
+    for rule in rules:
+        re2.compile(rule.pattern()[0])
     assert masker.mask_text("nothing here") == "nothing here"
 
 
@@ -298,9 +301,10 @@ def test_too_short_a_value_cannot_be_registered() -> None:
         Masker(registered=["abcd"])
 
 
-def test_a_rule_that_does_not_compile_is_named() -> None:
+@pytest.mark.parametrize("rule", [Rule("mine", "(", "x"), Rule("mine", "x", "(")])
+def test_a_rule_that_does_not_compile_is_named(rule: Rule) -> None:
     with pytest.raises(ConfigError, match="mine"):
-        Masker(rules=[Rule("mine", "(", "x")]).mask_text("x")
+        Masker(rules=[rule]).mask_text("x")
 
 
 def test_facts_of_a_session_are_masked_too(masker: Masker) -> None:

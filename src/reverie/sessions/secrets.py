@@ -59,6 +59,7 @@ _COMMON_PASSWORDS: Final = frozenset(
 )  # fmt: skip
 
 _encode: Final = msgspec.json.Encoder().encode
+_NOTHING: Final = Counter[str]()
 _re2: Final[Any] = re2  # it has no types of its own
 
 
@@ -135,14 +136,14 @@ class Masker:
         self._compiled: _Compiled | None = None
 
     def __call__(self, event: NewEvent) -> tuple[NewEvent, Counter[str]]:
-        """The event without its secrets, and how many of each kind were masked (usually none)."""
+        """The event without its secrets, and how many of each kind were masked: for reading, not to be changed."""
         try:
             suspicious = self._ready().suspicious(_encode(event.payload))
         except (TypeError, ValueError, RecursionError):  # no JSON: whoever stores it will say so
             suspicious = True
-        counts: Counter[str] = Counter()
         if not suspicious:
-            return event, counts
+            return event, _NOTHING
+        counts: Counter[str] = Counter()
         payload = self._value(event.payload, counts)
         return (replace(event, payload=payload), counts) if counts else (event, counts)
 
@@ -198,10 +199,11 @@ class _Compiled:
     def __init__(self, rules: Sequence[Rule], forms: Sequence[str]) -> None:
         # Beginnings will do for the sieve, and keep its automaton small however many values there are.
         heads = {json.dumps(form, ensure_ascii=False)[1:-1][:_HEAD] for form in forms}
-        self._sieve = _sieves([rule.sieve for rule in rules])
+        self._rules = rules
+        self._sieve = _sieves(rules)
         self._heads = _any_of(sorted(heads))
         self._registered = _any_of(forms)
-        self._rules = [(rule, *self._regex(rule)) for rule in rules]
+        self._regexes: dict[int, Any] = {}  # made when first needed, which of most is never
 
     def suspicious(self, data: bytes) -> bool:
         """False: ``data`` (JSON) holds no secret. True: it may."""
@@ -213,29 +215,27 @@ class _Compiled:
             data, found = self._registered.subn(f"[REDACTED:{REGISTERED}]".encode(), data)
             counts[REGISTERED] += found
         for number in sorted(self._sieve(data) or ()):
-            data = _masked(data, *self._rules[number], counts)
+            data = self._masked(data, number, counts)
         return data
 
-    @staticmethod
-    def _regex(rule: Rule) -> tuple[Any, int]:
-        regex, group = rule.pattern()
-        return _compiled(regex, rule.id), group
+    def _masked(self, data: bytes, number: int, counts: Counter[str]) -> bytes:
+        rule = self._rules[number]
+        pattern, group = rule.pattern()
+        if number not in self._regexes:
+            self._regexes[number] = _compiled(pattern, rule.id)
+        parts: list[bytes] = []
+        start = 0
+        for match in self._regexes[number].finditer(data):
+            begin, end = match.span(group)
+            if begin < start or not rule.accepts(data[begin:end].decode("utf-8", "replace")):
+                continue
+            parts += [data[start:begin], f"[REDACTED:{rule.id}]".encode()]
+            counts[rule.id] += 1
+            start = end
+        return b"".join([*parts, data[start:]]) if parts else data
 
 
-def _masked(data: bytes, rule: Rule, regex: Any, group: int, counts: Counter[str]) -> bytes:
-    parts: list[bytes] = []
-    start = 0
-    for match in regex.finditer(data):
-        begin, end = match.span(group)
-        if begin < start or not rule.accepts(data[begin:end].decode("utf-8", "replace")):
-            continue
-        parts += [data[start:begin], f"[REDACTED:{rule.id}]".encode()]
-        counts[rule.id] += 1
-        start = end
-    return b"".join([*parts, data[start:]]) if parts else data
-
-
-def _compiled(regex: str, rule: str = "all together") -> Any:
+def _compiled(regex: str, rule: str) -> Any:
     try:
         return _re2.compile(regex.encode(), _options())
     except _re2.error as error:
@@ -244,16 +244,19 @@ def _compiled(regex: str, rule: str = "all together") -> Any:
 
 def _any_of(literals: Sequence[str]) -> Any:
     """Finds any of some texts; of those that begin at one place, the one named first. None: there are none."""
-    return _compiled("|".join(_re2.escape(literal) for literal in literals)) if literals else None
+    return _compiled("|".join(_re2.escape(literal) for literal in literals), REGISTERED) if literals else None
 
 
-def _sieves(patterns: Sequence[str]) -> Callable[[bytes], list[int] | None]:
-    """One automaton that tells, in one pass, which patterns a text fits: their numbers."""
-    if not patterns:
+def _sieves(rules: Sequence[Rule]) -> Callable[[bytes], list[int] | None]:
+    """One automaton that tells, in one pass, which rules are worth trying on a text: their numbers."""
+    if not rules:
         return lambda _: None
     found = _re2.Set.SearchSet(_options())
-    for pattern in patterns:
-        found.Add(pattern.encode())
+    for rule in rules:
+        try:
+            found.Add(rule.sieve.encode())
+        except _re2.error as error:
+            raise ConfigError(f"the rule {rule.id!r} for secrets does not compile: {error}") from None
     found.Compile()
     return found.Match
 
