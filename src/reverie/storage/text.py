@@ -16,7 +16,7 @@ _encoder: Final = msgspec.json.Encoder()
 
 def clean_text(text: str) -> str:
     """``text`` for a text column: what neither UTF-8 nor PostgreSQL can hold becomes U+FFFD."""
-    return _UNFIT.sub("\ufffd", text)
+    return text if text.isprintable() else _UNFIT.sub("\ufffd", text)
 
 
 def json_text(value: Any) -> str:
