@@ -53,11 +53,12 @@ def change_in(seen: Sequence[bool], direction: Literal["drop", "rise"]) -> Chang
     ratios: list[float] = []
     for t in range(1, n):  # t of them before the change
         k, m = yes[t], total - yes[t]
-        terms.append(
-            -math.log(t * (t + 1)) + _log_marginal(k, t, BEFORE) + _log_marginal(m, n - t, after_prior)
-        )
-        right = k / t > m / (n - t) if direction == "drop" else k / t < m / (n - t)
-        ratios.append(_log_likelihood(k, t) + _log_likelihood(m, n - t) if right else -math.inf)
+        if k * (n - t) == m * t or (k * (n - t) > m * t) != (direction == "drop"):
+            ratios.append(-math.inf)  # a change the other way is left out: the e-process only gets smaller
+            continue
+        marginal = _log_marginal(k, t, BEFORE) + _log_marginal(m, n - t, after_prior)
+        terms.append(marginal - math.log(t * (t + 1)))
+        ratios.append(_log_likelihood(k, t) + _log_likelihood(m, n - t))
     top = max(ratios)
     if top > -math.inf:
         best = 1 + ratios.index(top)

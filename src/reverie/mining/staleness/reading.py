@@ -22,7 +22,9 @@ _FENCE: Final = re.compile(r"^[ \t]*(```|~~~)")
 _ITEM: Final = re.compile(r"^[ \t]*(?:[-*+]|\d{1,3}[.)])[ \t]+")
 _HEADING: Final = re.compile(r"^#{1,6}[ \t]+(.*?)[ \t]*#*$")
 _STOP: Final = re.compile(r"(?<=[.!?])[\"”')]*[ \t]+(?=[A-Z`“\"'(])|;[ \t]+")
-_QUOTED: Final = re.compile(r"“([^”\n]{8,300})”|\"([^\"\n]{8,300})\"|`([^`\n]*[ :][^`\n]*)`")
+_QUOTED: Final = re.compile(r"“([^”\n]{8,300})”|\"([^\"\n]{8,300})\"")
+_OUTPUT: Final = re.compile(r": |\S+(?: \S+){3}")
+_BREAK: Final = re.compile(r"^[ \t]*([-*_=])(?:[ \t]*\1){2,}[ \t]*$")
 _CODE: Final = re.compile(r"`([^`\n]{1,120})`")
 _LINK: Final = re.compile(r"!?\[([^\]\n]*)\]\([^)\n]*\)")
 _WORDLIKE: Final = re.compile(r"[A-Za-z_][\w.:/-]*[\w]|[A-Za-z]")
@@ -141,7 +143,8 @@ def _blocks(body: str) -> tuple[list[str], list[str]]:
         for sentence in _STOP.split(text):
             if sentence.strip():
                 sentences.append(sentence.strip())
-                quotes.extend(next(q for q in groups if q) for groups in _QUOTED.findall(sentence))
+                quotes.extend(one or other for one, other in _QUOTED.findall(sentence))
+                quotes.extend(code for code in _CODE.findall(sentence) if _OUTPUT.search(code))
 
     for line in _LINK.sub(r"\1", body).splitlines():
         if _FENCE.match(line):
@@ -150,7 +153,7 @@ def _blocks(body: str) -> tuple[list[str], list[str]]:
         elif fenced or line.lstrip().startswith(">"):
             finish()
             quotes.extend(q for q in (line.strip().lstrip("> "),) if q)
-        elif not line.strip():
+        elif not line.strip() or _BREAK.match(line):
             finish()
         elif (heading := _HEADING.match(line)) is not None:
             finish()

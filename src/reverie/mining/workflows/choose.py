@@ -16,7 +16,7 @@ import numpy as np
 
 from reverie.mining.statistics import exact_p, risk_difference
 from reverie.mining.workflows.outcomes import Outcomes, normal_tail
-from reverie.mining.workflows.search import LONGEST, LONGEST_UNORDERED, WORTH_A_TEST, Search
+from reverie.mining.workflows.search import LONGEST, LONGEST_UNORDERED, Search
 from reverie.mining.workflows.sequences import (
     MIN_SOURCES,
     Array,
@@ -39,8 +39,10 @@ MIN_EFFECT: Final = 0.05
 SCREEN: Final = 20.0  # how far from the limit a normal approximation may be for the exact test to be made
 EARNS: Final = 0.05
 TIED: Final = 3.3  # standard deviations: one in 2,000, for up to a hundred ways to add a step
+BELONGS: Final = 0.9
 CLEARLY: Final = math.log(30)
 DOUBT: Final = -math.log(3)
+WEAKER: Final = 1.5
 MAX_TRIED: Final = 400
 MASK_BYTES: Final = 200_000_000
 
@@ -89,10 +91,10 @@ class Chooser:
         return chosen
 
     def _ranked(self, pool: Mapping[tuple[int, ...], Array], left: Array) -> list[tuple[int, ...]]:
-        """What still stands out among the sessions ``left``, the strongest last."""
+        """What stands out enough among the sessions ``left`` to pass its test, the strongest last."""
         score = self._outcomes.scorer(left)
         scores = {pattern: score(sessions) for pattern, sessions in pool.items()}
-        standing = (p for p, z in scores.items() if z >= WORTH_A_TEST)
+        standing = (p for p, z in scores.items() if self._may_hold(p, z))
         return sorted(standing, key=lambda p: (scores[p], len(p), p))
 
     def _tried(self, pattern: tuple[int, ...], left: Array, refused: set[tuple[int, ...]]) -> Chosen | None:
@@ -111,7 +113,7 @@ class Chooser:
         tests = self._tests(ordered, len(pattern))
         if not self._frequent(pattern) or not self._independent(mask):
             return None
-        if normal_tail(self._outcomes.scorer(left)(np.flatnonzero(mask))) * tests > SCREEN * ALPHA:
+        if not self._may_hold(pattern, self._outcomes.scorer(left)(np.flatnonzero(mask))):
             return None
         tables = self._outcomes.tables(mask, left)
         difference = risk_difference(tables)
@@ -126,6 +128,11 @@ class Chooser:
         if p * tests > ALPHA or not (ordered or self._order_matters(pattern, left)):
             return None
         return Chosen(pattern, mask, ordered, p, min(1.0, p * tests))
+
+    def _may_hold(self, pattern: tuple[int, ...], score: float) -> bool:
+        """A first look by the normal law, generous enough that no exact test comes out otherwise."""
+        tests = self._tests(self._found.order.holds(pattern), len(pattern))
+        return score > 0 and normal_tail(score) * tests <= SCREEN * ALPHA
 
     def _frequent(self, pattern: tuple[int, ...]) -> bool:
         return int((self._mask(pattern) & self._outcomes.known).sum()) >= self._found.least
@@ -185,14 +192,14 @@ class Chooser:
 
         It earns it when the sessions that do the rest succeed more with it than without (Webb 2007:
         productivity). For a step picked by its success alone that is one of as many tests as there are
-        actions. Where the order of the whole holds, likelihood decides: clearly for a step that anybody takes,
+        actions. Where the order of the whole holds (or it is done whole anyway), likelihood decides: clearly for a step that anybody takes,
         with the benefit of the doubt for one that is tied to the rest whatever the outcome.
         """
         among = self._outcomes.scorer(left & self._mask(rest))
         p = normal_tail(among(np.flatnonzero(self._mask(whole))))
         if p <= EARNS / len(self._sequences.actions):
             return None
-        if not self._found.order.holds(whole):
+        if not self._found.order.holds(whole) and not self._belongs(whole, rest):
             return p
         needed = self._needed(whole, rest, left)
         return None if needed >= CLEARLY or (needed >= DOUBT and self._tied(step, rest)) else p
@@ -202,6 +209,10 @@ class Chooser:
         everyone = np.ones(len(self._sequences.sessions), dtype=bool)
         tie = self._outcomes.scorer(everyone, of=self._counts[:, step] > 0)
         return tie(np.flatnonzero(self._mask(rest))) >= TIED
+
+    def _belongs(self, whole: tuple[int, ...], rest: tuple[int, ...]) -> bool:
+        """Nearly all sessions that do the rest do the whole."""
+        return int(self._mask(whole).sum()) >= BELONGS * int(self._mask(rest).sum())
 
     def _needed(self, whole: tuple[int, ...], rest: tuple[int, ...], left: Array) -> float:
         """Are the sessions that do only the rest like those that do nothing of it, or like those that do the
@@ -218,16 +229,17 @@ class Chooser:
         )
 
     def _completed(self, pattern: tuple[int, ...], left: Array) -> tuple[int, ...]:
-        """With further steps that are tied to it and earn their place."""
+        """With further steps that earn their place and cost the pattern little of its strength."""
+        score = self._outcomes.scorer(left)
         while len(pattern) < LONGEST:
-            score = self._outcomes.scorer(left)
+            least = score(np.flatnonzero(self._mask(pattern))) - WEAKER
             longer = [
-                (score(np.flatnonzero(self._mask(q))), q)
+                (strength, q)
                 for step in range(len(self._sequences.actions))
                 if step not in pattern
                 for i in range(len(pattern) + 1)
-                if self._found.order.holds(q := (*pattern[:i], step, *pattern[i:]))
-                and self._frequent(q)
+                if self._frequent(q := (*pattern[:i], step, *pattern[i:]))
+                and (strength := score(np.flatnonzero(self._mask(q)))) >= least
                 and self._earned(step, q, pattern, left) is None
             ]
             if not longer:

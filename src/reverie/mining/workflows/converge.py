@@ -86,7 +86,7 @@ def _tested(
     known_since: Mapping[tuple[str, ...], datetime],
 ) -> Converged | None:
     pattern = candidate.pattern
-    since = known_since.get(tuple(sequences.actions[a] for a in pattern))
+    since = _since({sequences.actions[a] for a in pattern}, known_since)
     places, counts = (table[:, list(pattern)] for table in firsts)
     witnesses = [
         i
@@ -109,6 +109,11 @@ def _tested(
     mask = np.zeros(len(sequences.sessions), dtype=bool)
     mask[candidate.sessions] = True
     return Converged(pattern, mask, kind, agreeing, len(asked), p, min(1.0, p * tests), p_sources, strength)
+
+
+def _since(steps: set[str], known_since: Mapping[tuple[str, ...], datetime]) -> datetime | None:
+    """Since when memory tells of this workflow, or of one that shares two steps with it."""
+    return min((at for flow, at in known_since.items() if len(steps & set(flow)) > 1), default=None)
 
 
 def _chance(counts: Array) -> Array:

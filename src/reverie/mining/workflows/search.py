@@ -169,6 +169,8 @@ def _neighbours(sequences: Sequences, rows: Array, places: Array, size: int) -> 
     here, there = places.repeat(spans), sequences.places[entries]
     keys = sequences.owner[rows].astype(np.int64).repeat(spans) * size + sequences.action[entries]
     forward, backward = keys[(reach(here) & there) != 0], keys[(reach(there) & here) != 0]
+    if sequences.single:
+        return forward, backward
     return np.unique(forward), np.unique(backward)
 
 
@@ -197,7 +199,7 @@ def _extended(
         mine = by_action[edges[action] : edges[action + 1]]
         pattern, holds = (*prefix.pattern, action), bool(in_order[action])
         if worth[action]:
-            found.candidates.append(Candidate(pattern, np.unique(sequences.owner[rows[mine]]), holds))
+            found.candidates.append(Candidate(pattern, sequences.sessions_of(rows[mine]), holds))
         if goes_on[action]:
             yield _Prefix(pattern, rows[mine], places[mine], holds, int(support[action]))
 

@@ -67,25 +67,26 @@ class Sequences:
     column: tuple[Array, ...]
     single: bool
 
-    def having(self, action: int) -> Array:
-        """The sessions (sorted) in which an action occurs."""
-        return np.unique(self.owner[self.row[self.column[action]]])
-
     def members(self, pattern: Sequence[int]) -> Array:
         """The sessions (sorted) that contain ``pattern`` as a gapped sub-sequence."""
         entries = self.column[pattern[0]]
         rows, places = self.row[entries], self.places[entries]
         for action in pattern[1:]:
-            rows, places = self.followed(rows, reach(places), action)
-        return np.unique(self.owner[rows])
+            rows, places = self._followed(rows, reach(places), action)
+        return self.sessions_of(rows)
 
-    def followed(self, rows: Array, within: Array, action: int) -> tuple[Array, Array]:
+    def sessions_of(self, rows: Array) -> Array:
+        """The sessions (sorted, distinct) of ``rows`` (sorted)."""
+        return self.owner[rows] if self.single else np.unique(self.owner[rows])
+
+    def _followed(self, rows: Array, within: Array, action: int) -> tuple[Array, Array]:
         """Of ``rows`` (sorted, distinct) those that have ``action`` at ``within``, and where."""
         entries = self.column[action]
-        _, mine, theirs = np.intersect1d(rows, self.row[entries], assume_unique=True, return_indices=True)
-        hit = within[mine] & self.places[entries][theirs]
+        theirs = self.row[entries]
+        at = np.minimum(np.searchsorted(theirs, rows), len(theirs) - 1)
+        hit = np.where(theirs[at] == rows, within & self.places[entries][at], np.uint64(0))
         found = hit != 0
-        return rows[mine][found], hit[found]
+        return rows[found], hit[found]
 
     def extensions(self, rows: Array, places: Array) -> tuple[Array, Array, Array]:
         """Every (row, action, places) that comes after ``places`` in ``rows``."""
