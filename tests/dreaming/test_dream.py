@@ -172,6 +172,17 @@ def test_a_dream_stopped_after_mining_goes_on_from_there(dreamer: Make) -> None:
     assert mined == [6]
 
 
+def test_a_stopped_dream_says_how_far_it_came(rv: Reverie, dreamer: Make) -> None:
+    def stop(stage: str, done: int, total: int) -> None:
+        if stage == "check":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        dreamer(Says()).dream(progress=stop)
+    (stopped,) = rv.dreams()
+    assert (stopped.status, stopped.stage) == ("running", "write")
+
+
 def test_a_dream_left_behind_is_closed_by_a_later_one(rv: Reverie, dreamer: Make) -> None:
     def stop(stage: str, done: int, total: int) -> None:
         raise KeyboardInterrupt

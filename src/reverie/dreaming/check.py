@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, cast
 
 from reverie.domain.dreams import Withheld
 from reverie.domain.errors import NotFound
-from reverie.domain.events import Event, text_parts
+from reverie.domain.events import Event, Json, JsonObject, text_parts
 from reverie.domain.findings import Citation, Finding
 from reverie.domain.ids import derived_id
 from reverie.domain.memories import Memory, content_sha256
@@ -37,14 +37,13 @@ def quote_of(event: Event, citation: Citation) -> str | None:
         if part.path == span.path:
             quote = part.text[span.start : span.end]
             return quote if len(quote) == span.end - span.start and quote else None
+    return REDACTED if _is_redacted(event) else None
+
+
+def _is_redacted(event: Event) -> bool:
     content = event.payload.get("content")
-    if isinstance(content, list) and any(_is_redaction(block) for block in content):
-        return REDACTED
-    return None
-
-
-def _is_redaction(block: object) -> bool:
-    return isinstance(block, dict) and block.get("type") == "redacted"
+    blocks = cast(list[Json], content) if isinstance(content, list) else []
+    return any(isinstance(b, dict) and cast(JsonObject, b).get("type") == "redacted" for b in blocks)
 
 
 def check(

@@ -121,7 +121,7 @@ class Dreamer:
             NothingToDo: no session is in scope.
             NotFound, Ambiguous: a name in ``sessions``, or the store.
         """
-        tell = progress or (lambda stage, done, total: None)
+        tell = progress or _silent
         inputs = self._gather(store, since, sessions, tell)
         dream = self._begin(inputs, dry_run)
         if dream.status == "completed" and not dry_run:
@@ -139,6 +139,8 @@ class Dreamer:
         findings = self._mine(dream, observations, inputs.memories, dry_run, tell)
         drafts, withheld = self._write(dream, findings, inputs, dry_run, tell)
         proposals, doubts = self._check(drafts, findings, observations, inputs, dream, tell)
+        if not dry_run:
+            self._save(dream, "check", dumps([proposals, doubts]))
         dream = replace(
             dream,
             status="completed",
@@ -188,7 +190,14 @@ class Dreamer:
         )
         if dry_run:
             return dream
-        return self._db.write(lambda conn: rows.begin(conn, dream))
+        body = dumps({session.id: session.content_sha256 for session in inputs.sessions})
+
+        def work(conn: rows.Connection) -> Dream:
+            kept = rows.begin(conn, dream)
+            rows.save_stage(conn, dream.id, "gather", body, iso(dream.created_at))
+            return kept
+
+        return self._db.write(work)
 
     def _count_new(self, inputs: _Inputs) -> int:
         """Sessions that no finished dream into this store has seen with these contents."""
@@ -238,7 +247,7 @@ class Dreamer:
         findings.sort(key=lambda f: (-f.weight, f.kind, f.key))
         tell("mine", len(self._miners), len(self._miners))
         if not dry_run:
-            self._save(dream.id, "mine", dumps(findings))
+            self._save(dream, "mine", dumps(findings))
         return findings
 
     def _write(
@@ -253,7 +262,7 @@ class Dreamer:
         drafts, withheld = write(findings, inputs.memories, inputs.decided, dream_id=dream.id)
         tell("write", 1, 1)
         if not dry_run:
-            self._save(dream.id, "write", dumps(drafts))
+            self._save(dream, "write", dumps(drafts))
         return drafts, withheld
 
     def _check(
@@ -313,14 +322,25 @@ class Dreamer:
         with self._db.read() as conn:
             return rows.stage(conn, dream_id, stage)
 
-    def _save(self, dream_id: str, stage: Stage, body: str) -> None:
-        self._db.write(lambda conn: rows.save_stage(conn, dream_id, stage, body, iso(self._clock())))
+    def _save(self, dream: Dream, stage: Stage, body: str) -> None:
+        """Keep what a stage gave, and let the dream say how far it is."""
+
+        def work(conn: rows.Connection) -> None:
+            rows.save_stage(conn, dream.id, stage, body, iso(self._clock()))
+            if rows.dream(conn, dream.id).status == "running":  # a twin may have finished it meanwhile
+                rows.put(conn, replace(dream, stage=stage))
+
+        self._db.write(work)
 
     def _stored(self, dream: Dream, *, repeated: bool = False) -> DreamResult:
         with self._db.read() as conn:
             dream = rows.dream(conn, dream.id)
             findings = rows.findings(conn, dream.id)
         return DreamResult(dream, tuple(findings), tuple(self._review.list(dream_id=dream.id)), repeated)
+
+
+def _silent(stage: Stage, done: int, total: int) -> None:
+    """Nobody watches."""
 
 
 def _refreshed(observation: Observation, session: Session) -> Observation:

@@ -12,9 +12,10 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 from reverie.domain.dreams import Withheld
+from reverie.domain.events import Json
 from reverie.domain.findings import Finding, OriginClass
 from reverie.domain.ids import derived_id
 from reverie.domain.memories import Memory
@@ -231,7 +232,8 @@ def _scope(topic: _Topic) -> dict[str, str]:
     scope = topic.first.statement.get("scope")
     if not isinstance(scope, dict):
         return {}
-    return {str(name): str(value) for name, value in sorted(scope.items())}
+    named = cast(dict[str, Json], scope)
+    return {name: str(named[name]) for name in sorted(named)}
 
 
 def _evidence(topic: _Topic, last: datetime | None) -> dict[str, str | int]:
