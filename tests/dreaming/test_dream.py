@@ -47,7 +47,11 @@ OFF = Counts(sessions=7, of_sessions=7, occurrences=6, users=3, agents=1, days=1
         ({"evidence": (Citation("s", Span("sevt_gone", 1, "/content/0/text", 0, 3)),)}, "not in the log"),
         ({"nature": "explained", "effect": Effect(note="vanishes within tasks")}, "vanishes within tasks"),
         ({"nature": "tautology"}, "restates the outcome"),
-        ({"statement": {}}, "nothing an agent or a person could do"),
+        ({"statement": {}}, "what to do about it is not known yet"),
+        (
+            {"statement": {"warning": "Forms are refused now and then"}},
+            "what to do about it is not known yet",
+        ),
     ],
 )
 def test_what_does_not_hold_is_withheld_and_says_why(
@@ -97,6 +101,13 @@ def test_two_findings_of_one_topic_are_one_proposal(dreamer: Make) -> None:
     (proposal,) = dreamer(weak, strong).dream().proposals
     assert proposal.findings == ("find_strong", "find_weak")
     assert "Sign it" in proposal.content
+
+
+def test_a_situation_becomes_a_warning(dreamer: Make) -> None:
+    words = {"warning": "The office is closed now and then"}
+    (proposal,) = dreamer(Says(nature="situation", statement=words)).dream().proposals
+    assert proposal.path.startswith("/warnings/")
+    assert "kind: warning" in proposal.content
 
 
 def test_known_already(rv: Reverie, dreamer: Make) -> None:

@@ -105,6 +105,11 @@ class _Topic:
     def sessions(self) -> int:
         return len({session for finding in self.findings for session in finding.sessions})
 
+    @property
+    def warning(self) -> str | None:
+        """What befalls an agent. Of a behaviour a warning says nothing: there the advice is the lesson."""
+        return self.said("warning") if any(f.nature == "situation" for f in self.findings) else None
+
     def said(self, name: str) -> str | None:
         """The first non-empty ``statement[name]``, as one line."""
         for finding in self.findings:
@@ -136,8 +141,8 @@ def _unwritable(topic: _Topic) -> str | None:
         return topic.first.effect.note or "vanishes within comparable tasks: explained by difficulty"
     if nature == "tautology":
         return "restates the outcome"
-    if topic.said("advice") is None and topic.said("warning") is None:
-        return "nothing an agent or a person could do about it is known yet"
+    if topic.said("advice") is None and topic.warning is None:
+        return "what to do about it is not known yet"
     if topic.first.kind == "preference" and topic.sessions < 2:
         return "one person said so, once: it waits for a second voice or a second time"
     return None
@@ -196,7 +201,7 @@ def _document(topic: _Topic, dream_id: str) -> Document:
 
 def _body(topic: _Topic) -> str:
     parts = [f"# {_heading(topic)}"]
-    advice, warning = topic.said("advice"), topic.said("warning")
+    advice, warning = topic.said("advice"), topic.warning
     parts.extend(_sentence(text) for text in dict.fromkeys((advice, warning)) if text)
     example = topic.said("example")
     if example and example not in parts[-1]:
@@ -210,9 +215,7 @@ def _body(topic: _Topic) -> str:
 
 
 def _heading(topic: _Topic) -> str:
-    return (topic.said("title") or topic.said("advice") or topic.said("warning") or topic.first.claim).rstrip(
-        "."
-    )
+    return (topic.said("title") or topic.said("advice") or topic.warning or topic.first.claim).rstrip(".")
 
 
 def _sentence(text: str) -> str:
