@@ -177,7 +177,8 @@ class SessionLog:
         rows: list[event_rows.Row] = []
         for id, event in _unknown(conn, found, transcript.events):
             masked, seen = self._mask(event)
-            redactions.update(seen)
+            if seen:
+                redactions.update(seen)
             rows.append(event_rows.prepare(found, masked, id))
         return Prepared(found, self._masked(transcript.info), rows, redactions)
 
