@@ -31,6 +31,7 @@ MAX_PROPOSALS: Final = 25
 _REVALIDATE: Final = timedelta(days=180)
 _IDEA: Final = re.compile(r"^idea: ['\"]?([^'\"\n]+)['\"]?$", re.M)
 _MAX_QUOTE: Final = 240
+_MAX_SLUG: Final = 60
 
 MemoryKind = Literal["note", "warning", "preference", "playbook"]
 
@@ -209,7 +210,7 @@ def _body(topic: _Topic) -> str:
         lead = "In their words:" if topic.first.kind == "preference" else "What it looks like:"
         parts.append(f"{lead}\n\n> {shown}")
     details = topic.said("details")
-    if details:
+    if details and topic.first.kind != "workaround":  # whose advice says the same
         parts.append(_sentence(details))
     return "\n\n".join(parts)
 
@@ -242,7 +243,7 @@ def _scope(topic: _Topic) -> dict[str, str]:
 def _evidence(topic: _Topic, last: datetime | None) -> dict[str, str | int]:
     first = min((f.first_seen for f in topic.findings if f.first_seen is not None), default=None)
     counts = topic.first.counts
-    shown: dict[str, str | int] = {"sessions": topic.sessions}
+    shown: dict[str, str | int] = {"sessions": counts.sessions}
     shown |= {
         name: number
         for name, number in (
@@ -266,7 +267,9 @@ def _free_path(topic: _Topic, heading: str, taken: set[str]) -> str:
     folder = _FOLDER[_kind(topic)]
     plain = unicodedata.normalize("NFKD", heading).encode("ascii", "ignore").decode().lower()
     words = re.findall(r"[a-z0-9]+", plain)
-    slug = "-".join(words)[:60].strip("-") or "note"
+    slug = "-".join(words) or "note"
+    if len(slug) > _MAX_SLUG:
+        slug = slug[:_MAX_SLUG].rpartition("-")[0] or slug[:_MAX_SLUG]
     path = f"/{folder}/{slug}.md"
     if path in taken:
         path = f"/{folder}/{slug}-{derived_id('find', topic.idea)[-6:]}.md"
