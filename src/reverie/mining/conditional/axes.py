@@ -9,27 +9,37 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations
-from math import comb, log
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reverie.domain.events import Scalar
+from reverie.mining.conditional.arrays import Bools, Bytes, Floats, Ints
+from reverie.mining.conditional.language import Language, language_of_labels, language_of_runs
 from reverie.mining.conditional.table import Column, Kind
 
-__all__ = ["MAX_CELLS", "NO_CELL", "Axis", "Cond", "NotMined", "encode", "row_hash"]
+__all__ = ["MAX_CELLS", "NO_CELL", "Axis", "Cond", "NotMined", "clean_values", "encode", "row_hash"]
 
 MAX_CELLS: Final = 250
 MAX_LABELS: Final = 40
 NO_CELL: Final = 255
 SAMPLED_VALUES: Final = 65_536
-LANGUAGE_CUTS: Final = 15
-SEARCH_CUTS: Final = 5
+SECOND_BOUND: Final = 6.3  # ln(26 places · 20)
+SCOUT_CUTS: Final = (0.06, 0.2, 0.4, 0.6, 0.8, 0.94)
 
-Bytes: TypeAlias = NDArray[np.uint8]
-Bools: TypeAlias = NDArray[np.bool_]
 
+def _cell_shares() -> Floats:
+    """Shares of rows at which cells begin: evenly in the middle, in steps of a tenth towards either end.
+
+    What a threshold must be precise to is the support it leaves, so ends need finer cells.
+    """
+    tail = 0.12 * 0.92 ** np.arange(45)
+    middle = np.linspace(0.12, 0.88, MAX_CELLS - 1 - 2 * 44)
+    return np.unique(np.concatenate([tail, middle, 1 - tail]))
+
+
+_CELL_SHARES: Final = _cell_shares()
 _NO_FLOORS: Final = np.empty(0, dtype=np.float64)
 _NO_LOOKUP: Final = np.empty(0, dtype=np.uint8)
 
@@ -55,27 +65,25 @@ class Axis:
     """One column in cells.
 
     ``floors`` holds the smallest value of each cell (numbers and hours), ``labels`` the cells' labels
-    (categories), ``lookup`` the cell of each column code (the last entry: missing). ``coarse`` are the cuts (a cut c lies below cell c) of the language, ``scout`` those
-    that the first search uses.
+    (categories), ``lookup`` the cell of each column code (the last entry: missing). ``shares`` are the
+    cells' shares of the present rows, ``scout`` the cuts (a cut c lies below cell c) of the first search.
     """
 
     name: str
     kind: Kind
     cells: int
-    floors: NDArray[np.float64]
+    floors: Floats
     labels: tuple[Scalar, ...]
     lookup: Bytes
-    coarse: tuple[int, ...]
     scout: tuple[int, ...]
+    language: Language
 
     def codes(self, values: NDArray[Any]) -> Bytes:
-        """Cells of raw values; NO_CELL for what is missing or was left out."""
+        """Cells of clean values (of column codes for a category); NO_CELL for what is missing or left out."""
         if self.kind == "category":
             return self.lookup[values]
-        clean = _clean(values, self.kind)
-        codes = np.searchsorted(self.floors, clean, side="right") - 1
-        codes = np.clip(codes, 0, self.cells - 1).astype(np.uint8)
-        codes[np.isnan(clean)] = NO_CELL
+        codes = np.searchsorted(self.floors[1:], values, side="right").astype(np.uint8)
+        codes[np.isnan(values)] = NO_CELL
         return codes
 
     def holds(self, codes: Bytes, low: int, high: int) -> Bools:
@@ -84,36 +92,31 @@ class Axis:
             return (codes - np.uint8(low)) < np.uint8(high - low)
         return (codes < high) | ((codes >= low) & (codes < self.cells))
 
-    def conditions(self, cuts: tuple[int, ...]) -> list[tuple[int, int]]:
-        """All runs of cells between cuts (all labels of a category)."""
+    def scouted(self) -> list[tuple[int, int]]:
+        """The conditions of the first search: runs between scout cuts (all labels of a category)."""
         if self.kind == "category":
             return [(i, i + 1) for i in range(self.cells)]
-        edges = (0, *cuts, self.cells)
+        edges = (0, *self.scout, self.cells)
         runs = [(a, b) for a, b in combinations(edges, 2) if (a, b) != (0, self.cells)]
         if self.kind == "hour":
-            runs += [(b, a) for a, b in combinations(cuts, 2)]
+            runs += [(b, a) for a, b in combinations(self.scout, 2)]
         return runs
 
-    def one_sided(self, low: int, high: int) -> bool:
-        return self.kind != "category" and (low == 0 or high == self.cells)
-
-    @property
-    def size(self) -> int:
-        """How many conditions the language has on this axis."""
-        if self.kind == "category":
-            return self.cells
-        cuts = len(self.coarse)
-        return 2 * cuts + comb(cuts, 2) * (2 if self.kind == "hour" else 1)
+    def end(self, low: int, high: int) -> int:
+        """The end of a run counted on past the last cell where it passes midnight."""
+        return high if low < high else high + self.cells
 
     def cost(self, low: int, high: int) -> float:
-        """−ln of the condition's share of this axis' error budget: half goes to one-sided conditions."""
-        if self.kind == "category":
-            return log(self.cells)
-        cuts = len(self.coarse)
-        if cuts == 1:
-            return log(2)
-        sides = 2 * cuts
-        return log(2 * (sides if self.one_sided(low, high) else self.size - sides))
+        """−ln of the share of this axis' error budget that a run of this shape and length has."""
+        return float(self.language.costs(np.array([low]), np.array([self.end(low, high)]))[0])
+
+    def keeps(self, starts: Ints, ends: Ints) -> Floats:
+        """Costs of runs, where a second bound of a number must at least earn what the exam will ask of it."""
+        costs = self.language.costs(starts, ends)
+        if self.kind == "number":
+            two_sided = (starts > 0) & (ends < self.cells)
+            costs[two_sided] = np.maximum(costs[two_sided], self.language.one_sided + SECOND_BOUND)
+        return costs
 
 
 def row_hash(rows: int) -> NDArray[np.uint64]:
@@ -124,7 +127,7 @@ def row_hash(rows: int) -> NDArray[np.uint64]:
     return x ^ (x >> np.uint64(31))
 
 
-def encode(column: Column, enough: int, sampled: NDArray[np.int64]) -> tuple[Axis | None, list[NotMined]]:
+def encode(column: Column, enough: int, sampled: Ints) -> tuple[Axis | None, list[NotMined]]:
     """The axis of a column, or why there is none.
 
     ``enough`` is the number of rows below which a label could not be claimed even if all of its rows
@@ -153,14 +156,17 @@ def _categories(column: Column, enough: int) -> tuple[Axis | None, list[NotMined
     lookup[kept] = np.arange(len(kept))
     labels = tuple(column.labels[int(i)] for i in kept)
     left_out = distinct - len(kept)
-    notes = [NotMined(column.name, f"{left_out} rarer values of {distinct} were left out")] if left_out else []
-    return Axis(column.name, "category", len(kept), _NO_FLOORS, labels, lookup, (), ()), notes
+    notes = (
+        [NotMined(column.name, f"{left_out} rarer values of {distinct} were left out")] if left_out else []
+    )
+    return Axis(
+        column.name, "category", len(kept), _NO_FLOORS, labels, lookup, (), language_of_labels(len(kept))
+    ), notes
 
 
-def _ranges(column: Column, enough: int, sampled: NDArray[np.int64]) -> tuple[Axis | None, list[NotMined]]:
-    values = _clean(column.values, column.kind)
+def _ranges(column: Column, enough: int, sampled: Ints) -> tuple[Axis | None, list[NotMined]]:
     notes = _infinities(column)
-    sample = np.sort(values[sampled])
+    sample = np.sort(_clean(column.values[sampled], column.kind))
     sample = sample[~np.isnan(sample)]
     if len(sample) < 2 * enough:
         return None, [*notes, NotMined(column.name, f"a value in fewer than {2 * enough} rows")]
@@ -168,14 +174,12 @@ def _ranges(column: Column, enough: int, sampled: NDArray[np.int64]) -> tuple[Ax
     if len(floors) == 1:
         return None, [*notes, NotMined(column.name, "the same value in every row")]
     if len(floors) > MAX_CELLS:
-        picked = sample[(np.arange(1, MAX_CELLS) * len(sample)) // MAX_CELLS]
-        floors = np.unique(np.append(picked, sample[0]))
+        floors = np.unique(sample[np.append(0, (_CELL_SHARES * len(sample)).astype(np.int64))])
         starts = np.searchsorted(sample, floors)
-    coarse = _spread(starts, len(sample), LANGUAGE_CUTS)
-    scout = _spread(starts, len(sample), SEARCH_CUTS)
-    if not coarse:
-        return None, [*notes, NotMined(column.name, "nearly the same value in every row")]
-    return Axis(column.name, column.kind, len(floors), floors, (), _NO_LOOKUP, coarse, scout), notes
+    below = np.append(starts, len(sample)) / len(sample)
+    scout = _spread(below)
+    language = language_of_runs(below, round_trip=column.kind == "hour")
+    return Axis(column.name, column.kind, len(floors), floors, (), _NO_LOOKUP, scout, language), notes
 
 
 def _infinities(column: Column) -> list[NotMined]:
@@ -183,14 +187,20 @@ def _infinities(column: Column) -> list[NotMined]:
     return [NotMined(column.name, f"{endless} values that are not finite were left out")] if endless else []
 
 
-def _clean(values: NDArray[Any], kind: Kind) -> NDArray[np.float64]:
-    clean = np.where(np.isfinite(values), values, np.nan).astype(np.float64)
-    return clean % 24.0 if kind == "hour" else clean
+def clean_values(column: Column) -> Floats | None:
+    """A numeric column with NaN for what is not finite, hours in [0, 24); None for a category."""
+    return None if column.kind == "category" else _clean(column.values, column.kind)
 
 
-def _spread(starts: NDArray[np.int64], total: int, cuts: int) -> tuple[int, ...]:
-    """At most ``cuts`` cells whose lower edges part the sample into about equal shares."""
-    goals = np.arange(1, cuts + 1) * total / (cuts + 1)
-    right = np.clip(np.searchsorted(starts, goals), 1, len(starts) - 1)
-    nearer_left = (right > 1) & (goals - starts[right - 1] < starts[right] - goals)
-    return tuple(int(c) for c in np.unique(right - nearer_left))
+def _clean(values: NDArray[Any], kind: Kind) -> Floats:
+    """The same array where nothing is to be cleaned."""
+    finite = values if not np.isinf(values).any() else np.where(np.isinf(values), np.nan, values)
+    if kind == "hour" and np.any((finite < 0.0) | (finite >= 24.0)):
+        return np.where(finite % 24.0 >= 24.0, 0.0, finite % 24.0)
+    return finite
+
+
+def _spread(below: Floats) -> tuple[int, ...]:
+    """Cells whose lower edges come nearest to the scout's shares of rows."""
+    inner = below[1:-1]
+    return tuple(int(c) for c in np.unique([1 + np.argmin(np.abs(inner - q)) for q in SCOUT_CUTS]))

@@ -6,18 +6,17 @@ anywhere and added in any order, give the same bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reverie.mining.conditional.axes import Axis, Bools, Bytes
+from reverie.mining.conditional.arrays import Bools, Bytes, Floats, Ints
+from reverie.mining.conditional.axes import Axis
 
-__all__ = ["Conditions", "Counts", "Piece", "Rows", "Tally"]
-
-Floats: TypeAlias = NDArray[np.float64]
+__all__ = ["Conditions", "Counts", "Crossed", "Piece", "Rows", "Tally", "runs_of"]
 
 
 class Tally(NamedTuple):
@@ -30,33 +29,58 @@ class Tally(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Counts:
-    """Tallies in an array of any shape: cells of an axis, or of several axes crossed. They add."""
+    """Tallies in an array of any shape: cells of an axis, or of several axes crossed. They add.
 
-    failed: Floats
-    rows: Floats
-    expected: Floats
+    ``sums`` has a first axis of three: failed, rows, expected.
+    """
+
+    sums: Floats
 
     def __add__(self, other: Counts) -> Counts:
-        return Counts(self.failed + other.failed, self.rows + other.rows, self.expected + other.expected)
+        return Counts(self.sums + other.sums)
+
+    @property
+    def failed(self) -> Floats:
+        return self.sums[0]
+
+    @property
+    def rows(self) -> Floats:
+        return self.sums[1]
+
+    @property
+    def expected(self) -> Floats:
+        return self.sums[2]
 
     @classmethod
-    def of(cls, index: NDArray[np.integer], failed: Bools, expected: Floats, size: int) -> Counts:
-        """One row per index, counted into ``size`` bins."""
-        return cls(
-            np.bincount(index[failed], minlength=size)[:size].astype(np.float64),
-            np.bincount(index, minlength=size)[:size].astype(np.float64),
-            np.bincount(index, weights=expected, minlength=size)[:size],
-        )
+    def none(cls) -> Counts:
+        return cls(np.zeros((3, 1)))
+
+    @classmethod
+    def one(cls, tally: Tally) -> Counts:
+        return cls(np.array(tally, dtype=np.float64)[:, None])
+
+    @classmethod
+    def of(cls, index: Ints, failed: Bools, expected: Floats, size: int) -> Counts:
+        """One row per index, counted into ``size`` bins (what lies beyond them is left out)."""
+        sums = np.empty((3, size))
+        sums[0] = np.bincount(index[failed], minlength=size)[:size]
+        sums[1] = np.bincount(index, minlength=size)[:size]
+        sums[2] = np.bincount(index, weights=expected, minlength=size)[:size]
+        return cls(sums)
+
+    def part(self, start: int, end: int | None) -> Counts:
+        return Counts(self.sums[:, start:end])
 
     def total(self) -> Tally:
-        return Tally(int(self.failed.sum()), int(self.rows.sum()), float(self.expected.sum()))
+        failed, rows, expected = self.sums.reshape(3, -1).sum(axis=1)
+        return Tally(int(failed), int(rows), float(expected))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Piece:
     """A condition with what it takes to evaluate it: cells ``low`` ≤ cell < ``high`` of these codes.
 
-    ``place`` is the number of the axis in the language; ``axis`` may be a zoomed version of that axis.
+    ``place`` is the number of the axis in the sheet.
     """
 
     place: int
@@ -69,11 +93,23 @@ class Piece:
     def cost(self) -> float:
         return self.axis.cost(self.low, self.high)
 
+    @property
+    def keep(self) -> float:
+        return float(self.axis.keeps(np.array([self.low]), np.array([self.axis.end(self.low, self.high)]))[0])
+
     def moved(self, low: int, high: int) -> Piece:
         return Piece(self.place, self.axis, self.codes, low, high)
 
 
 Conditions: TypeAlias = tuple[Piece, ...]
+
+
+class Crossed(NamedTuple):
+    """An axis of a cube: codes, the cube's cell of each code, and how many cells there are."""
+
+    codes: Bytes
+    cell_of: Bytes
+    cells: int
 
 
 class Rows:
@@ -83,9 +119,19 @@ class Rows:
         self.failed = failed
         self._partition = partition
 
+    def __len__(self) -> int:
+        return len(self.failed)
+
+    def sampled(self, chosen: Ints) -> Rows:
+        return Rows(self.failed[chosen], self._partition)
+
     def parts(self) -> Iterator[slice]:
         for start in range(0, len(self.failed), self._partition):
             yield slice(start, start + self._partition)
+
+    def encoded(self, axis: Axis, values: NDArray[Any]) -> Bytes:
+        """The cells of a whole column."""
+        return np.concatenate([axis.codes(values[part]) for part in self.parts()])
 
     def holds(self, pieces: Sequence[Piece], within: Bools) -> Bools:
         """The rows of ``within`` that fulfil all conditions."""
@@ -97,37 +143,42 @@ class Rows:
         return result
 
     def tally(self, inside: Bools, expected: Floats) -> Tally:
-        failed = rows = 0
-        foreseen = 0.0
-        for part in self.parts():
-            mine = inside[part]
-            rows += int(np.count_nonzero(mine))
-            failed += int(np.count_nonzero(mine & self.failed[part]))
-            foreseen += float(expected[part][mine].sum())
-        return Tally(failed, rows, foreseen)
+        return self._added(inside, lambda failed, mine: _tallied(failed, expected[mine])).total()
 
     def histogram(self, codes: Bytes, cells: int, inside: Bools, expected: Floats) -> Counts:
         """Tallies by cell of one axis among the rows ``inside``."""
+        return self._added(inside, lambda failed, mine: Counts.of(codes[mine], failed, expected[mine], cells))
+
+    def cube(self, axes: Sequence[Crossed], inside: Bools, expected: Floats) -> Counts:
+        """Tallies by the cells of several axes crossed."""
+        shape = tuple(axis.cells for axis in axes)
+
+        def counted(failed: Bools, mine: Ints) -> Counts:
+            index = np.zeros(len(mine), dtype=np.int32)
+            for axis in axes:
+                index *= axis.cells
+                index += axis.cell_of[axis.codes[mine]]
+            return Counts.of(index, failed, expected[mine], int(np.prod(shape)))
+
+        return Counts(self._added(inside, counted).sums.reshape(3, *shape))
+
+    def _added(self, inside: Bools, count: Callable[[Bools, Ints], Counts]) -> Counts:
+        """Counts of each partition's rows ``inside``, added up."""
         total: Counts | None = None
         for part in self.parts():
-            chosen = np.flatnonzero(inside[part])
-            mine = Counts.of(codes[part][chosen], self.failed[part][chosen], expected[part][chosen], cells)
-            total = mine if total is None else total + mine
-        assert total is not None
-        return total
+            mine = np.flatnonzero(inside[part]) + part.start
+            counts = count(self.failed[mine], mine)
+            total = counts if total is None else total + counts
+        return Counts.none() if total is None else total
 
-    def cube(self, axes: Sequence[tuple[NDArray[np.uint8], Bytes, int]], inside: Bools, expected: Floats) -> Counts:
-        """Tallies by the cells of up to three axes crossed, each given as (cell of code, codes, cells)."""
-        shape = tuple(size for _, _, size in axes)
-        total: Counts | None = None
-        for part in self.parts():
-            chosen = np.flatnonzero(inside[part])
-            index = np.zeros(len(chosen), dtype=np.int32)
-            for cell_of, codes, size in axes:
-                index *= size
-                index += cell_of[codes[part][chosen]]
-            mine = Counts.of(index, self.failed[part][chosen], expected[part][chosen], int(np.prod(shape)))
-            total = mine if total is None else total + mine
-        assert total is not None
-        return Counts(*(a.reshape(shape) for a in (total.failed, total.rows, total.expected)))
 
+def _tallied(failed: Bools, expected: Floats) -> Counts:
+    return Counts(np.array([[float(np.count_nonzero(failed))], [float(len(failed))], [expected.sum()]]))
+
+
+def runs_of(cells: Counts, starts: Ints, ends: Ints, round_trip: bool = True) -> Counts:
+    """Tallies of the runs [start, end) of cells; ``round_trip``: an end past the last cell goes round."""
+    sums = np.concatenate([cells.sums, cells.sums], axis=1) if round_trip else cells.sums
+    upto = np.zeros((3, sums.shape[1] + 1))
+    np.cumsum(sums, axis=1, out=upto[:, 1:])
+    return Counts(upto[:, ends] - upto[:, starts])

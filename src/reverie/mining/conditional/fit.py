@@ -1,24 +1,22 @@
-"""Fitting a conjunction: thresholds by likelihood, first over an axis' cells, then over raw values."""
+"""Fitting a conjunction on cells: thresholds and labels by likelihood, one condition at a time."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from reverie.mining.conditional.axes import Bools
-from reverie.mining.conditional.counting import Conditions, Counts, Floats, Piece, Rows, Tally
-from reverie.mining.conditional.scan import arity_cost
+from reverie.mining.conditional.arrays import Bools, Floats, Ints
+from reverie.mining.conditional.counting import Conditions, Counts, Piece, Tally, runs_of
+from reverie.mining.conditional.language import arity_cost
 from reverie.mining.conditional.scores import gain
+from reverie.mining.conditional.sheet import Sheet
 
 __all__ = ["Fit", "Ground"]
 
 SWEEPS: Final = 3
-IMPOSSIBLE: Final = -1e9
-
-Ints: TypeAlias = NDArray[np.int64]
+KEEP: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,100 +28,96 @@ class Fit:
 
 
 class Ground:
-    """What a conjunction is fitted on: the active rows, and how many of them were expected to fail."""
+    """What a conjunction is fitted on: the active rows of a sheet, and what is expected of them."""
 
-    def __init__(self, rows: Rows, active: Bools, expected: Floats, axes: int) -> None:
-        self.rows = rows
+    def __init__(self, sheet: Sheet, active: Bools, expected: Floats) -> None:
+        self.sheet = sheet
+        self.rows = sheet.rows
         self.active = active
         self.expected = expected
-        self.axes = axes
-        self.all = rows.tally(active, expected)
+        self.all = self.rows.tally(active, expected)
+
+    def within(self, rows: Bools) -> Ground:
+        """The same, with fewer active rows."""
+        return Ground(self.sheet, self.active & rows, self.expected)
 
     def inside(self, pieces: Conditions) -> Bools:
         return self.rows.holds(pieces, self.active)
 
+    def tally(self, inside: Bools) -> Tally:
+        return self.rows.tally(inside, self.expected)
+
     def gains(self, counts: Counts) -> Floats:
         return gain(counts.failed, counts.rows, counts.expected, *self.all)
 
-    def score(self, pieces: Conditions) -> float:
-        t = self.rows.tally(self.inside(pieces), self.expected)
-        one = Counts(np.array([t.failed]), np.array([t.rows]), np.array([t.expected]))
-        return float(self.gains(one)[0]) - self.cost(pieces)
+    def gain_of(self, tally: Tally) -> float:
+        return float(self.gains(Counts.one(tally))[0])
 
     def cost(self, pieces: Conditions) -> float:
-        return arity_cost(self.axes, len(pieces)) + sum(piece.cost for piece in pieces)
+        """What a conjunction must gain: its place in the language, and each further condition its keep."""
+        return self.place_cost(len(pieces)) + sum(piece.keep for piece in pieces)
 
-    def beside(self, pieces: Conditions, place: int, ) -> Counts:
-        """Tallies by cell of one condition's axis, among the rows that fulfil the others."""
-        piece = pieces[place]
-        others = self.inside(pieces[:place] + pieces[place + 1 :])
-        return self.rows.histogram(piece.codes, piece.axis.cells, others, self.expected)
+    def place_cost(self, arity: int) -> float:
+        return arity_cost(len(self.sheet.axes), arity) + KEEP * (arity - 1)
 
-    def polish(self, pieces: Conditions) -> Fit:
-        """Move each condition's thresholds (or label) to the best place given the others, until none moves."""
-        for _ in range(SWEEPS):
+    def score(self, pieces: Conditions) -> float:
+        return self.gain_of(self.tally(self.inside(pieces))) - self.cost(pieces)
+
+    def polish(self, pieces: Conditions, sweeps: int = SWEEPS, reopen: bool = True) -> Fit:
+        """Move each condition's thresholds (or label) to the best place given the others, until none moves.
+
+        Without ``reopen`` a condition that has one threshold is not given a second.
+        """
+        keeps = [piece.keep for piece in pieces]
+        place = self.place_cost(len(pieces))
+        gained = 0.0
+        for _ in range(sweeps):
             before = pieces
-            for i in range(len(pieces)):
-                moved = self.best_run(pieces[i], self.beside(pieces, i))
+            for i, piece in enumerate(pieces):
+                others = self.inside(pieces[:i] + pieces[i + 1 :])
+                cells = self.rows.histogram(piece.codes, piece.axis.cells, others, self.expected)
+                gained, keeps[i], moved = self._best_run(piece, cells, reopen)
                 pieces = (*pieces[:i], moved, *pieces[i + 1 :])
             if len(pieces) == 1 or all(_same(a, b) for a, b in zip(before, pieces, strict=True)):
                 break
-        return Fit(self.score(pieces), pieces)
+        return Fit(gained - place - sum(keeps), pieces)
 
-    def best_run(self, piece: Piece, cells: Counts) -> Piece:
+    def _best_run(self, piece: Piece, cells: Counts, reopen: bool) -> tuple[float, float, Piece]:
+        """(gain, keep, condition) of the best run of the axis."""
         if piece.axis.kind == "category":
-            best = int(np.argmax(self.gains(cells)))
-            return piece.moved(best, best + 1)
+            labels = np.arange(piece.axis.cells)
+            return self._best(piece, cells, labels, labels + 1)
+        move_low, move_high = reopen or piece.low > 0, reopen or piece.high < piece.axis.cells
+        best = (0.0, 0.0, piece)
         for _ in range(2):
-            moved = self._best_low(self._best_high(piece, cells), cells)
-            if _same(moved, piece):
+            before = best[2]
+            if move_high:
+                best = self._best_high(best[2], cells)
+            if move_low:
+                best = self._best_low(best[2], cells)
+            if _same(best[2], before):
                 break
-            piece = moved
-        return piece
+        return best
 
-    def _best_high(self, piece: Piece, cells: Counts) -> Piece:
+    def _best_high(self, piece: Piece, cells: Counts) -> tuple[float, float, Piece]:
         """The best end for the run's start (going round for hours)."""
-        starts = np.full(_reach(piece), piece.low)
-        return self._best(piece, cells, starts, piece.low + 1 + np.arange(_reach(piece)))
+        count = piece.axis.cells
+        ends = piece.low + 1 + np.arange(count if piece.axis.kind == "hour" else count - piece.low)
+        return self._best(piece, cells, np.full(len(ends), piece.low), ends)
 
-    def _best_low(self, piece: Piece, cells: Counts) -> Piece:
-        """The best start for the run's end."""
+    def _best_low(self, piece: Piece, cells: Counts) -> tuple[float, float, Piece]:
+        """The best start for the run's end (going round for hours)."""
         count = piece.axis.cells
         if piece.axis.kind == "hour":
-            starts = piece.high + np.arange(count)
-            return self._best(piece, cells, starts, np.full(count, piece.high + count))
+            return self._best(piece, cells, piece.high + np.arange(count), np.full(count, piece.high + count))
         return self._best(piece, cells, np.arange(piece.high), np.full(piece.high, piece.high))
 
-    def _best(self, piece: Piece, cells: Counts, starts: Ints, ends: Ints) -> Piece:
-        scores = self.gains(_runs(cells, starts, ends)) - _costs(piece, starts, ends)
-        best = int(np.argmax(scores))
-        return piece.moved(*_wrapped(int(starts[best]), int(ends[best]), piece.axis.cells))
-
-
-def _reach(piece: Piece) -> int:
-    return piece.axis.cells if piece.axis.kind == "hour" else piece.axis.cells - piece.low
-
-
-def _runs(cells: Counts, starts: Ints, ends: Ints) -> Counts:
-    """Tallies of the runs [start, end) of cells, counted round past the last cell."""
-
-    def between(values: Floats) -> Floats:
-        total = np.concatenate([[0.0], np.cumsum(np.concatenate([values, values]))])
-        return total[ends] - total[starts]
-
-    return Counts(between(cells.failed), between(cells.rows), between(cells.expected))
-
-
-def _costs(piece: Piece, starts: Ints, ends: Ints) -> Floats:
-    """Cost of each run; a run over all cells is no condition."""
-    count = piece.axis.cells
-    touching = (starts % count == 0) | (ends % count == 0)
-    costs = np.where(touching, piece.axis.cost(0, 1), _two_sided_cost(piece))
-    return np.where(ends - starts >= count, -IMPOSSIBLE, costs)
-
-
-def _two_sided_cost(piece: Piece) -> float:
-    return piece.axis.cost(1, 2) if piece.axis.cells > 2 else -IMPOSSIBLE
+    def _best(self, piece: Piece, cells: Counts, starts: Ints, ends: Ints) -> tuple[float, float, Piece]:
+        keeps = piece.axis.keeps(starts, ends)
+        gains = self.gains(runs_of(cells, starts, ends, piece.axis.kind == "hour"))
+        best = int(np.argmax(gains - keeps))
+        moved = piece.moved(*_wrapped(int(starts[best]), int(ends[best]), piece.axis.cells))
+        return float(gains[best]), float(keeps[best]), moved
 
 
 def _wrapped(start: int, end: int, count: int) -> tuple[int, int]:

@@ -7,37 +7,40 @@ an unlucky user, a hard task or a bad week is expected to fail and proves nothin
 
 Recent rates come from several windows, mixed by how well each predicted the last rows (Vovk's aggregating
 rule over a sliding span), so that a steady rate is estimated from everything and an outage within dozens
-of rows.
+of rows. They are brought up to date every few rows of a long table, not after each.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Guard", "guard_of"]
+from reverie.mining.conditional.arrays import Bools, Floats, Ints
+
+__all__ = ["GRAIN", "Guard", "guard_of"]
 
 WINDOWS: Final = (64, 512, 4096)
 SPAN: Final = 256
+UPDATES: Final = 8_192
+LONGEST_STEP: Final = 64
 PRIOR_ROWS: Final = 8.0
 HIGHEST: Final = 0.98
+LOWEST: Final = 0.1  # of the overall rate
 GRAIN: Final = float(1 << 26)
-
-Floats: TypeAlias = NDArray[np.float64]
-Bools: TypeAlias = NDArray[np.bool_]
-Ints: TypeAlias = NDArray[np.int64]
+EVEN: Final = 1e6
+"""The gamma shape of groups that do not differ."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Groups:
-    """Rows ordered by (group, time): ``order``, and where each row's group starts in that order."""
+class _Groups:
+    """Rows ordered by (group, time): ``order``, ``start`` of each row's group in it, ``edges`` of the groups."""
 
     order: Ints
-    starts: Ints
-    count: int
+    start: Ints
+    edges: Ints
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,122 +49,125 @@ class Guard:
 
     rows: int
     order: Ints | None
-    strata: Groups | None
-    users: Groups | None
+    strata: _Groups | None
+    users: _Groups | None
 
     @property
     def exchangeable(self) -> bool:
         """True when nothing is known that could make rows depend on each other."""
-        return self.order is None and self.strata is None and self.users is None
+        return self.order is None
 
-    def expected(self, target: Bools, active: Bools) -> Floats:
+    def expected(self, failed: Bools, active: Bools) -> Floats:
         """Expected failure probability of every row, learned from ``active`` rows only.
 
         Values are multiples of 2⁻²⁶, so that sums of up to 2²⁷ of them are exact in any order.
         """
-        n, k = int(active.sum()), int((target & active).sum())
+        n, k = int(np.count_nonzero(active)), int(np.count_nonzero(failed & active))
         overall = (k + 0.5) / (n + 1.0)
-        if self.exchangeable:
-            return _grained(np.full(self.rows, overall))
-        expected = _recent(self.order, target, active, overall)
+        if self.order is None:
+            return np.full(self.rows, round(overall * GRAIN) / GRAIN)
+        expected = _recent(self.order, failed, active, overall)
         for groups in (self.strata, self.users):
             if groups is not None:
-                expected = np.minimum(expected * _relative_risk(groups, target, active, expected), HIGHEST)
-        return _grained(np.maximum(expected, 0.1 * overall))
+                expected *= _relative_risk(groups, failed, active, expected)
+                np.minimum(expected, HIGHEST, out=expected)
+        np.maximum(expected, LOWEST * overall, out=expected)
+        return np.round(expected * GRAIN, out=expected) / GRAIN
 
 
 def guard_of(
     rows: int, strata: NDArray[Any] | None, users: NDArray[Any] | None, times: Floats | None
 ) -> Guard:
     """The guard for rows with these strata, users and times (NaN times come first, ties keep row order)."""
-    order: Ints | None = None
-    if times is not None or strata is not None or users is not None:
-        order = np.arange(rows)
-        if times is not None:
-            order = np.argsort(np.where(np.isfinite(times), times, -np.inf), kind="stable")
+    if times is None and strata is None and users is None:
+        return Guard(rows, None, None, None)
+    order = np.arange(rows)
+    if times is not None:
+        order = np.argsort(np.where(np.isfinite(times), times, -np.inf), kind="stable")
     return Guard(rows, order, _groups(strata, order), _groups(users, order))
 
 
-def _groups(codes: NDArray[Any] | None, order: Ints | None) -> Groups | None:
-    if codes is None or order is None or not len(codes):
+def _groups(codes: NDArray[Any] | None, order: Ints) -> _Groups | None:
+    if codes is None or not len(codes):
         return None
     by_group = order[np.argsort(codes[order], kind="stable")]
     ordered = codes[by_group]
-    new = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
-    if len(new) < 2:
+    edges = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
+    if len(edges) < 2:
         return None
-    starts = np.repeat(new, np.diff(np.append(new, len(codes))))
-    return Groups(by_group, starts, len(new))
+    return _Groups(by_group, np.repeat(edges, np.diff(np.append(edges, len(codes)))), edges)
 
 
-def _recent(order: Ints | None, target: Bools, active: Bools, overall: float) -> Floats:
+def _recent(order: Ints, failed: Bools, active: Bools, overall: float) -> Floats:
     """The rate among recent active rows, before each row."""
-    if order is None:
-        return np.full(len(target), overall)
     kept = active[order]
-    rank = np.cumsum(kept) - kept  # how many active rows came before
-    outcomes = target[order][kept].astype(np.float64)
-    done = np.append(0.0, np.cumsum(outcomes))
-    seen = np.arange(len(outcomes) + 1)
-    rates = [_window_rate(done, seen, w, overall) for w in (*WINDOWS, len(seen)) if w <= len(seen)]
-    mixed = _mixture(rates, outcomes) if len(rates) > 1 else rates[0]
-    result = np.empty(len(target))
-    result[order] = mixed[rank]
+    outcomes = failed[order[kept]]
+    step = int(np.clip(len(outcomes) // UPDATES, 1, LONGEST_STEP))
+    done = np.append(0, np.cumsum(outcomes)).astype(np.float64)
+    seen = np.arange(0, len(outcomes) + 1, step)
+    windows = [w for w in WINDOWS if w < len(outcomes)]
+    rates = [_window_rate(done, seen, w, overall) for w in (*windows, len(outcomes))]
+    mixed = rates[0] if len(rates) == 1 else _mixture(rates, done, seen)
+    result = np.empty(len(failed))
+    result[order] = mixed[(np.cumsum(kept) - kept) // step]
     return result
 
 
 def _window_rate(done: Floats, seen: Ints, window: int, overall: float) -> Floats:
-    """Shrunk rate of the last ``window`` outcomes, for each count of outcomes seen so far."""
+    """Shrunk rate of the last ``window`` outcomes, after each of these counts of outcomes ``seen``."""
     first = np.maximum(seen - window, 0)
-    return (done - done[first] + PRIOR_ROWS * overall) / (seen - first + PRIOR_ROWS)
+    return (done[seen] - done[first] + PRIOR_ROWS * overall) / (seen - first + PRIOR_ROWS)
 
 
-def _mixture(rates: list[Floats], outcomes: Floats) -> Floats:
-    """Windows weighted by their likelihood over the last SPAN outcomes."""
+def _mixture(rates: list[Floats], done: Floats, seen: Ints) -> Floats:
+    """Windows weighted by their likelihood over the last SPAN outcomes (at least one step of them)."""
+    step = int(seen[1]) if len(seen) > 1 else 1
+    back = max(1, SPAN // step)
+    k, n = np.diff(done[seen]), np.diff(seen)
     scores: list[Floats] = []
     for rate in rates:
-        before = rate[:-1]
-        likely = np.log(np.where(outcomes > 0, before, 1.0 - before))
+        likely = k * np.log(rate[:-1]) + (n - k) * np.log1p(-rate[:-1])
         total = np.append(0.0, np.cumsum(likely))
-        scores.append(total - total[np.maximum(np.arange(len(total)) - SPAN, 0)])
-    best = np.max(scores, axis=0)
+        scores.append(total - total[np.maximum(np.arange(len(total)) - back, 0)])
+    best = np.maximum.reduce(scores)
     weights = [np.exp(score - best) for score in scores]
-    return sum(w * r for w, r in zip(weights, rates, strict=True)) / np.sum(weights, axis=0)
+    mixed = np.zeros(len(seen))
+    for weight, rate in zip(weights, rates, strict=True):
+        mixed += weight * rate
+    return mixed / np.add.reduce(weights)
 
 
-def _relative_risk(groups: Groups, target: Bools, active: Bools, expected: Floats) -> Floats:
+def _relative_risk(groups: _Groups, failed: Bools, active: Bools, expected: Floats) -> Floats:
     """(a + failures so far) / (a + expected so far) of each row's group."""
-    order = groups.order
-    failed = np.where(active, target, 0.0)[order]
-    foreseen = np.where(active, expected, 0.0)[order]
-    shape = _shape(groups, failed, foreseen, (foreseen * (1.0 - expected[order])))
-    so_far = _before(failed, groups.starts)
-    risk = np.empty(len(target))
-    risk[order] = (shape + so_far) / (shape + _before(foreseen, groups.starts))
+    kept = active[groups.order]
+    foreseen = expected[groups.order]
+    failures = (failed[groups.order] & kept).astype(np.float64)
+    variance = np.where(kept, foreseen * (1.0 - foreseen), 0.0)
+    foreseen *= kept
+    shape = _shape(groups.edges, failures, foreseen, variance)
+    if shape >= EVEN:
+        return np.ones(len(expected))
+    risk = np.empty(len(expected))
+    risk[groups.order] = (shape + _before(failures, groups.start)) / (shape + _before(foreseen, groups.start))
     return risk
 
 
-def _before(values: Floats, starts: Ints) -> Floats:
+def _before(values: Floats, start: Ints) -> Floats:
     """Sum over earlier rows of the same group."""
     total = np.append(0.0, np.cumsum(values))
-    return total[:-1] - total[starts]
+    return np.maximum(total[:-1] - total[start], 0.0)
 
 
-def _shape(groups: Groups, failed: Floats, foreseen: Floats, variance: Floats) -> float:
+def _shape(edges: Ints, failures: Floats, foreseen: Floats, variance: Floats) -> float:
     """The gamma shape a from how far groups' totals scatter beyond chance (method of moments).
 
     One standard error is added to the scatter: expecting too much difference costs a little power,
     expecting too little would let an unlucky group become a lesson.
     """
-    edges = np.unique(groups.starts)
-    k, e, v = (np.add.reduceat(values, edges) for values in (failed, foreseen, variance))
+    k, e, v = (np.add.reduceat(values, edges) for values in (failures, foreseen, variance))
     square = float((e * e).sum())
     if square == 0.0:
-        return 1e6
+        return EVEN
     excess = (k - e) ** 2 - v
     spread = (float(excess.sum()) + float(np.sqrt((2 * v * v + v).sum()))) / square
-    return float(np.clip(1.0 / max(spread, 1e-6), 0.5, 1e6))
-
-
-def _grained(values: Floats) -> Floats:
-    return np.round(values * GRAIN) / GRAIN
+    return float(np.clip(1.0 / max(spread, 1e-9), 0.5, EVEN))

@@ -1,202 +1,213 @@
-"""The search: all pairs of conditions by matrix products of one-hot cells, then triples from a wide beam.
+"""The search: all pairs of conditions by cubes of counts, then triples from a wide beam of pairs.
 
-Counts of a conjunction are sums of 0/1 products, so a block of them is one matrix product; sums over
-cells become sums over runs of cells by a second product with a 0/1 matrix. Everything is an integer
-below 2²⁴, hence exact in single precision, whatever the order of summation.
+Rows, failures and expected failures are counted at once: the three whole numbers of a row are packed into
+one double (below 2⁵³), so that one weighted count gives all three, exactly, whatever the order of summation.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from math import comb, log
-from typing import Any, Final, TypeAlias
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from reverie.mining.conditional.axes import Axis, Bools, Bytes, Cond
-from reverie.mining.conditional.scores import surprise
+from reverie.mining.conditional.arrays import Bools, Floats, Ints
+from reverie.mining.conditional.axes import Cond
+from reverie.mining.conditional.counting import Counts, Tally, runs_of
+from reverie.mining.conditional.language import arity_cost
+from reverie.mining.conditional.scores import gain, surprise
+from reverie.mining.conditional.scout import Scout
+from reverie.mining.conditional.sheet import Conjunction
 
-__all__ = ["MAX_ARITY", "Conjunction", "Found", "Scout", "arity_cost"]
+__all__ = ["MAX_SAMPLE", "Found", "View"]
 
-MAX_ARITY: Final = 3
-TOP: Final = 20_000
+TOP: Final = 8_000
 PER_AXES: Final = 3
-EXPECTED_STEPS: Final = 255  # with at most 65,536 rows sums stay below 2²⁴
-
-Conjunction: TypeAlias = tuple[Cond, ...]
-Singles: TypeAlias = NDArray[np.float32]
+MAX_CROSSED: Final = 120
+STEPS: Final = 255  # in which expected probabilities are counted
+ROW: Final = float(1 << 23)
+FAILURE: Final = float(1 << 38)
+MAX_SAMPLE: Final = 1 << 15
+"""Rows that can be counted packed: 255 steps each stay below 2²³, rows and failures below 2¹⁵."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A conjunction and its score: Chernoff exponent minus the cost of its place in the language (nats)."""
+    """A conjunction, the cost of its place in the language, and its Chernoff exponent less that cost (nats)."""
 
     score: float
+    cost: float
     conds: Conjunction
 
 
-def arity_cost(axes: int, arity: int) -> float:
-    """−ln of one choice of attributes' share: a third of the budget per arity, equal shares within."""
-    return log(min(MAX_ARITY, axes)) + log(comb(axes, arity))
+class View:
+    """A scout's active rows, what is expected of them, and the search among them."""
 
+    def __init__(self, scout: Scout, active: Bools, expected: Floats) -> None:
+        self.scout = scout
+        self._active = active
+        wanted = np.where(active, expected, 0.0)
+        highest = float(wanted.max(initial=0.0))
+        self._flat = highest if bool((expected[active] == highest).all()) else None
+        steps = np.round(wanted * (STEPS / max(highest, 1e-12)))
+        self._unit = float(wanted.sum()) / max(float(steps.sum()), 1.0)
+        self._packed = np.where(active, steps + ROW + FAILURE * scout.failed, 0.0)
 
-class Scout:
-    """A sample of rows, prepared for counting: one-hot cells, conditions, and what was expected."""
-
-    def __init__(self, axes: tuple[Axis, ...], codes: NDArray[np.uint8], failed: Bools) -> None:
-        self.axes = axes
-        self.codes = codes  # (axes, rows)
-        self.failed = failed
-        self.conds = [
-            Cond(i, low, high) for i, axis in enumerate(axes) for low, high in axis.conditions(axis.scout)
-        ]
-        self.axis_of = np.array([c.axis for c in self.conds], dtype=np.int32)
-        self.costs = np.array([axes[c.axis].cost(c.low, c.high) for c in self.conds], dtype=np.float32)
-        self.rows_of = np.array([axes[c.axis].holds(codes[c.axis], c.low, c.high) for c in self.conds], dtype=bool)
-        self._cells, self._runs = self._one_hot()
-
-    def _one_hot(self) -> tuple[Singles, Singles]:
-        """(rows × cells) one-hot of the scout's cells, and (conditions × cells): which cells a run holds."""
-        blocks: list[Singles] = []
-        runs: list[tuple[int, NDArray[np.float32]]] = []
-        offset = 0
-        for i, axis in enumerate(self.axes):
-            edges = np.array([0, *(axis.scout or range(1, axis.cells)), axis.cells])
-            starts = edges[:-1]
-            group = np.searchsorted(edges, np.arange(256), side="right") - 1
-            group[axis.cells :] = len(starts)
-            hot = np.eye(len(starts) + 1, len(starts), dtype=np.float32)[group]
-            blocks.append(hot[self.codes[i]])
-            for cond in self.conds:
-                if cond.axis == i:
-                    run = axis.holds(starts.astype(np.uint8), cond.low, cond.high)
-                    runs.append((offset, run.astype(np.float32)))
-            offset += len(starts)
-        matrix = np.zeros((len(runs), offset), dtype=np.float32)
-        for row, (at, run) in zip(matrix, runs, strict=True):
-            row[at : at + len(run)] = run
-        return np.concatenate(blocks, axis=1), matrix
-
-    def search(self, active: Bools, expected: NDArray[np.float64], beam: int, keep: int) -> list[Found]:
-        """The best conjunctions among ``active`` rows, best first, at most three per set of attributes."""
-        counts = _Counts(self, active, expected)
-        singles, pairs = self._singles_and_pairs(counts)
-        found = [*singles, *pairs[:keep]]
-        if len(self.axes) >= 3:
-            found += self._triples(counts, pairs[:beam], keep)
+    def search(self, beam: int, keep: int) -> list[Found]:
+        """The best conjunctions, best first, at most three per set of attributes."""
+        singles = self._singles()
+        pairs = self._pairs(self.crossing(singles), max(beam, keep))
+        found = [*singles, *pairs[:keep], *self._triples(pairs[:beam], keep)]
         return sorted(found, key=lambda f: (-f.score, f.conds))[:keep]
 
-    def _singles_and_pairs(self, counts: _Counts) -> tuple[list[Found], list[Found]]:
-        scores = counts.of_pairs() - self.costs[:, None] - self.costs
-        singles = np.diag(scores) + self.costs - np.float32(arity_cost(len(self.axes), 1))
-        ones = [Found(float(s), (c,)) for s, c in zip(singles, self.conds, strict=True)]
-        if len(self.axes) < 2:
-            return ones, []
-        scores[self.axis_of[:, None] >= self.axis_of] = -np.inf
-        scores -= np.float32(arity_cost(len(self.axes), 2))
-        a, b, best = _top(scores, self.axis_of, self.axis_of)
-        return ones, [
-            Found(float(s), (self.conds[i], self.conds[j])) for s, i, j in zip(best, a, b, strict=True)
-        ]
+    def crossing(self, singles: list[Found]) -> list[int]:
+        """The axes that are crossed in pairs: all, or where there are many those that show most alone."""
+        if len(singles) <= MAX_CROSSED:
+            return list(range(len(singles)))
+        best = sorted(singles, key=lambda f: (-f.score, f.conds))[:MAX_CROSSED]
+        return sorted(f.conds[0].axis for f in best)
 
-    def _triples(self, counts: _Counts, pairs: list[Found], keep: int) -> list[Found]:
-        if not pairs:
+    def neighbours(self, bases: list[Conjunction], count: int = 1) -> list[Conjunction]:
+        """For each base conjunction, the best ways to add one condition, each on an axis of its own."""
+        if not bases:
             return []
-        place = {cond: i for i, cond in enumerate(self.conds)}
-        first = np.array([place[f.conds[0]] for f in pairs])
-        second = np.array([place[f.conds[1]] for f in pairs])
-        scores = counts.beyond(self.rows_of[first] & self.rows_of[second])
-        scores -= self.costs + (self.costs[first] + self.costs[second])[:, None]
-        scores -= np.float32(arity_cost(len(self.axes), 3))
-        used = (self.axis_of[first][:, None] == self.axis_of) | (self.axis_of[second][:, None] == self.axis_of)
-        scores[used] = -np.inf
-        axes = len(self.axes)
-        a, b, best = _top(scores, self.axis_of[first] * axes + self.axis_of[second], self.axis_of)
-        found: dict[Conjunction, float] = {}
-        for s, i, j in zip(best[: 3 * keep], a, b, strict=False):
-            found.setdefault(tuple(sorted((*pairs[i].conds, self.conds[j]))), float(s))
-        return [Found(s, conds) for conds, s in list(found.items())[:keep]]
-
-    def neighbours(
-        self, active: Bools, expected: NDArray[np.float64], bases: list[Conjunction]
-    ) -> list[Conjunction]:
-        """For each base conjunction, the best ways to add one condition (one per base)."""
-        counts = _Counts(self, active, expected)
-        masks = np.array([self.holds(base) for base in bases])
-        scores = counts.beyond(masks) - self.costs
+        scout = self.scout
+        scores = surprise(*self._beyond(scout.holds(base) for base in bases)) - scout.costs
         result: list[Conjunction] = []
         for base, row in zip(bases, scores, strict=True):
-            row[np.isin(self.axis_of, [c.axis for c in base])] = -np.inf
-            result.append(tuple(sorted((*base, self.conds[int(np.argmax(row))]))))
+            row[np.isin(scout.axis_of, [c.axis for c in base])] = -np.inf
+            for _ in range(count):
+                best = scout.conds[int(np.argmax(row))]
+                result.append(tuple(sorted((*base, best))))
+                row[scout.axis_of == best.axis] = -np.inf
         return result
 
-    def holds(self, conds: Conjunction) -> Bools:
-        """The sample's rows that fulfil all conditions."""
-        rows = np.ones(len(self.failed), dtype=bool)
-        for cond in conds:
-            rows &= self.axes[cond.axis].holds(self.codes[cond.axis], cond.low, cond.high)
-        return rows
+    def best_inside(self, rows: Bools, total: Tally, besides: Conjunction) -> Cond | None:
+        """The condition on another axis whose rows fail most unlike the rest of ``rows``; None where none gains."""
+        scout = self.scout
+        k, n, _ = self._beyond([rows])
+        e = n * np.float32(total.failed / max(1, total.rows))
+        scores = gain(k, n, e, total.failed, total.rows, total.failed)[0] - scout.costs
+        scores[np.isin(scout.axis_of, [c.axis for c in besides])] = -np.inf
+        best = int(np.argmax(scores))
+        return scout.conds[best] if scores[best] > 0 else None
+
+    def surprises(self, masks: Bools) -> Floats:
+        """Chernoff exponents of sets of rows (sets × rows)."""
+        packed = np.array([self._packed[mask].sum() for mask in masks])
+        return surprise(*self._unpacked(packed))
+
+    def _singles(self) -> list[Found]:
+        """The best condition of each axis, over its whole language."""
+        scout = self.scout
+        place_cost = arity_cost(len(scout.axes), 1)
+        found: list[Found] = []
+        for place, axis in enumerate(scout.axes):
+            packed = scout.binned(scout.sheet.codes[place][None], self._packed, axis.cells)
+            cells = Counts(np.array(self._unpacked(packed[: axis.cells])))
+            tallies = runs_of(cells, axis.language.starts, axis.language.ends)
+            surprises = surprise(tallies.failed, tallies.rows, tallies.expected)
+            best = int(np.argmax(surprises - axis.language.cost))
+            low, end = int(axis.language.starts[best]), int(axis.language.ends[best])
+            cost = float(axis.language.cost[best]) + place_cost
+            cond = Cond(place, low, end if end <= axis.cells else end - axis.cells)
+            found.append(Found(float(surprises[best]) - cost, cost, (cond,)))
+        return found
+
+    def _pairs(self, axes: list[int], count: int) -> list[Found]:
+        """The best pairs of conditions of different axes, at most PER_AXES for each two axes."""
+        found: list[Found] = []
+        least = -np.inf
+        for i in axes[:-1]:
+            found += self._pairs_with(i, [j for j in axes if j > i], least)
+            if len(found) > 2 * count:
+                found = sorted(found, key=lambda f: (-f.score, f.conds))[:count]
+                least = found[-1].score
+        return sorted(found, key=lambda f: (-f.score, f.conds))[:count]
+
+    def _pairs_with(self, axis: int, others: list[int], least: float) -> list[Found]:
+        """The best pairs of one axis with each of the others, if any scores more than ``least``."""
+        scout = self.scout
+        mine = slice(scout.first_cond[axis], scout.first_cond[axis + 1])
+        later = scout.first_cond[others[0]]
+        k, n, e = (
+            scout.by_condition(sums)[:, later:].astype(np.float32)
+            for sums in self._unpacked(scout.crossed(axis, others, self._packed))
+        )
+        place = np.float32(arity_cost(len(scout.axes), 2))
+        costs = scout.costs[mine, None] + (scout.costs[later:] + place)
+        scores = surprise(k, n, e) - costs
+        found: list[Found] = []
+        for j in others:
+            start, end = scout.first_cond[j] - later, scout.first_cond[j + 1] - later
+            block = scores[:, start:end].ravel()
+            if block.max() <= least:
+                continue
+            for at in map(int, np.argsort(-block, kind="stable")[:PER_AXES]):
+                a, b = divmod(at, end - start)
+                pair = (scout.conds[mine.start + a], scout.conds[later + start + b])
+                found.append(Found(float(block[at]), float(costs[a, start + b]), pair))
+        return found
+
+    def _triples(self, pairs: list[Found], keep: int) -> list[Found]:
+        scout, axes = self.scout, len(self.scout.axes)
+        if not pairs or axes < 3:
+            return []
+        ahead = np.array([f.cost for f in pairs]) + arity_cost(axes, 3) - arity_cost(axes, 2)
+        costs = ahead.astype(np.float32)[:, None] + scout.costs
+        scores = surprise(*self._beyond(scout.holds(f.conds) for f in pairs)) - costs
+        one, two = (np.array([f.conds[i].axis for f in pairs]) for i in (0, 1))
+        scores[(one[:, None] == scout.axis_of) | (two[:, None] == scout.axis_of)] = -np.inf
+        found: dict[Conjunction, Found] = {}
+        a, b = (index[: 3 * keep] for index in _top(scores, one * axes + two, scout.axis_of))
+        for i, j in _places(a, b):
+            conds = tuple(sorted((*pairs[i].conds, scout.conds[j])))
+            found.setdefault(conds, Found(float(scores[i, j]), float(costs[i, j]), conds))
+        return list(found.values())[:keep]
+
+    def _beyond(self, masks: Iterable[Bools]) -> tuple[Floats, Floats, Floats]:
+        """Failures, rows and expected failures of each mask's active rows within each condition."""
+        packed: list[Floats] = []
+        for mask in masks:
+            rows = np.flatnonzero(mask & self._active)
+            packed.append(self.scout.cells_of(rows, self._packed[rows]))
+        k, n, e = (self.scout.by_condition(cells) for cells in self._unpacked(np.array(packed)))
+        return k.astype(np.float32), n.astype(np.float32), e.astype(np.float32)
+
+    def _unpacked(self, packed: Floats) -> tuple[Floats, Floats, Floats]:
+        """Failures, rows and expected failures from packed sums."""
+        failed = np.floor(packed / FAILURE)
+        rest = packed - failed * FAILURE
+        rows = np.floor(rest / ROW)
+        if self._flat is not None:
+            return failed, rows, rows * self._flat
+        return failed, rows, (rest - rows * ROW) * self._unit
 
 
-class _Counts:
-    """Failures, rows and expected failures of conjunctions among the active rows."""
-
-    def __init__(self, scout: Scout, active: Bools, expected: NDArray[np.float64]) -> None:
-        self._scout = scout
-        self._active = active
-        self._failed = active & scout.failed
-        self._cells = scout._cells[active]
-        self._failed_cells = scout._cells[self._failed]
-        wanted = expected[active]
-        highest = float(wanted.max(initial=0.0))
-        self._flat = highest == float(wanted.min(initial=1.0))
-        steps = np.round(wanted * (EXPECTED_STEPS / max(highest, 1e-12))).astype(np.float32)
-        total = float(steps.sum(dtype=np.float64))
-        self._unit = np.float32(wanted.sum() / total) if total else np.float32(0)
-        self._rate = np.float32(highest)
-        self._weighted = None if self._flat else self._cells * steps[:, None]
-
-    def of_pairs(self) -> Singles:
-        """Surprise of every pair of conditions (a condition with itself on the diagonal)."""
-        cells = self._cells.T
-        n = self._project(cells @ self._cells)
-        k = self._project(self._failed_cells.T @ self._failed_cells)
-        e = n * self._rate if self._weighted is None else self._project(cells @ self._weighted) * self._unit
-        return surprise(k, n, e)
-
-    def _project(self, cells: Singles) -> Singles:
-        runs = self._scout._runs
-        return runs @ cells @ runs.T
-
-    def beyond(self, masks: Bools) -> Singles:
-        """Surprise of each mask's rows within each condition: (masks × conditions)."""
-        runs = self._scout._runs.T
-        inside = masks[:, self._active].astype(np.float32)
-        failed = masks[:, self._failed].astype(np.float32)
-        n = (inside @ self._cells) @ runs
-        k = (failed @ self._failed_cells) @ runs
-        e = n * self._rate if self._weighted is None else ((inside @ self._weighted) @ runs) * self._unit
-        return surprise(k, n, e)
-
-
-def _top(scores: Singles, rows: NDArray[Any], columns: NDArray[Any]) -> tuple[Any, Any, Any]:
+def _top(scores: Floats, rows: Ints, columns: Ints) -> tuple[Ints, Ints]:
     """Best entries, best first, at most PER_AXES for each pair of group labels of row and column."""
     flat = scores.ravel()
-    count = min(TOP, len(flat))
-    best = np.argpartition(flat, len(flat) - count)[len(flat) - count :]
+    best = np.flatnonzero(flat > _about_top(flat))
     best = best[np.lexsort((best, -flat[best]))]
-    best = best[np.isfinite(flat[best])]
     i, j = np.divmod(best, scores.shape[1])
     label = rows[i].astype(np.int64) * (int(columns.max(initial=0)) + 1) + columns[j]
     order = np.argsort(label, kind="stable")
     ordered = label[order]
-    starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
+    starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))[: len(order)]
     place = np.arange(len(order)) - np.repeat(starts, np.diff(np.append(starts, len(order))))
     kept = np.sort(order[place < PER_AXES])
-    return i[kept], j[kept], flat[best[kept]]
+    return i[kept], j[kept]
 
 
-def sample_codes(codes: list[Bytes], rows: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """(axes × sampled rows) codes."""
-    return np.array([column[rows] for column in codes], dtype=np.uint8).reshape(len(codes), len(rows))
+def _places(a: Ints, b: Ints) -> Iterable[tuple[int, int]]:
+    return zip(map(int, a), map(int, b), strict=True)
+
+
+def _about_top(flat: Floats) -> float:
+    """A threshold that about TOP entries exceed, from an evenly spaced part of them (all finite ones if few)."""
+    if len(flat) <= 4 * TOP:
+        return -np.inf
+    part = flat[:: max(1, len(flat) // (4 * TOP)) | 1]
+    allowed = max(1, round(TOP * len(part) / len(flat)))
+    return float(np.partition(part, len(part) - allowed)[len(part) - allowed])

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from math import asin, exp, inf, lgamma, log, sqrt
-from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+
+from reverie.mining.conditional.arrays import Floats
 
 __all__ = ["chernoff", "effect", "fisher", "gain", "probability", "surprise"]
 
-Array: TypeAlias = NDArray[Any]
 
-
-def _divergence(k: Array, n: Array, e: Array) -> Array:
+def _divergence(k: Floats, n: Floats, e: Floats) -> Floats:
     """k·ln(k/e) + (n−k)·ln((n−k)/(n−e)), elementwise: n times the Bernoulli divergence of k/n from e/n."""
     tiny = np.float32(1e-12)
     failed = k * np.log(np.maximum(k, tiny) / np.maximum(e, tiny))
@@ -21,7 +19,7 @@ def _divergence(k: Array, n: Array, e: Array) -> Array:
     return failed + passed * np.log(np.maximum(passed, tiny) / np.maximum(n - e, tiny))
 
 
-def surprise(k: Array, n: Array, e: Array) -> Array:
+def surprise(k: Floats, n: Floats, e: Floats) -> Floats:
     """Chernoff's exponent for "k or more of n, where e were expected", 0 where k ≤ e.
 
     exp(−surprise) bounds the probability when row i fails with a probability that is settled before row
@@ -32,7 +30,7 @@ def surprise(k: Array, n: Array, e: Array) -> Array:
     return np.where(k > e, _divergence(k, n, e), 0)
 
 
-def gain(k: Array, n: Array, e: Array, all_k: float, all_n: float, all_e: float) -> Array:
+def gain(k: Floats, n: Floats, e: Floats, all_k: float, all_n: float, all_e: float) -> Floats:
     """Log-likelihood ratio of two rates (inside, outside) against one, 0 where inside is not above outside.
 
     Without offsets (e = n·all_k/all_n) this is half the G statistic of the 2×2 table. Expected counts are

@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 
 from reverie.domain.errors import UsageError
 from reverie.domain.events import Scalar
+from reverie.mining.conditional.arrays import Floats, Ints
 
 __all__ = ["Column", "Kind", "Table", "codes_of"]
 
 Kind: TypeAlias = Literal["category", "number", "hour"]
-Floats: TypeAlias = NDArray[np.float64]
-Codes: TypeAlias = NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,7 +87,7 @@ class Table:
         return cls.of([_guess(name, column, name in hours) for name, column in values.items()])
 
 
-def codes_of(values: Sequence[Hashable] | NDArray[Any] | None, rows: int, what: str) -> Codes | None:
+def codes_of(values: Sequence[Hashable] | NDArray[Any] | None, rows: int, what: str) -> Ints | None:
     """Dense integer codes of any labels, in order of first appearance; None stays None.
 
     A missing label (None) is a group of its own: rows of unknown users count as one user.

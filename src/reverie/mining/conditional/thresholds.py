@@ -2,7 +2,7 @@
 
 Between two neighbouring values of the rows that matter every cut says the same, so the likelihood is a
 step function; with a prior that is flat in the *rank* of the whole column its median is the cut with the
-smallest expected error in rows. (A change-point posterior; the other bounds are held at their estimates.)
+smallest expected error in rows (a change-point posterior; the other bounds are held at their estimates).
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import ceil, floor, inf, log10
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from reverie.mining.conditional.axes import Bools
-from reverie.mining.conditional.counting import Counts, Floats, Piece, Rows, Tally
+from reverie.mining.conditional.arrays import Bools, Floats, Ints
+from reverie.mining.conditional.counting import Conditions, Counts, Piece, Rows
 from reverie.mining.conditional.fit import Ground
 
-__all__ = ["Exact", "covered", "settle"]
+__all__ = ["Cut", "Exact", "covered", "roundest", "settle"]
 
 SWEEPS: Final = 2
 NEGLIGIBLE: Final = 12.0  # nats below the best cut
-LEVEL: Final = 0.95
+TAILS: Final = (0.025, 0.975)
+ONE_OF_FEW: Final = 0.1  # rows of a sample of the column that a gap between two of its values stands for
 SNAP: Final = 0.005  # of the rows: how far a threshold may move to become a round number
 
 
@@ -65,14 +65,14 @@ def covered(rows: Rows, exacts: Sequence[Exact], within: Bools) -> Bools:
     return result
 
 
-def settle(ground: Ground, pieces: Sequence[Piece], values: Sequence[Floats | None]) -> tuple[Exact, ...]:
-    """Conditions on raw values from conditions on cells; ``values`` are the clean columns by place."""
-    exacts = [_rough(piece, values[piece.place]) for piece in pieces]
+def settle(ground: Ground, pieces: Conditions) -> tuple[Exact, ...]:
+    """Conditions on raw values from conditions on cells."""
+    exacts = [_rough(piece, ground.sheet.values[piece.place]) for piece in pieces]
     for _ in range(SWEEPS if len(pieces) > 1 else 1):
         for i, exact in enumerate(exacts):
             if exact.values is not None:
                 others = covered(ground.rows, exacts[:i] + exacts[i + 1 :], ground.active)
-                exacts[i] = _refined(ground, exact, exact.values, others)
+                exacts[i] = _refined(ground, exact, others)
     return tuple(exacts)
 
 
@@ -90,114 +90,140 @@ def _at(value: float) -> Cut:
     return Cut(float(value), float(value), float(value))
 
 
-def _refined(ground: Ground, exact: Exact, values: Floats, others: Bools) -> Exact:
-    line = _Line.of(ground, exact, values, others)
-    for _ in range(2):
+def _refined(ground: Ground, exact: Exact, others: Bools) -> Exact:
+    """Each bound at its posterior median, in turn."""
+    both = exact.low is not None and exact.high is not None
+    for _ in range(2 if both else 1):
         before = exact
         if exact.low is not None:
-            exact = replace(exact, low=line.best_cut(exact, upper=False))
+            exact = replace(exact, low=_Line(ground, exact, others, suffix=True).cut() or exact.low)
         if exact.high is not None:
-            exact = replace(exact, high=line.best_cut(exact, upper=True))
-        if exact.low is None or exact.high is None or exact == before:
+            exact = replace(exact, high=_Line(ground, exact, others, suffix=False).cut() or exact.high)
+        if exact == before:
             break
     return exact
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class _Line:
-    """The rows that fulfil the other conditions, along this condition's axis.
+    """The rows that fulfil the other conditions and the other bound, along the axis.
 
-    Values are unrolled so that the run does not pass the end of the line: ``shift`` is the hour at which
-    the line begins. ``at`` are distinct values, ``counts`` the tallies of rows below each of them (one
-    more entry: all), ``ranks`` how many rows of the whole column lie below or at each value.
+    What is sought is one cut: the rows from it on (``suffix``, a lower bound) or up to it are inside. Hours
+    are turned so that the other bound lies at the end (or start) of the line. Only the stretch that holds
+    plausible cuts is looked at row by row; the rest is counted in cells.
     """
 
-    ground: Ground
-    shift: float | None
-    at: Floats
-    below: Counts
-    column: Floats
+    def __init__(self, ground: Ground, exact: Exact, others: Bools, suffix: bool) -> None:
+        self._ground = ground
+        self._suffix = suffix
+        self._turn = _turn(exact, suffix)
+        self._column = _turned_ranks(ground.sheet.ranked(exact.piece.place), self._turn)
+        assert exact.values is not None
+        values = exact.values
+        if exact.piece.axis.kind == "hour":
+            chosen = np.flatnonzero(others & ~np.isnan(values))
+            self._beyond = Counts.none()
+        else:
+            chosen, self._beyond = self._stretch(exact, others)
+        x = _turned(values[chosen], self._turn)
+        self._at, index = np.unique(x, return_inverse=True)
+        self._cells = Counts.of(index, ground.rows.failed[chosen], ground.expected[chosen], len(self._at))
 
-    @classmethod
-    def of(cls, ground: Ground, exact: Exact, values: Floats, others: Bools) -> _Line:
-        shift = _quiet_hour(exact) if exact.piece.axis.kind == "hour" else None
-        present = others & ~np.isnan(values)
-        chosen = np.flatnonzero(present)
-        x = _unrolled(values[chosen], shift)
-        at, index = np.unique(x, return_inverse=True)
-        cells = Counts.of(index, ground.rows.failed[chosen], ground.expected[chosen], len(at))
-        below = Counts(*(np.append(0.0, np.cumsum(v)) for v in (cells.failed, cells.rows, cells.expected)))
-        column = np.sort(_unrolled(values[~np.isnan(values)], shift))
-        return cls(ground, shift, at, below, column)
+    def _stretch(self, exact: Exact, others: Bools) -> tuple[Ints, Counts]:
+        """Rows in the cells around plausible cuts, and the tally of the rows beyond, which are inside."""
+        piece, ground, values = exact.piece, self._ground, exact.values
+        assert values is not None
+        other = exact.high if self._suffix else exact.low
+        if other is not None:
+            others = others & ((values < other.value) if self._suffix else (values >= other.value))
+        cells = ground.rows.histogram(piece.codes, piece.axis.cells, others, ground.expected)
+        gains = ground.gains(_inside(cells, Counts.none(), self._suffix))
+        near = np.flatnonzero(gains > gains.max() - NEGLIGIBLE)
+        first, last = int(near[0]), int(near[-1]) + 1
+        in_stretch = others & piece.axis.holds(piece.codes, first, min(last + 1, piece.axis.cells))
+        outer = cells.part(last + 1, None) if self._suffix else cells.part(0, first)
+        return np.flatnonzero(in_stretch), outer
 
-    def best_cut(self, exact: Exact, upper: bool) -> Cut:
-        """Median and interval of one bound's posterior, the other bound held."""
-        other = exact.low if upper else exact.high
-        fixed = (0 if upper else len(self.at)) if other is None else self._index(other.value)
-        cuts = np.arange(fixed + 1, len(self.at)) if upper else np.arange(1, fixed)
-        if not len(cuts):
-            kept = exact.high if upper else exact.low
-            assert kept is not None
-            return kept
-        first, last = (np.full(len(cuts), fixed), cuts) if upper else (cuts, np.full(len(cuts), fixed))
-        gains = self.ground.gains(_between(self.below, first, last))
+    def cut(self) -> Cut | None:
+        """Median and interval of the cut's posterior; None where there is nothing to cut."""
+        if len(self._at) < 2:
+            return None
+        gains = self._ground.gains(_inside(self._cells, self._beyond, self._suffix))
+        cuts = np.arange(1, len(self._at))  # cut c parts at[c − 1] from at[c]
         near = np.flatnonzero(gains > gains.max() - NEGLIGIBLE)
         cuts, gains = cuts[near], gains[near]
-        upto = np.searchsorted(self.column, self.at[cuts], side="right")
-        since = np.searchsorted(self.column, self.at[cuts - 1], side="right")
-        mass = np.exp(gains - gains.max()) * (upto - since)
-        return self._cut(cuts, since, upto, np.cumsum(mass) / mass.sum())
+        since = np.searchsorted(self._column, self._at[cuts - 1], side="right")
+        upto = np.searchsorted(self._column, self._at[cuts], side="right")
+        mass = np.exp(gains - gains.max()) * np.maximum(upto - since, ONE_OF_FEW)
+        return self._summary(_Posterior(cuts, since, upto, np.cumsum(mass) / mass.sum()))
 
-    def _cut(self, cuts: NDArray[Any], since: NDArray[Any], upto: NDArray[Any], share: Floats) -> Cut:
-        ranks = [_rank(q, since, upto, share) for q in ((1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2)]
-        low, middle, high = (float(self.column[r]) for r in ranks)
-        gap = int(np.searchsorted(share, 0.5))
-        slack = max(1, int(SNAP * len(self.column)))
-        floor_ = max(float(self.at[cuts[gap] - 1]), float(self.column[max(0, ranks[1] - slack)]))
-        top = min(float(self.at[cuts[gap]]), float(self.column[min(len(self.column) - 1, ranks[1] + slack)]))
-        value = roundest(floor_, top) if floor_ < top else middle
-        return Cut(*(_rolled(v, self.shift) for v in (value, min(low, value), max(high, value))))
-
-    def _index(self, value: float) -> int:
-        """How many distinct values lie below a threshold."""
-        return int(np.searchsorted(self.at, _unrolled(np.array([value]), self.shift)[0]))
+    def _summary(self, posterior: _Posterior) -> Cut:
+        low, high = (float(self._column[posterior.rank(q)]) for q in TAILS)
+        rank, gap = posterior.rank(0.5), posterior.cuts[posterior.place(0.5)]
+        slack = max(1, int(SNAP * len(self._column)))
+        above = max(float(self._at[gap - 1]), float(self._column[max(0, rank - slack)]))
+        upto = min(float(self._at[gap]), float(self._column[min(len(self._column) - 1, rank + slack)]))
+        exact = float(self._at[gap])
+        value = roundest(above + self._turn, upto + self._turn) - self._turn if above < upto else exact
+        return Cut(*(_back(v, self._turn) for v in (value, min(low, value), max(high, value))))
 
 
-def _between(below: Counts, first: NDArray[Any], last: NDArray[Any]) -> Counts:
-    return Counts(*(v[last] - v[first] for v in (below.failed, below.rows, below.expected)))
+@dataclass(frozen=True, slots=True, eq=False)
+class _Posterior:
+    """Cumulative ``share`` of the posterior over cuts; cut i lies at ranks ``since`` < rank ≤ ``upto``."""
+
+    cuts: Ints
+    since: Ints
+    upto: Ints
+    share: Floats
+
+    def place(self, quantile: float) -> int:
+        return min(int(np.searchsorted(self.share, quantile)), len(self.share) - 1)
+
+    def rank(self, quantile: float) -> int:
+        i = self.place(quantile)
+        before = float(self.share[i - 1]) if i else 0.0
+        within = (quantile - before) / max(float(self.share[i]) - before, 1e-300)
+        return int(
+            max(0, min(self.since[i] + floor(within * (self.upto[i] - self.since[i])), self.upto[i] - 1))
+        )
 
 
-def _rank(quantile: float, since: NDArray[Any], upto: NDArray[Any], share: Floats) -> int:
-    """The row of the sorted column at which the posterior reaches ``quantile``."""
-    i = min(int(np.searchsorted(share, quantile)), len(share) - 1)
-    before = float(share[i - 1]) if i else 0.0
-    within = (quantile - before) / max(float(share[i]) - before, 1e-300)
-    return int(min(since[i] + floor(within * (upto[i] - since[i])), upto[i] - 1))
+def _inside(cells: Counts, beyond: Counts, suffix: bool) -> Counts:
+    """Tallies inside for each cut between two cells; ``beyond`` is inside whatever the cut."""
+
+    upto = np.cumsum(cells.sums, axis=1)
+    inside = upto[:, -1:] - upto[:, :-1] if suffix else upto[:, :-1]
+    return Counts(inside + beyond.sums.sum(axis=1, keepdims=True))
 
 
-def _quiet_hour(exact: Exact) -> float:
-    """The hour in the middle of what the arc leaves out (midnight for one that touches it)."""
-    if exact.low is None or exact.high is None:
-        return 0.0
-    gap = (exact.low.value - exact.high.value) % 24.0
-    return (exact.high.value + gap / 2) % 24.0
+def _turn(exact: Exact, suffix: bool) -> float:
+    """By how much hours are turned: to where the other bound is (midnight where there is none)."""
+    other = exact.high if suffix else exact.low
+    return other.value if exact.piece.axis.kind == "hour" and other is not None else 0.0
 
 
-def _unrolled(values: Floats, shift: float | None) -> Floats:
-    return values if shift is None or shift == 0.0 else (values - shift) % 24.0
+def _turned(values: Floats, turn: float) -> Floats:
+    return values if turn == 0.0 else (values - turn) % 24.0
 
 
-def _rolled(value: float, shift: float | None) -> float:
-    return value if shift is None or shift == 0.0 else (value + shift) % 24.0
+def _turned_ranks(ranked: Floats, turn: float) -> Floats:
+    if turn == 0.0:
+        return ranked
+    start = int(np.searchsorted(ranked, turn))
+    return _turned(np.concatenate([ranked[start:], ranked[:start]]), turn)
+
+
+def _back(value: float, turn: float) -> float:
+    return value if turn == 0.0 else round((value + turn) % 24.0, 9)
 
 
 def roundest(above: float, upto: float) -> float:
-    """The number with the fewest digits in (above, upto]; the one nearest the middle of those."""
+    """The number with the fewest digits in (above, upto], nearest to the middle among those."""
     step = 10.0 ** ceil(log10(upto - above) + 1e-12)
     middle = (above + upto) / 2
     for unit in (step, step / 2, step / 5, step / 10, step / 20, step / 50, step / 100):
         multiple = round(middle / unit)
-        near = [m * unit for m in (multiple, multiple - 1, multiple + 1) if above < m * unit <= upto]
-        if near:
-            return float(f"{near[0]:.12g}")
+        for candidate in (multiple, multiple - 1, multiple + 1):
+            if above < candidate * unit <= upto:
+                return float(f"{candidate * unit:.12g}")
     return upto
