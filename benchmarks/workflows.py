@@ -1,7 +1,7 @@
 """Workflows: are planted ones found, and is nothing claimed where there is nothing?
 
-    python -m benchmarks.workflows            the table, in about three minutes
-    python -m benchmarks.workflows --quick    fewer worlds, no 10,000-session nulls
+    python -m benchmarks.workflows            the tables, in some minutes
+    python -m benchmarks.workflows --quick    fewer worlds, none of 10,000 sessions without anything to find
 
 A world has six task types with base rates of their own, 24 users, four agents and sessions of about 20
 calls of 40 actions. Four workflows of two to four steps, spread over the session among other calls, raise
@@ -10,6 +10,7 @@ success by 35 points; four decoys of the same lengths are inserted just as often
 
 from __future__ import annotations
 
+import math
 import random
 import sys
 import time
@@ -17,6 +18,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+from benchmarks.table import Row, print_table
 from reverie.domain.findings import Finding
 from reverie.domain.observations import Call, Observation, Span
 from reverie.mining.workflows import ConvergingWorkflows
@@ -304,26 +306,68 @@ def measured(worlds: Iterable[World]) -> Figures:
     return figures
 
 
+def _planted_rows(sessions: int, worlds: int) -> tuple[list[Row], float]:
+    f = measured(planted_world(sessions, seed) for seed in range(worlds))
+    name = f"{sessions:,} sessions, {worlds} worlds of 4 planted and 4 decoys"
+    exact, loose, each = f.exact / f.planted, f.loose / f.planted, f.found / max(1, f.loose)
+    large = sessions >= 10_000
+    return [
+        Row(
+            f"{name}: found exactly",
+            f"{exact:.2f}",
+            "≥ 0.90" if large else "",
+            exact >= 0.9 if large else None,
+        ),
+        Row(
+            "found exactly or in part",
+            f"{loose:.2f}",
+            "≥ 0.90" if large else "",
+            loose >= 0.9 if large else None,
+        ),
+        Row("findings a workflow found", f"{each:.2f}", "≤ 1.1", each <= 1.1),
+        Row("decoys reported", str(f.decoys), "0", f.decoys == 0),
+        Row("findings that are no part of a planted one", str(f.foreign)),
+        Row("time, the median", f"{sorted(f.seconds)[worlds // 2]:.2f} s"),
+    ], sorted(f.seconds)[worlds // 2]
+
+
+def planted_rows(quick: bool) -> list[Row]:
+    """How much of what was planted is found, and how the time grows."""
+    small, short = _planted_rows(1_000, 8 if quick else 20)
+    large, long = _planted_rows(10_000, 1 if quick else 4)
+    growth = math.log10(long / short)
+    f = measured(ungraded_world(600, seed) for seed in range(5 if quick else 20))
+    return [
+        *small,
+        *large,
+        Row("growth from 1,000 to 10,000: n to the power of", f"{growth:.2f}"),
+        Row("600 sessions nobody graded: the converged one found exactly", f"{f.exact / f.planted:.2f}"),
+        Row("found exactly or in part", f"{f.loose / f.planted:.2f}", "≥ 0.90", f.loose >= 0.9 * f.planted),
+        Row("one user's own order, or anything else, told as converged", str(f.foreign), "0", f.foreign == 0),
+    ]
+
+
+def null_rows(quick: bool) -> list[Row]:
+    """Worlds with any claim, of worlds with nothing to find."""
+    rows: list[Row] = []
+    for kind in NULLS:
+        for sessions, worlds in ((1_000, 10 if quick else 40), *(() if quick else ((10_000, 3),))):
+            claims = sum(bool(mined(null_world(kind, sessions, seed))[0]) for seed in range(worlds))
+            rows.append(
+                Row(
+                    f"{kind}, {sessions:,} sessions",
+                    f"{claims} of {worlds}",
+                    "≤ 5 %",
+                    claims <= 0.05 * worlds,
+                )
+            )
+    return rows
+
+
 def main(arguments: Sequence[str] = ()) -> None:
     quick = "--quick" in arguments
-    print(f"{'planted worlds':34}{'exact':>8}{'in part':>9}{'each':>7}{'decoys':>8}{'foreign':>9}{'time':>9}")
-    for sessions, seeds in ((1_000, 8 if quick else 20), (10_000, 1 if quick else 5)):
-        f = measured(planted_world(sessions, seed) for seed in range(seeds))
-        print(
-            f"{f'{sessions:,} sessions, {seeds} worlds':34}{f.exact / f.planted:8.2f}{f.loose / f.planted:9.2f}"
-            f"{f.found / max(1, f.loose):7.2f}{f.decoys:8d}{f.foreign:9d}{max(f.seconds):8.1f}s"
-        )
-    f = measured(ungraded_world(600, seed) for seed in range(5 if quick else 20))
-    print(
-        f"{'600 ungraded sessions':34}{f.exact / f.planted:8.2f}{f.loose / f.planted:9.2f}{f.found / max(1, f.loose):7.2f}"
-        f"{f.decoys:8d}{f.foreign:9d}{max(f.seconds):8.1f}s"
-    )
-    print(f"{'limit (10,000)':34}{'>= 0.90':>8}{'':9}{'<= 1.1':>7}{'0':>8}\n")
-    print(f"{'worlds with nothing to find':34}{'any claim':>12}{'limit':>9}")
-    for kind in NULLS:
-        for sessions, seeds in ((1_000, 10 if quick else 40), *(() if quick else ((10_000, 5),))):
-            claims = sum(bool(mined(null_world(kind, sessions, seed))[0]) for seed in range(seeds))
-            print(f"{f'{kind}, {sessions:,}':34}{f'{claims} of {seeds}':>12}{'<= 5 %':>9}")
+    print_table("Converging workflows: planted", planted_rows(quick))
+    print_table("Converging workflows: worlds with nothing to find, with any claim", null_rows(quick))
 
 
 if __name__ == "__main__":

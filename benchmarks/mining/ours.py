@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from benchmarks.mining.truth import Oracle, is_exact
 from benchmarks.mining.worlds import NullKind, World, null_world, planted_world
+
 from reverie.mining.conditional import Result, mine_rules
 
 __all__ = ["NullScore", "Score", "empty", "mine", "planted"]

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from math import ceil, log
 
 import numpy as np
-
 from benchmarks.mining.worlds import Bools, Cause, Term, World
+
 from reverie.mining.conditional import Clause, Column, Rule
 from reverie.mining.conditional.axes import Axis
 from reverie.mining.conditional.counting import Piece, Rows, Tally
@@ -78,7 +78,7 @@ class Oracle:
         enough = max(4, ceil(log(3 * len(world.table.columns) / ALPHA) / -log((k + 0.5) / (n + 1))))
         sheet, _ = encoded(world.table, Rows(world.target, n), enough)
         users = codes_of(world.users, n, "users") if guarded else None
-        return cls(world, sheet, guard_of(n, None, users, world.times if guarded else None), guarded)
+        return cls(world, sheet, guard_of(n, (users,), world.times if guarded else None), guarded)
 
     def claimable(self) -> set[int]:
         """Numbers of the causes that a perfect test could claim, each once those before it are accounted for."""

@@ -182,7 +182,9 @@ def _term(draft: _Draft, name: str, share: float) -> Term | None:
         return Term(name, low=float(low), high=float(high))
     start = float(rng.choice([0.0, 1 - share, rng.uniform(0.05, 0.95 - share)], p=[0.35, 0.5, 0.15]))
     low, high = np.quantile(present, [start, min(1.0, start + share)])
-    term = Term(name, low=None if start == 0 else float(low), high=None if start == 1 - share else float(high))
+    term = Term(
+        name, low=None if start == 0 else float(low), high=None if start == 1 - share else float(high)
+    )
     true_share = holds(column, term).mean()
     return term if share / 2 < true_share < share * 2 else None
 

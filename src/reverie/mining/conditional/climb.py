@@ -17,7 +17,11 @@ from reverie.mining.conditional.scores import fisher
 from reverie.mining.conditional.sheet import Conjunction, conds_of
 from reverie.mining.conditional.thresholds import covered, settle
 
-__all__ = ["best_of_ties", "climb"]
+__all__ = [
+    "best_of_ties",
+    "climb",
+    "rivals",
+]
 
 STEPS: Final = 6
 NEAR_TIE: Final = 3.0  # nats

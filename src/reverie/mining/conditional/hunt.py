@@ -21,7 +21,12 @@ from reverie.mining.conditional.sheet import Conjunction, Sheet, conds_of, hashe
 from reverie.mining.conditional.significance import Exam, Idle, examine
 from reverie.mining.conditional.thresholds import Exact, covered, settle
 
-__all__ = ["Claim", "Hunt", "Setting"]
+__all__ = [
+    "Claim",
+    "Hunt",
+    "Scene",
+    "Setting",
+]
 
 KEEP: Final = 300
 FIRST_LOOK: Final = 8

@@ -36,6 +36,7 @@ def mine_rules(
     *,
     strata: Labels | None = None,
     users: Labels | None = None,
+    sessions: Labels | None = None,
     times: Sequence[float | None] | NDArray[Any] | None = None,
     alpha: float = 0.05,
     min_effect: float = 0.2,
@@ -46,9 +47,9 @@ def mine_rules(
 
     The probability that *any* rule comes out of a table in which no attribute matters is at most
     ``alpha``, over the whole language searched: also where users differ (pass ``users``), tasks are
-    unequally hard (``strata``) or rates drift (``times``, in any unit, NaN or None unknown), as long as
-    attributes are known before the outcome. Without any of the three, rows count as exchangeable and the
-    test is exact. Rows whose target is unknown (None) are left out.
+    unequally hard (``strata``), rows of one session fail together (``sessions``) or rates drift (``times``,
+    in any unit, NaN or None unknown), as long as attributes are known before the outcome. Without any of
+    these, rows count as exchangeable and the test is exact. Rows whose target is unknown (None) are left out.
 
     ``min_effect`` is the least difference worth a rule, as Cohen's h (0.2: 8 % against 15 %);
     ``min_users`` of them must have shown it (where the table knows as many). ``partition_rows`` only
@@ -62,6 +63,7 @@ def mine_rules(
     grouping = Grouping(
         codes_of(strata, table.rows, "strata"),
         codes_of(users, table.rows, "users"),
+        codes_of(sessions, table.rows, "sessions"),
         _moments(times, table.rows),
         np.arange(table.rows),
     )
@@ -83,7 +85,7 @@ def _mined(table: Table, rows: Rows, grouping: Grouping, setting: Setting) -> Re
     left_out = [*restating, *left_out]
     if not sheet.axes:
         return Result.nothing(n, k, "no attribute could be mined", left_out)
-    guard = guard_of(n, grouping.strata, grouping.users, grouping.times)
+    guard = guard_of(n, (grouping.strata, grouping.users, grouping.sessions), grouping.times)
     hunt = Hunt(sheet, guard, grouping.users, setting)
     return Reporter(hunt, grouping).result(left_out)
 

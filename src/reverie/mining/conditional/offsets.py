@@ -1,7 +1,7 @@
 """Prequential offsets: what one would have expected of each row, from earlier rows alone.
 
-A row's expected failure probability is the recent rate of all rows, times the stratum's and the user's
-own relative risk so far, each shrunk towards one (gamma-Poisson). All of it is settled before the row's
+A row's expected failure probability is the recent rate of all rows, times its stratum's, its user's and its
+session's own relative risk so far, each shrunk towards one (gamma-Poisson). All of it is settled before the row's
 outcome, so observed − expected is a martingale difference for any attribute known before the outcome:
 an unlucky user, a hard task or a bad week is expected to fail and proves nothing about its attributes.
 
@@ -12,6 +12,7 @@ of rows. They are brought up to date every few rows of a long table, not after e
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -45,12 +46,11 @@ class _Groups:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Guard:
-    """The rows' order in time, their strata and users. Without any of them rows are exchangeable."""
+    """The rows' order in time, and how they are grouped. Without either rows are exchangeable."""
 
     rows: int
     order: Ints | None
-    strata: _Groups | None
-    users: _Groups | None
+    groups: tuple[_Groups, ...]
 
     @property
     def exchangeable(self) -> bool:
@@ -67,24 +67,26 @@ class Guard:
         if self.order is None:
             return np.full(self.rows, round(overall * GRAIN) / GRAIN)
         expected = _recent(self.order, failed, active, overall)
-        for groups in (self.strata, self.users):
-            if groups is not None:
-                expected *= _relative_risk(groups, failed, active, expected)
-                np.minimum(expected, HIGHEST, out=expected)
+        for groups in self.groups:
+            expected *= _relative_risk(groups, failed, active, expected)
+            np.minimum(expected, HIGHEST, out=expected)
         np.maximum(expected, LOWEST * overall, out=expected)
         return np.round(expected * GRAIN, out=expected) / GRAIN
 
 
-def guard_of(
-    rows: int, strata: NDArray[Any] | None, users: NDArray[Any] | None, times: Floats | None
-) -> Guard:
-    """The guard for rows with these strata, users and times (NaN times come first, ties keep row order)."""
-    if times is None and strata is None and users is None:
-        return Guard(rows, None, None, None)
+def guard_of(rows: int, groupings: Sequence[Ints | None], times: Floats | None) -> Guard:
+    """The guard for rows grouped by these codes (strata, users …), coarse groupings first.
+
+    NaN times come first, ties keep row order. A grouping that is None, or of one group, says nothing.
+    """
+    known = [codes for codes in groupings if codes is not None]
+    if times is None and not known:
+        return Guard(rows, None, ())
     order = np.arange(rows)
     if times is not None:
         order = np.argsort(np.where(np.isfinite(times), times, -np.inf), kind="stable")
-    return Guard(rows, order, _groups(strata, order), _groups(users, order))
+    grouped = [_groups(codes, order) for codes in known]
+    return Guard(rows, order, tuple(groups for groups in grouped if groups is not None))
 
 
 def _groups(codes: NDArray[Any] | None, order: Ints) -> _Groups | None:

@@ -16,6 +16,7 @@ from reverie.mining.conditional.axes import NotMined
 from reverie.mining.conditional.hunt import Claim, Hunt
 from reverie.mining.conditional.language import language_sizes
 from reverie.mining.conditional.report import Bound, Candidate, Clause, Result, Rule, Share
+from reverie.mining.conditional.scan import MAX_CROSSED
 from reverie.mining.conditional.scores import chernoff, fisher, probability
 from reverie.mining.conditional.thresholds import Cut, Exact
 from reverie.mining.statistics import Table as Fourfold
@@ -31,10 +32,11 @@ SAME_ROWS: Final = 0.5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Grouping:
-    """What rows have in common: codes of strata and users, times; ``numbers`` are the table's row numbers."""
+    """What rows have in common: codes of strata, users and sessions, times; ``numbers`` are the table's row numbers."""
 
     strata: Ints | None
     users: Ints | None
+    sessions: Ints | None
     times: Floats | None
     numbers: Ints
 
@@ -42,7 +44,9 @@ class Grouping:
         def of(values: NDArray[Any] | None) -> NDArray[Any] | None:
             return None if values is None else values[chosen]
 
-        return Grouping(of(self.strata), of(self.users), of(self.times), self.numbers[chosen])
+        return Grouping(
+            of(self.strata), of(self.users), of(self.sessions), of(self.times), self.numbers[chosen]
+        )
 
 
 class Reporter:
@@ -65,11 +69,20 @@ class Reporter:
         return Result(
             rules=tuple(rule for _, rule in rules if not _vanishes(rule)),
             candidates=(*explained, *self._candidates()),
-            not_mined=tuple(not_mined),
+            not_mined=(*not_mined, *self._half_mined()),
             language=language_sizes([axis.language.size for axis in self._hunt.sheet.axes]),
             rows=len(self._failed),
             failed=int(np.count_nonzero(self._failed)),
         )
+
+    def _half_mined(self) -> list[NotMined]:
+        axes = len(self._hunt.sheet.axes)
+        if axes <= MAX_CROSSED:
+            return []
+        reason = (
+            f"{axes} attributes are many: only the {MAX_CROSSED} that show most alone were crossed in pairs"
+        )
+        return [NotMined("(all)", reason)]
 
     def _rule(self, claim: Claim) -> Rule:
         rows = self._hunt.covered_by(claim)

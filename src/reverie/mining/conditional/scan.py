@@ -20,11 +20,12 @@ from reverie.mining.conditional.scores import gain, surprise
 from reverie.mining.conditional.scout import Scout
 from reverie.mining.conditional.sheet import Conjunction
 
-__all__ = ["MAX_SAMPLE", "Found", "View"]
+__all__ = ["MAX_CROSSED", "MAX_SAMPLE", "Found", "View"]
 
 TOP: Final = 8_000
 PER_AXES: Final = 3
 MAX_CROSSED: Final = 120
+"""Attributes crossed with each other; of more, those that show most by themselves."""
 STEPS: Final = 255  # in which expected probabilities are counted
 ROW: Final = float(1 << 23)
 FAILURE: Final = float(1 << 38)
@@ -57,11 +58,11 @@ class View:
     def search(self, beam: int, keep: int) -> list[Found]:
         """The best conjunctions, best first, at most three per set of attributes."""
         singles = self._singles()
-        pairs = self._pairs(self.crossing(singles), max(beam, keep))
+        pairs = self._pairs(self._crossing(singles), max(beam, keep))
         found = [*singles, *pairs[:keep], *self._triples(pairs[:beam], keep)]
         return sorted(found, key=lambda f: (-f.score, f.conds))[:keep]
 
-    def crossing(self, singles: list[Found]) -> list[int]:
+    def _crossing(self, singles: list[Found]) -> list[int]:
         """The axes that are crossed in pairs: all, or where there are many those that show most alone."""
         if len(singles) <= MAX_CROSSED:
             return list(range(len(singles)))

@@ -28,6 +28,7 @@ from reverie.plugins import Corpus
 __all__ = ["StaleMemory"]
 
 ALPHA: Final = 0.05
+_FIRST: Final[tuple[What, ...]] = ("no_longer_so", "never_so", "stopped_working", "no_help", "not_followed")
 _CHANGE: Final[dict[What, str]] = {
     "no_longer_so": "retire",
     "never_so": "retire",
@@ -79,8 +80,10 @@ def _questions(reading: Reading, records: Records) -> Iterable[Question]:
 
 
 def _best(asked: Sequence[Question], tests: int) -> Verdict | None:
-    held = [q for q in asked if q.answer is not None and q.log_e >= math.log(tests / ALPHA)]
-    return max(held, key=lambda q: q.log_e).answer if held else None
+    """What is no longer so need not be followed: the first of ``_FIRST`` counts, of equals the best founded."""
+    held = [q for q in asked if q.log_e >= math.log(tests / ALPHA)]
+    answers = [q.answer for q in held if q.answer is not None]
+    return max(answers, key=lambda v: (-_FIRST.index(v.what), v.log_e), default=None)
 
 
 def _verdict_claim(v: Verdict, tests: int) -> Claim:

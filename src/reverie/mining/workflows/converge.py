@@ -26,6 +26,7 @@ __all__ = ["Converged", "common_knowledge", "converged"]
 
 ALPHA: Final = 0.05
 AGREE: Final = 0.05
+MOST: Final = 0.6
 
 _EVERYDAY: Final = frozenset(
     ["git", "gh", "cat", "ls", "ll", "head", "tail", "less", "more", "grep", "egrep", "fgrep", "rg", "ag", "find", "fd", "wc", "sort", "uniq", "cut", "tr", "sed", "awk", "jq", "yq", "diff", "tree", "stat", "file", "du", "df", "ps", "env", "man", "which", "type", "date", "pwd", "id", "history", "cp", "mv", "rm", "mkdir", "rmdir", "touch", "chmod", "ln", "kill", "pkill", "pgrep", "lsof", "curl", "wget", "tar", "zip", "unzip", "open", "tee", "python", "python3", "node", "bash", "sh", "zsh"]
@@ -148,9 +149,22 @@ def _tail(successes: int, chances: Sequence[float]) -> float:
 
 
 def _distinct(held: Sequence[Converged]) -> list[Converged]:
-    """Without what is a part, or another ordering, of a workflow already told."""
+    """One of each workflow: without parts and other orderings of a stronger one, but whole: one that adds a
+    step to it takes its place when most sessions take that step too."""
     told: list[Converged] = []
     for c in held:
-        if all(len(set(c.pattern) & set(t.pattern)) < 2 for t in told):
+        alike = [t for t in told if len(set(c.pattern) & set(t.pattern)) > 1]
+        if not alike:
             told.append(c)
+        elif len(alike) == 1 and _completes(c, alike[0]):
+            told[told.index(alike[0])] = c
     return told
+
+
+def _completes(longer: Converged, part: Converged) -> bool:
+    rest = iter(longer.pattern)
+    return (
+        len(longer.pattern) > len(part.pattern)
+        and all(step in rest for step in part.pattern)
+        and int(longer.sessions.sum()) >= MOST * int(part.sessions.sum())
+    )
