@@ -25,7 +25,7 @@ from reverie.domain.sessions import Outcome, SessionInfo, Transcript
 from reverie.importers.claude_code import ClaudeCode
 from reverie.importers.codex import Codex
 from reverie.plugins import Importer, Read, TranscriptFile
-from reverie.sessions import files
+from reverie.sessions import files, intake
 from reverie.sessions.files import Disk, walk
 from reverie.sessions.imports import ImportReport, ImportService
 from reverie.sessions.log import SessionLog
@@ -471,6 +471,7 @@ def test_a_full_disk_stops_the_run_and_keeps_what_was_done(
             raise DiskFull("no room left")
         return write(work)
 
+    monkeypatch.setattr(intake, "_SHARED", 1)
     monkeypatch.setattr(house.db, "write", filling)
     with pytest.raises(DiskFull):
         house.run()
@@ -489,8 +490,10 @@ def test_a_file_that_may_not_be_read_is_named(house: House) -> None:
     assert [(f.status, f.message) for f in report.files] == [("failed", "Permission denied")]
 
 
-def test_killed_at_any_moment_the_next_run_completes(tmp_path: Path) -> None:
-    """The process ends without a farewell in the middle of its third file, after the work, before the commit."""
+@pytest.mark.parametrize(("shared", "kept"), [(1, 2), (1 << 20, 0)])
+def test_killed_at_any_moment_the_next_run_completes(tmp_path: Path, shared: int, kept: int) -> None:
+    """The process ends without a farewell in the middle of its third file, after the work, before the commit.
+    Files that shared that commit are not there either; those that were reported are."""
     folder, db_path = tmp_path / "t", tmp_path / "x.db"
     write_sessions(folder, 5)
     program = """
@@ -498,9 +501,11 @@ import os, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from reverie.importers.claude_code import ClaudeCode
+from reverie.sessions import intake
 from reverie.sessions.imports import ImportService
 from reverie.sessions.log import SessionLog
 from reverie.storage.database import Database
+intake._SHARED = int(sys.argv[3])
 db = Database.open(Path(sys.argv[1]))
 log = SessionLog(db)
 record, count = log.record, iter(range(9))
@@ -510,14 +515,38 @@ def dying(*args, **kwargs):
         os._exit(9)
     return done
 log.record = dying
-ImportService(db, log, {"claude-code": ClaudeCode()}, clock=lambda: datetime.now(UTC)).run([sys.argv[2]])
+service = ImportService(db, log, {"claude-code": ClaudeCode()}, clock=lambda: datetime.now(UTC))
+service.run([sys.argv[2]], on_file=lambda file: print(file.uri, flush=True))
 """
-    killed = subprocess.run([sys.executable, "-c", program, str(db_path), str(folder)], check=False)
+    command = [sys.executable, "-c", program, str(db_path), str(folder), str(shared)]
+    killed = subprocess.run(command, check=False, capture_output=True, text=True)
     assert killed.returncode == 9
+    assert len(killed.stdout.splitlines()) == kept
     with Database.open(db_path) as db:
         house = House(db, folder)
-        assert len(house.contents()) == 2
-        assert statuses(house.run()) == ["unchanged", "unchanged", "imported", "imported", "imported"]
+        assert len(house.contents()) == kept
+        assert statuses(house.run()) == ["unchanged"] * kept + ["imported"] * (5 - kept)
+
+
+def test_small_files_share_a_commit_and_are_told_in_order_when_kept(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_sessions(house.folder, 6)
+    (house.folder / "00000000-0000-4000-8000-000000000002.bad.jsonl").write_text("")
+    commits: list[int] = []
+    told: list[str] = []
+    write = house.db.write
+
+    def counting(work: Any) -> Any:
+        commits.append(len(told))
+        return write(work)
+
+    monkeypatch.setattr(house.db, "write", counting)
+    bad = house.folder / "00000000-0000-4000-8000-000000000002.bad.jsonl"
+    report = house.run(bad, house.folder, on_file=lambda file: told.append(file.uri))
+    assert commits == [1], "the one that needs no commit is told at once, then one commit for the rest"
+    assert told == [file.uri for file in report.files] == [str(bad), *sorted(told[1:])]
+    assert report.new_sessions == 6
 
 
 # ------------------------------------------------------------------ the bytes a reader gets

@@ -1,6 +1,6 @@
 """The import service: files in, sessions in the log, and an account of every record.
 
-One file is one transaction: after a crash it was imported or it was not, and the next run goes on.
+A file is kept in one transaction: after a crash it was imported or it was not, and the next run goes on.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from reverie.domain.imports import FileReport, Guess
 from reverie.domain.sessions import Outcome
 from reverie.plugins import Importer
 from reverie.sessions.files import Disk, walk
-from reverie.sessions.intake import Intake, Labels, guesses
+from reverie.sessions.intake import Intake, Labels, Shelf, guesses
 from reverie.sessions.log import SessionLog
 from reverie.storage.database import Database
 
@@ -112,27 +112,27 @@ class ImportService:
             paths: Files, folders, or names of readers.
             format: Read as this format, instead of looking for the surest reader.
             labels: How sessions ended, by their native id, their id in the log, or their file's path.
-            on_file: Called after each file.
+            on_file: Called for each file when it is kept, in order.
 
         Raises:
             NotFound: a path does not exist, or a named reader has no place on this machine.
             UsageError: there is no reader of that name.
-            StorageError: the database refused; files before this one are kept.
+            StorageError: the database refused; files that were told to ``on_file`` are kept.
         """
         if format is not None and format not in self._importers:
             raise UsageError(f"there is no format {format!r}", hint=f"one of {', '.join(self._importers)}")
-        intake = Intake(self._db, self._log, self._importers, self._clock, Labels(labels or {}), format)
         files: list[FileReport] = []
-        passed_over = 0
-        for path, asked_for in list(self._plan(paths)):
-            report = intake.file(path, asked_for=asked_for)
-            if report is None:
-                passed_over += 1
-                continue
+
+        def done(report: FileReport) -> None:
             files.append(report)
             if on_file is not None:
                 on_file(report)
-        return ImportReport(files, passed_over, intake.labels.unmatched)
+
+        shelf, known = Shelf(self._db, self._log, done), Labels(labels or {})
+        intake = Intake(self._db, self._log, self._importers, self._clock, known, shelf, format)
+        taken = [intake.file(path, asked_for=asked_for) for path, asked_for in list(self._plan(paths))]
+        shelf.settle()
+        return ImportReport(files, taken.count(False), known.unmatched)
 
     def explain(self, path: str | Path) -> list[tuple[str, Guess]]:
         """Every reader's guess about a file, surest first.

@@ -1,9 +1,13 @@
-"""One file's way into the log: is it new, who reads it, what does it say, keep it. One transaction."""
+"""One file's way into the log: is it new, who reads it, what does it say; then it waits for its commit.
+
+Small files share a commit, because making one durable costs as much as reading several. Each is kept whole
+or not at all all the same, and is reported when it is kept.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -23,8 +27,9 @@ from reverie.storage import sources
 from reverie.storage.database import Connection, Database
 from reverie.storage.sources import Source
 
-__all__ = ["Intake", "Labels", "guesses"]
+__all__ = ["Intake", "Labels", "Shelf", "guesses"]
 
+_SHARED: Final = 1 << 20  # characters of new events after which those who wait are committed
 _CHANGED: Final = "it was changed while it was read; nothing of it was kept, the next import reads it"
 
 
@@ -89,6 +94,66 @@ def _guess(reader: Importer, head: bytes, file: DiskFile) -> Guess:
         return Guess(0.0, f"its reader failed: {error!r}")
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A file that is ready to be kept: its sessions, and others in the log that it holds too."""
+
+    source: Source
+    sessions: Sequence[Prepared] = ()
+    others: Sequence[str] = ()
+    told: FileReport | None = None  # where that differs from what is kept
+
+    @property
+    def size(self) -> int:
+        return sum(len(row.payload) for session in self.sessions for row in session.rows)
+
+    def keep(self, conn: Connection, log: SessionLog) -> FileReport:
+        recorded = [log.record(session, conn=conn) for session in self.sessions]
+        report = self.source.report
+        if self.sessions:
+            report = replace(
+                report,
+                new_sessions=sum(r.new_session for r in recorded),
+                new_events=sum(r.new_events for r in recorded),
+                redactions=sum((r.redactions for r in recorded), Counter[str]()),
+            )
+        sources.put(conn, replace(self.source, report=report), report.quarantined)
+        for session in [*(r.session_id for r in recorded), *self.others]:
+            sources.attach(conn, session, self.source.id)
+        return self.told or report
+
+
+class Shelf:
+    """Where files wait for their commit, in order; ``done`` hears of each when it is kept."""
+
+    def __init__(self, db: Database, log: SessionLog, done: Callable[[FileReport], None]) -> None:
+        self._db = db
+        self._log = log
+        self._done = done
+        self._items: list[Waiting | FileReport] = []
+        self._size = 0
+
+    def put(self, item: Waiting | FileReport) -> None:
+        self._items.append(item)
+        self._size += item.size if isinstance(item, Waiting) else 0
+        if self._size >= _SHARED or not any(isinstance(i, Waiting) for i in self._items):
+            self.settle()
+
+    def settle(self) -> None:
+        """Keep all that wait.
+
+        Raises:
+            StorageError: the database refused, and none of them is kept.
+        """
+        items, self._items, self._size = self._items, [], 0
+        waiting = [item for item in items if isinstance(item, Waiting)]
+        kept = iter(
+            self._db.write(lambda conn: [w.keep(conn, self._log) for w in waiting]) if waiting else ()
+        )
+        for item in items:
+            self._done(next(kept) if isinstance(item, Waiting) else item)
+
+
 @dataclass(frozen=True)
 class Intake:
     """What all files of one run share."""
@@ -98,6 +163,7 @@ class Intake:
     importers: Mapping[str, Importer]
     clock: Clock
     labels: Labels
+    shelf: Shelf
     format: str | None = None
     disk: Disk = field(default_factory=Disk)
 
@@ -107,8 +173,14 @@ class Intake:
         with self.db.read() as conn:
             return {name for pair in sources.digests(conn).items() for name in pair}
 
-    def file(self, path: Path, *, asked_for: bool) -> FileReport | None:
-        """Import a file; None when it is none of ours (and was not ``asked_for`` by name)."""
+    def file(self, path: Path, *, asked_for: bool) -> bool:
+        """Import a file by way of the shelf; False when it is none of ours (and was not ``asked_for`` by name)."""
+        taken = self._taken(path, asked_for=asked_for)
+        if taken is not None:
+            self.shelf.put(taken)
+        return taken is not None
+
+    def _taken(self, path: Path, *, asked_for: bool) -> Waiting | FileReport | None:
         try:
             file = self.disk.file(path)
         except OSError as error:
@@ -150,7 +222,7 @@ class _OneFile:
         with self.run.db.read() as conn:
             return self.run.labels.concern(known, sources.sessions_of(conn, known.id))
 
-    def taken(self, *, asked_for: bool) -> FileReport | None:
+    def taken(self, *, asked_for: bool) -> Waiting | FileReport | None:
         known, note, stamp = self.known, self.note, self.file.stamp
         if known is not None and note is not None:
             same = (known.size, known.mtime_ns, note.inode)
@@ -186,18 +258,17 @@ class _OneFile:
 
     # --- kept without reading ---------------------------------------------------------------------
 
-    def _restamped(self, known: Source, note: _Note) -> FileReport:
+    def _restamped(self, known: Source, note: _Note) -> Waiting:
         stamp = self.file.stamp
         moved = msgspec.structs.replace(note, inode=stamp.inode)
         now = replace(known, mtime_ns=stamp.mtime_ns, stamp=msgspec.json.encode(moved).decode())
-        quarantine = known.report.quarantined
-        self.run.db.write(lambda conn: sources.put(conn, now, quarantine))
-        return _unchanged(known)
+        return Waiting(now, told=_unchanged(known))
 
-    def _copy(self, name: str, sha256: str) -> FileReport | None:
+    def _copy(self, name: str, sha256: str) -> Waiting | None:
         """The same bytes under another name say nothing new, unless other files belong to them."""
         if self.run.labels or sha256 not in self.run.read_before:
             return None
+        self.run.shelf.settle()  # the original may be among those who wait
         version = _version(self.run.importers[name])
         with self.run.db.read() as conn:
             same = [s for s in sources.by_sha256(conn, sha256) if s.uri != self.file.uri]
@@ -210,13 +281,11 @@ class _OneFile:
             return None
         report = replace(_unchanged(original), uri=self.file.uri, status="copy")
         report.message = f"the same as {original.uri}"
-        source = self._source(name, sha256, report, note.asked)
-        self.run.db.write(lambda conn: _keep(conn, source, sessions))
-        return report
+        return Waiting(self._source(name, sha256, report, note.asked), others=sessions)
 
     # --- read -------------------------------------------------------------------------------------
 
-    def _imported(self, name: str, sha256: str, status: str) -> FileReport:
+    def _imported(self, name: str, sha256: str, status: str) -> Waiting:
         report = FileReport(self.file.uri, format=name, status="grown" if status == "grown" else "imported")
         try:
             prepared = list(self._sessions(name, report))
@@ -228,7 +297,7 @@ class _OneFile:
             raise ImportFailed(_CHANGED)
         source = self._source(name, sha256, report, tuple(sorted(self.file.asked)))
         self.run.read_before.add(sha256)
-        return self.run.db.write(lambda conn: self._kept(conn, source, prepared))
+        return Waiting(source, prepared)
 
     def _sessions(self, name: str, report: FileReport) -> Iterator[Prepared]:
         """The file's sessions, ready to be stored; the account goes into ``report``."""
@@ -260,17 +329,6 @@ class _OneFile:
         event = NewEvent("session.outcome", payload, key)
         return Transcript(replace(transcript.info, outcome=outcome), [*transcript.events, event])
 
-    def _kept(self, conn: Connection, source: Source, prepared: Sequence[Prepared]) -> FileReport:
-        recorded = [self.run.log.record(session, conn=conn) for session in prepared]
-        report = replace(
-            source.report,
-            new_sessions=sum(r.new_session for r in recorded),
-            new_events=sum(r.new_events for r in recorded),
-            redactions=sum((r.redactions for r in recorded), Counter[str]()),
-        )
-        _keep(conn, replace(source, report=report), [r.session_id for r in recorded])
-        return report
-
     def _source(self, name: str, sha256: str, report: FileReport, asked: tuple[Asked, ...]) -> Source:
         stamp = self.file.stamp
         note = _Note(stamp.inode, asked, self.file.surroundings(asked), self.file.alone(asked))
@@ -285,12 +343,6 @@ class _OneFile:
             imported_at=self.run.clock(),
             stamp=msgspec.json.encode(note).decode(),
         )
-
-
-def _keep(conn: Connection, source: Source, sessions: Sequence[str]) -> None:
-    sources.put(conn, source, source.report.quarantined)
-    for session in sessions:
-        sources.attach(conn, session, source.id)
 
 
 def _items(reader: Importer, file: DiskFile) -> Iterator[Read]:
