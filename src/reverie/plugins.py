@@ -88,6 +88,8 @@ class Importer(Protocol):
     ``read`` must account for each record of the file exactly once, as ``Used``, ``Skipped`` or
     ``Quarantined``. A line-based reader is prefix-stable: the events of a file cut at any line are a
     prefix of the events of the whole file (per session), so that a grown file continues its log.
+
+    A reader may have a ``version`` (text). When it changes, files that were read before are read again.
     """
 
     @property
