@@ -27,7 +27,7 @@ from reverie.storage import sources
 from reverie.storage.database import Connection, Database
 from reverie.storage.sources import Source
 
-__all__ = ["Intake", "Labels", "Shelf", "guesses"]
+__all__ = ["Intake", "Labels", "Shelf", "Waiting", "guesses"]
 
 _SHARED: Final = 1 << 20  # characters of new events after which those who wait are committed
 _CHANGED: Final = "it was changed while it was read; nothing of it was kept, the next import reads it"
