@@ -52,6 +52,14 @@ def test_a_session_longer_than_a_word_is_searched_as_a_whole() -> None:
     assert sequences.members([a, b]).tolist() == [0], "40 steps apart is out of reach"
 
 
+def test_a_step_is_in_reach_up_to_its_last_place() -> None:
+    def apart(distance: int) -> list[str]:
+        return ["a", *["x", "y"] * ((distance - 1) // 2), *["z"] * ((distance - 1) % 2), "b"]
+
+    sequences = encode([session(0, apart(REACH)), session(1, apart(REACH + 1))], least=1)
+    assert sequences.members([sequences.actions.index(x) for x in "ab"]).tolist() == [0]
+
+
 @given(corpora)
 @settings(max_examples=40, deadline=None)
 def test_pairs_are_counted_once_a_session_in_each_direction(corpus: list[list[str]]) -> None:

@@ -29,8 +29,11 @@ def steps(findings: Sequence[Finding]) -> list[tuple[str, ...]]:
     return [tuple(f.statement["steps"]) for f in findings]
 
 
-def desk(count: int = 400, seed: int = 1, **changes: Any) -> list[Observation]:
-    """Half of the sessions take the workflow and succeed in 85 %, the others in 45 %; noise in between."""
+def desk(
+    count: int = 400, seed: int = 1, rates: tuple[float, float] = (0.85, 0.45), **changes: Any
+) -> list[Observation]:
+    """Half of the sessions take the workflow and succeed at the first of ``rates``, the others at the second;
+    noise in between."""
     rng = random.Random(seed)
     made: list[Observation] = []
     for i in range(count):
@@ -39,7 +42,7 @@ def desk(count: int = 400, seed: int = 1, **changes: Any) -> list[Observation]:
         wanted = FLOW if follows else rng.sample(FLOW, rng.choice((1, 2)))
         for shift, at in enumerate(sorted(rng.choices(range(len(acts) + 1), k=len(wanted)))):
             acts.insert(at + shift, wanted[shift])
-        success = rng.random() < (0.85 if follows else 0.45)
+        success = rng.random() < rates[not follows]
         values: dict[str, Any] = {"success": success, "user": f"u{i % 6}", "task": f"t{i % 4}"} | changes
         made.append(session(i, acts, **values))
     return made
@@ -89,7 +92,7 @@ def test_the_counts_are_those_of_the_sessions_named() -> None:
 def test_evidence_is_every_step_of_three_sessions_that_went_well_and_counter_evidence_of_three_that_failed() -> (
     None
 ):
-    observations = desk()
+    observations = desk(rates=(0.5, 0.1))
     [finding] = mine(observations)
     by_id = {o.session_id: o for o in observations}
     for citations, outcome in ((finding.evidence, "success"), (finding.counter_evidence, "failure")):
@@ -184,6 +187,26 @@ def test_nothing_is_claimed_where_there_is_nothing(kind: str) -> None:
     assert claims == []
 
 
+@pytest.mark.parametrize("seed", [0, 3])
+def test_what_sessions_given_up_early_never_came_to_is_no_lesson(seed: int) -> None:
+    assert mine(null_world("failures given up early", 1_000, seed).observations) == []
+
+
+def test_what_helps_a_single_user_of_many_is_no_convergence() -> None:
+    rng = random.Random(7)
+    made: list[Observation] = []
+    for i in range(600):
+        user = f"u{i % 6}"
+        acts = [rng.choice(("ls", "cat", "grep", "think", "note")) for _ in range(6)]
+        follows = user == "u0" and rng.random() < 0.5
+        success = rng.random() < (0.95 if follows else 0.3)
+        made.append(session(i, [*FLOW, *acts] if follows else acts, success=success, user=user))
+    assert mine(made) == []
+    assert steps(mine([replace(o, user=None) for o in made])) == [FLOW], (
+        "where nobody is named nothing can be told apart"
+    )
+
+
 def test_a_habit_of_a_lucky_user_is_no_lesson() -> None:
     rng = random.Random(3)
     made: list[Observation] = []
@@ -256,6 +279,23 @@ def test_it_weighs_less_than_one_that_goes_with_success() -> None:
     [graded] = mine(desk())
     [ungraded] = mine(ungraded_world(600, seed=3).observations)
     assert ungraded.weight < graded.weight / 2
+
+
+def test_an_order_that_most_users_do_not_take_is_no_convergence() -> None:
+    rng = random.Random(8)
+    orders = [FLOW] * 9 + [
+        o
+        for o in (
+            ("open_form", "upload", "check_in"),
+            FLOW[::-1],
+            ("upload", "open_form", "check_in"),
+            ("check_in", "upload", "open_form"),
+            ("check_in", "open_form", "upload"),
+        )
+        for _ in range(3)
+    ]
+    made = [session(i, orders[i % 24], user=f"u{i % 24}") for i in rng.sample(range(480), 480)]
+    assert mine(made) == []
 
 
 def test_two_users_are_not_enough_to_converge() -> None:

@@ -142,10 +142,10 @@ class Chooser:
         doing = {self._sources[i] for i in indices(mask)} - {None}
         return len(doing) >= min(MIN_SOURCES, len(set(self._sources) - {None}))
 
-    def _tests(self, ordered: bool, length: int) -> int:
-        """1 / the share of alpha that one pattern of this family has."""
+    def _tests(self, ordered: bool, length: int) -> float:
+        """1 / the share of alpha that one pattern of this family has; infinite for a family not searched."""
         layers = LONGEST - 1 if ordered else LONGEST_UNORDERED - 1
-        return 2 * layers * max(1, self._found.tested.get((ordered, length), 0))
+        return 2 * layers * self._found.tested.get((ordered, length), 0) or math.inf
 
     def _order_matters(self, pattern: tuple[int, ...], left: Array) -> bool:
         """Among sessions with all the steps, those in this order succeed more than those in another, by a test
@@ -239,6 +239,7 @@ class Chooser:
                 if step not in pattern
                 for i in range(len(pattern) + 1)
                 if self._frequent(q := (*pattern[:i], step, *pattern[i:]))
+                and math.isfinite(self._tests(self._found.order.holds(q), len(q)))
                 and (strength := score(np.flatnonzero(self._mask(q)))) >= least
                 and self._earned(step, q, pattern, left) is None
             ]
