@@ -37,9 +37,9 @@ def test_the_planted_cause_is_found_exactly_and_once() -> None:
     assert str(rule).startswith("file_ext is .docx and size_mb ≥ 50 and hour ≥ 17")
 
 
-@pytest.mark.parametrize("partition", [1, 97, 2_000])
+@pytest.mark.parametrize("partition", [1, 7, 97, 2_000])
 def test_partitions_of_any_size_give_the_same_bytes(partition: int) -> None:
-    columns, failed, users = desk(2, rows=600)
+    columns, failed, users = desk(2, rows=300)
     table = Table.from_values(columns, hours=["hour"])
     assert repr(mine_rules(table, failed, users=users, partition_rows=partition)) == repr(
         mine_rules(table, failed, users=users)

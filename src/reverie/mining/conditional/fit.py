@@ -21,10 +21,15 @@ KEEP: Final = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """Conditions and their score: log-likelihood gained, less the cost of their place in the language."""
+    """Conditions and their score: log-likelihood gained, less what they must earn."""
 
     score: float
     pieces: Conditions
+
+    @property
+    def worth(self) -> float:
+        """Log-likelihood gained, less the cost of their place in the language alone."""
+        return self.score + KEEP * (len(self.pieces) - 1)
 
 
 class Ground:

@@ -35,7 +35,7 @@ TRIES: Final = 4
 ROUNDS: Final = 3
 BACK_FITS: Final = 2
 PLAIN: Final = -7.0  # an adjusted log p below which the first claim is taken as it is
-HOPELESS: Final = -2.0  # a score below which no exam is passed
+HOPELESS: Final = -3.0  # nats below which no exam is passed, nor nearly
 
 Objection: TypeAlias = Literal["chance", "small effect", "one user"]
 
@@ -176,7 +176,7 @@ class Hunt:
         """What a fit climbs to, with its score; None where it cannot be claimed or was tried before."""
         fit = climb(scene.view, scene.sample, scene.sample.polish(fit.pieces), self.setting.alpha)
         conds = conds_of(fit.pieces)
-        if conds in seen or fit.score < HOPELESS:
+        if conds in seen or fit.worth < HOPELESS:
             return fit.score, None
         seen.add(conds)
         claim = self._examined(scene.full, scene.full, conds)

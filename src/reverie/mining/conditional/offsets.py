@@ -7,7 +7,9 @@ an unlucky user, a hard task or a bad week is expected to fail and proves nothin
 
 Recent rates come from several windows, mixed by how well each predicted the last rows (Vovk's aggregating
 rule over a sliding span), so that a steady rate is estimated from everything and an outage within dozens
-of rows. They are brought up to date every few rows of a long table, not after each.
+of rows. They are brought up to date every few rows of a long table, not after each. Two constants come from
+all rows at once: the overall rate, which is where windows start, and how much groups differ, which is how
+soon a group's own record counts.
 """
 
 from __future__ import annotations

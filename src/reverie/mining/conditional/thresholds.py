@@ -24,7 +24,7 @@ SWEEPS: Final = 2
 NEGLIGIBLE: Final = 12.0  # nats below the best cut
 TAILS: Final = (0.025, 0.975)
 ONE_OF_FEW: Final = 0.1  # rows of a sample of the column that a gap between two of its values stands for
-SNAP: Final = 0.005  # of the rows: how far a threshold may move to become a round number
+SNAP: Final = 0.01  # of the rows: how far a threshold may move to become a round number
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +224,7 @@ def roundest(above: float, upto: float) -> float:
     for unit in (step, step / 2, step / 5, step / 10, step / 20, step / 50, step / 100):
         multiple = round(middle / unit)
         for candidate in (multiple, multiple - 1, multiple + 1):
-            if above < candidate * unit <= upto:
-                return float(f"{candidate * unit:.12g}")
+            rounded = float(f"{candidate * unit:.12g}")  # 0.30000000000000004 is no round number
+            if above < rounded <= upto:
+                return rounded
     return upto
