@@ -32,8 +32,7 @@ __all__ = [
 ]
 
 LINE_CAP: Final = 32 << 20  # bytes: a longer line is refused without being held in memory
-_CHUNK: Final = 1 << 20
-_WHOLE: Final = 32 << 20  # bytes: a file up to this size is read from the disk once, not once for each look
+_CHUNK: Final = 256 << 10
 _NOT_OURS: Final = frozenset({".git", ".hg", ".svn", "node_modules", "__pycache__", ".venv"})
 
 
@@ -98,7 +97,6 @@ class DiskFile:
         self._home = home or str(path.parent)
         self.stamp = stamp
         self.asked: set[Asked] = set() if asked is None else asked
-        self._data: bytes | None = None
 
     @property
     def uri(self) -> str:
@@ -113,8 +111,6 @@ class DiskFile:
         return self.stamp.size
 
     def open(self) -> BinaryIO:
-        if self._data is not None:
-            return io.BytesIO(self._data)
         return io.BufferedReader(_Bounded(self._path, self.size), SNIFFED_BYTES)
 
     def head(self) -> bytes:
@@ -123,13 +119,6 @@ class DiskFile:
             return stream.read(SNIFFED_BYTES)
 
     def lines(self) -> Iterator[tuple[int, bytes | None]]:
-        if self._data is not None:
-            lines = self._data.split(b"\n")
-            yield from enumerate(lines if lines[-1] else lines[:-1], 1)
-        else:
-            yield from self._lines_in_chunks()
-
-    def _lines_in_chunks(self) -> Iterator[tuple[int, bytes | None]]:
         number, held, length = 0, list[bytes](), 0
         with self.open() as stream:
             while chunk := stream.read(_CHUNK):
@@ -160,20 +149,7 @@ class DiskFile:
         return not any(self._disk.look(self._home, one) for one in asked)
 
     def sha256(self, prefix: int = 0) -> tuple[str, str]:
-        """Hex digests of the file and of its first ``prefix`` bytes; ("", "") when it has become shorter.
-
-        What a reader gets from now on is what was digested, if the file is of ordinary size.
-        """
-        if self.size <= _WHOLE:
-            with self.open() as stream:
-                data = self._data = stream.read()
-            length, digest = len(data), hashlib.sha256(data).hexdigest()
-            start = hashlib.sha256(data[:prefix]).hexdigest() if 0 < prefix <= length else ""
-        else:
-            length, digest, start = self._digested_in_chunks(prefix)
-        return (digest, start) if length == self.size else ("", "")
-
-    def _digested_in_chunks(self, prefix: int) -> tuple[int, str, str]:
+        """Hex digests of the file and of its first ``prefix`` bytes; ("", "") when it has become shorter."""
         digest, start, length = hashlib.sha256(), "", 0
         with self.open() as stream:
             while chunk := stream.read(min(_CHUNK, prefix - length) if length < prefix else _CHUNK):
@@ -181,16 +157,13 @@ class DiskFile:
                 length += len(chunk)
                 if length == prefix:
                     start = digest.hexdigest()
-        return length, digest.hexdigest(), start
+        return (digest.hexdigest(), start) if length == self.size else ("", "")
 
     def unchanged_since(self, sha256: str) -> bool:
         """Whether the bytes that were read are still the file's beginning. (It may have grown.)"""
         try:
             now = _stamp(self._path)
-            if now == self.stamp:
-                return True
-            again = DiskFile(self._path, self.stamp, self._disk)
-            return now.size >= self.size and again.sha256()[0] == sha256
+            return now == self.stamp or (now.size >= self.size and self.sha256()[0] == sha256)
         except OSError:
             return False
 
