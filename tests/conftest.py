@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from tests import postgres
+
+# The suite says the same thing every time; `HYPOTHESIS_PROFILE=explore` looks for new examples.
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("explore", deadline=None, max_examples=1000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 START = datetime(2026, 3, 1, 9, 0, 0, tzinfo=UTC)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from benchmarks.mining.truth import Oracle, is_exact
+from benchmarks.mining.truth import Oracle, covers, is_exact
 from benchmarks.mining.worlds import NullKind, World, null_world, planted_world
 
 from reverie.mining.conditional import Result, mine_rules
@@ -25,6 +25,7 @@ class Score:
     told: int = 0
     findings: int = 0
     stray: int = 0
+    pointed_at: int = 0
     seconds: float = 0.0
 
     @property
@@ -39,8 +40,8 @@ class Score:
 
     @property
     def per_cause(self) -> float:
-        """Findings per planted cause that some finding points at."""
-        return self.findings / max(1, self.causes)
+        """Findings per planted cause that a finding points at (half of its rows lie in the cause)."""
+        return self.findings / max(1, self.pointed_at)
 
 
 def mine(world: World, guarded: bool) -> tuple[Result, float]:
@@ -64,17 +65,18 @@ def planted(rows: int, seeds: range, guarded: bool = True) -> Score:
         score.causes += len(world.causes)
         score.claimable += len(claimable)
         score.told += sum(oracle.told(i) for i in claimable)
-        score.exact += sum(any(is_exact(world, c, rule) for rule in result.rules) for c in world.causes)
-        score.loose += sum(any(is_exact(world, c, rule, 0.1) for rule in result.rules) for c in world.causes)
+        score.exact += sum(
+            any(is_exact(world, c, rule.clauses) for rule in result.rules) for c in world.causes
+        )
+        score.loose += sum(
+            any(is_exact(world, c, rule.clauses, 0.1) for rule in result.rules) for c in world.causes
+        )
         score.findings += len(result.rules)
-        score.stray += sum(not _points_at_a_cause(world, rule.rows) for rule in result.rules)
+        pointed = [covers(world, rule.clauses) for rule in result.rules]
+        score.stray += pointed.count(None)
+        score.pointed_at += len(set(pointed) - {None})
         score.seconds += seconds
     return score
-
-
-def _points_at_a_cause(world: World, rows: object) -> bool:
-    """Half of the rule's rows lie in one cause."""
-    return any(cause.rows[rows].mean() >= 0.5 for cause in world.causes)  # type: ignore[index]
 
 
 @dataclass

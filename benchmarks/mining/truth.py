@@ -9,13 +9,15 @@ has only thresholds to find (by the miner's own posterior median): a ceiling for
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, log
+from typing import TypeAlias
 
 import numpy as np
 from benchmarks.mining.worlds import Bools, Cause, Term, World
 
-from reverie.mining.conditional import Clause, Column, Rule
+from reverie.mining.conditional import Clause, Column, rows_of
 from reverie.mining.conditional.axes import Axis
 from reverie.mining.conditional.counting import Piece, Rows, Tally
 from reverie.mining.conditional.fit import Ground
@@ -26,20 +28,30 @@ from reverie.mining.conditional.sheet import Sheet, encoded
 from reverie.mining.conditional.table import codes_of
 from reverie.mining.conditional.thresholds import Exact, settle
 
-__all__ = ["Oracle", "is_exact"]
+__all__ = ["Oracle", "covers", "is_exact"]
+
+Clauses: TypeAlias = Sequence[Clause]
 
 TOLERANCE = 0.02
 ALPHA = 0.05
 MIN_USERS = 2
 
 
-def is_exact(world: World, cause: Cause, rule: Rule, tolerance: float = TOLERANCE) -> bool:
+def is_exact(world: World, cause: Cause, rule: Clauses, tolerance: float = TOLERANCE) -> bool:
     """Whether a rule names the cause exactly."""
     terms = {term.attribute: term for term in cause.terms}
-    if set(terms) != {clause.attribute for clause in rule.clauses}:
+    if set(terms) != {clause.attribute for clause in rule}:
         return False
     columns = {column.name: column for column in world.table.columns}
-    return all(_same(columns[c.attribute], terms[c.attribute], c, tolerance) for c in rule.clauses)
+    return all(_same(columns[c.attribute], terms[c.attribute], c, tolerance) for c in rule)
+
+
+def covers(world: World, rule: Clauses) -> int | None:
+    """The number of the cause in which half or more of the rule's rows lie; None where there is none."""
+    rows = rows_of(world.table, rule)
+    shares = [float(cause.rows[rows].mean()) if rows.any() else 0.0 for cause in world.causes]
+    best = int(np.argmax(shares)) if shares else -1
+    return best if best >= 0 and shares[best] >= 0.5 else None
 
 
 def _same(column: Column, term: Term, clause: Clause, tolerance: float) -> bool:

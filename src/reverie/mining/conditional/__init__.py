@@ -8,7 +8,7 @@ error budget) → ``offsets`` (what was to be expected of each row) → ``scan``
 
 from reverie.mining.conditional.axes import NotMined
 from reverie.mining.conditional.mine import mine_rules
-from reverie.mining.conditional.report import Bound, Candidate, Clause, Result, Rule, Share
+from reverie.mining.conditional.report import Bound, Candidate, Clause, Result, Rule, Share, rows_of
 from reverie.mining.conditional.table import Column, Table
 
 __all__ = [
@@ -22,4 +22,5 @@ __all__ = [
     "Share",
     "Table",
     "mine_rules",
+    "rows_of",
 ]

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from reverie.domain.events import Scalar
 from reverie.domain.findings import Comparison
-from reverie.mining.conditional.arrays import Ints
+from reverie.mining.conditional.arrays import Bools, Ints
 from reverie.mining.conditional.axes import NotMined
-from reverie.mining.conditional.table import Kind
+from reverie.mining.conditional.table import Column, Kind, Table
 
-__all__ = ["Bound", "Candidate", "Clause", "Result", "Rule", "Share"]
+__all__ = ["Bound", "Candidate", "Clause", "Result", "Rule", "Share", "rows_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,31 @@ class Clause:
         if self.low.value > self.high.value:
             return f"{self.attribute} from {self.low.value:g} past midnight to {self.high.value:g}"
         return f"{self.attribute} from {self.low.value:g} to below {self.high.value:g}"
+
+
+def rows_of(table: Table, clauses: Sequence[Clause]) -> Bools:
+    """The rows of a table that fulfil all clauses: to count a rule anew, or on other rows.
+
+    A column that the table lacks, and a missing value, fulfil nothing.
+    """
+    columns = {column.name: column for column in table.columns}
+    rows = np.ones(table.rows, dtype=bool)
+    for clause in clauses:
+        column = columns.get(clause.attribute)
+        rows &= _fulfilled(column, clause) if column is not None else False
+    return rows
+
+
+def _fulfilled(column: Column, clause: Clause) -> Bools:
+    if column.kind == "category":
+        place = column.labels.index(clause.label) if clause.label in column.labels else -2
+        return np.asarray(column.values == place)
+    values = column.values
+    above = np.isfinite(values) if clause.low is None else values >= clause.low.value
+    below = np.isfinite(values) if clause.high is None else values < clause.high.value
+    if clause.low is not None and clause.high is not None and clause.low.value > clause.high.value:
+        return above | below
+    return above & below & np.isfinite(values)
 
 
 @dataclass(frozen=True, slots=True)

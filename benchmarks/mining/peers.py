@@ -1,0 +1,115 @@
+"""The peers on the same tables: each in a process of its own, with a time limit."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from benchmarks.mining.truth import covers, is_exact
+from benchmarks.mining.worlds import World, null_world, planted_world
+
+from reverie.mining.conditional import Bound, Clause
+
+__all__ = ["NAMES", "PeerScore", "measured"]
+
+NAMES = (
+    "sklearn tree",
+    "random-forest rules",
+    "imodels skope-rules",
+    "imodels RuleFit",
+    "wittgenstein RIPPER",
+    "pysubgroup beam",
+    "mlxtend fpgrowth",
+    "sliceline",
+)
+WORKER = Path(__file__).with_name("peer_worker.py")
+
+
+@dataclass
+class PeerScore:
+    """Sums over planted and empty worlds; ``gave_up`` counts runs over the time limit or failed."""
+
+    causes: int = 0
+    exact: int = 0
+    findings: int = 0
+    stray: int = 0
+    empty_worlds: int = 0
+    fooled: int = 0
+    seconds: float = 0.0
+    runs: int = 0
+    gave_up: int = 0
+    why: str = ""
+
+
+def measured(python: str, name: str, rows: int, seeds: range, limit: float) -> PeerScore:
+    """One peer on planted worlds and on empty ones (users who differ)."""
+    score = PeerScore()
+    for seed in seeds:
+        world = planted_world(rows, seed)
+        rules = _run(python, name, world, limit, score)
+        if rules is not None:
+            score.causes += len(world.causes)
+            score.exact += sum(any(is_exact(world, c, rule) for rule in rules) for c in world.causes)
+            score.findings += len(rules)
+            score.stray += sum(not covers(world, rule) for rule in rules)
+        rules = _run(python, name, null_world(rows, seed, "clustered"), limit, score)
+        if rules is not None:
+            score.empty_worlds += 1
+            score.fooled += bool(rules)
+    return score
+
+
+def _run(
+    python: str, name: str, world: World, limit: float, score: PeerScore
+) -> list[tuple[Clause, ...]] | None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "table.npz"
+        np.savez(path, __target__=world.target, **_arrays(world))
+        score.runs += 1
+        try:
+            done = subprocess.run(
+                [python, str(WORKER), name, str(path)],
+                capture_output=True,
+                text=True,
+                timeout=limit,
+                check=True,
+            )
+            found = json.loads(done.stdout.splitlines()[-1])
+        except subprocess.TimeoutExpired:
+            score.gave_up += 1
+            score.why = f"over {limit:g} s"
+            return None
+        except (subprocess.CalledProcessError, IndexError, json.JSONDecodeError) as error:
+            score.gave_up += 1
+            score.why = (getattr(error, "stderr", "") or str(error)).strip().splitlines()[-1][:80]
+            return None
+    score.seconds += float(found["seconds"])
+    return [_clauses(world, rule) for rule in found["rules"]]
+
+
+def _arrays(world: World) -> dict[str, Any]:
+    arrays: dict[str, Any] = {}
+    for column in world.table.columns:
+        if column.kind == "category":
+            arrays[column.name] = np.array([*map(str, column.labels), ""])[column.values]
+        else:
+            arrays[column.name] = column.values
+    return arrays
+
+
+def _clauses(world: World, rule: list[list[Any]]) -> tuple[Clause, ...]:
+    kinds = {column.name: column.kind for column in world.table.columns}
+    return tuple(
+        Clause(name, kinds[name], label, _bound(low), _bound(high))
+        for name, label, low, high in rule
+        if name in kinds
+    )
+
+
+def _bound(value: float | None) -> Bound | None:
+    return None if value is None else Bound(value, value, value)
