@@ -355,6 +355,12 @@ def test_sessions_without_an_outcome_are_counted_and_do_not_vote() -> None:
     assert together.counts.sessions > alone.counts.sessions
 
 
+def test_tasks_that_nobody_repeats_make_no_strata() -> None:
+    [finding] = mine([replace(o, task=f"only {i}") for i, o in enumerate(desk())])
+    assert finding.effect.raw is not None and finding.effect.within is None
+    assert "difficulty" in (finding.effect.note or "")
+
+
 def test_a_copied_history_counts_once() -> None:
     """A resumed session carries the events of the one before it."""
     plain = [

@@ -42,12 +42,13 @@ class Strata:
 
 
 def strata_by(sessions: Sequence[Observation]) -> Strata:
-    """The task where it is known; else the cluster of the request where several sessions share it; else
-    the repository."""
-    clusters = Counter(o.cluster for o in sessions if o.task is None)
+    """The task where more than one session is of it; else the cluster of the request where several sessions
+    share it; else the repository."""
+    tasks = Counter(o.task for o in sessions)
+    clusters = Counter(o.cluster for o in sessions)
     keys: list[tuple[str, str] | None] = []
     for o in sessions:
-        if o.task is not None:
+        if o.task is not None and tasks[o.task] > 1:
             keys.append(("task", o.task))
         elif o.cluster is not None and clusters[o.cluster] >= LEAST_OF_A_CLUSTER:
             keys.append(("cluster", o.cluster))
