@@ -13,7 +13,7 @@ from typing import BinaryIO, Final, Protocol, TypeAlias, runtime_checkable
 
 from reverie.domain.errors import ConfigError
 from reverie.domain.events import Event
-from reverie.domain.findings import Finding
+from reverie.domain.findings import Finding, Silence
 from reverie.domain.imports import Guess, Quarantined, Skipped, Used
 from reverie.domain.memories import Memory
 from reverie.domain.observations import Observation
@@ -124,7 +124,10 @@ class Observer(Protocol):
 
 @runtime_checkable
 class Miner(Protocol):
-    """Looks at many sessions and says what it found. Pure and deterministic: same corpus, same findings."""
+    """Looks at many sessions and says what it found. Pure and deterministic: same corpus, same findings.
+
+    A ``Silence`` among the findings says what could not be looked at, and why.
+    """
 
     @property
     def name(self) -> str: ...
@@ -132,7 +135,7 @@ class Miner(Protocol):
     @property
     def version(self) -> str: ...
 
-    def mine(self, corpus: Corpus) -> Iterable[Finding]: ...
+    def mine(self, corpus: Corpus) -> Iterable[Finding | Silence]: ...
 
 
 def load(group: str) -> dict[str, type[object]]:

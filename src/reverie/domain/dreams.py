@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal
 
+from reverie.domain.findings import Silence
+
 __all__ = ["STAGES", "Dream", "DreamStatus", "Stage", "Withheld"]
 
 Stage = Literal["gather", "observe", "mine", "write", "check", "submit"]
@@ -39,5 +41,6 @@ class Dream:
     findings: int = 0
     proposals: int = 0
     withheld: tuple[Withheld, ...] = ()
+    silences: tuple[Silence, ...] = ()
     parameters: Mapping[str, str] = field(default_factory=dict[str, str])
     error: str | None = None

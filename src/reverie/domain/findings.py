@@ -25,6 +25,7 @@ __all__ = [
     "Nature",
     "OriginClass",
     "Rate",
+    "Silence",
 ]
 
 FindingKind = Literal[
@@ -158,3 +159,13 @@ class Finding:
     conditions: tuple[Condition, ...] = ()
     synonyms: tuple[str, ...] = ()
     weight: float = field(default=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Something that ``miner`` could not look at, or cannot say yet, and why: kept with the dream, so that
+    "nothing was found" and "nothing could be looked for" never read alike."""
+
+    miner: str
+    about: str
+    why: str

@@ -17,7 +17,7 @@ from typing import Final
 from reverie.domain.clock import Clock, iso
 from reverie.domain.dreams import Dream, Stage, Withheld
 from reverie.domain.errors import NothingToDo
-from reverie.domain.findings import Finding
+from reverie.domain.findings import Finding, Silence
 from reverie.domain.ids import derived_id
 from reverie.domain.memories import Memory, MemoryStore
 from reverie.domain.observations import Observation
@@ -136,7 +136,7 @@ class Dreamer:
 
     def _run(self, dream: Dream, inputs: _Inputs, dry_run: bool, tell: Progress) -> DreamResult:
         observations = self._observe(inputs.sessions, tell)
-        findings = self._mine(dream, observations, inputs.memories, dry_run, tell)
+        findings, silences = self._mine(dream, observations, inputs.memories, dry_run, tell)
         drafts, withheld = self._write(dream, findings, inputs, dry_run, tell)
         proposals, doubts = self._check(drafts, findings, observations, inputs, dream, tell)
         if not dry_run:
@@ -149,6 +149,7 @@ class Dreamer:
             findings=len(findings),
             proposals=len(proposals),
             withheld=(*withheld, *doubts),
+            silences=tuple(silences),
         )
         return self._submit(dream, inputs, findings, proposals, dry_run, tell)
 
@@ -235,20 +236,22 @@ class Dreamer:
         memories: Sequence[Memory],
         dry_run: bool,
         tell: Progress,
-    ) -> list[Finding]:
+    ) -> tuple[list[Finding], list[Silence]]:
         stored = None if dry_run else self._load(dream.id, "mine")
         if stored is not None:
-            return loads(stored, list[Finding])
+            return loads(stored, tuple[list[Finding], list[Silence]])
         corpus = Corpus(observations, memories)
-        findings: list[Finding] = []
+        said: list[Finding | Silence] = []
         for done, miner in enumerate(self._miners):
             tell("mine", done, len(self._miners))
-            findings.extend(miner.mine(corpus))
+            said.extend(miner.mine(corpus))
+        findings = [one for one in said if isinstance(one, Finding)]
+        silences = [one for one in said if isinstance(one, Silence)]
         findings.sort(key=lambda f: (-f.weight, f.kind, f.key))
         tell("mine", len(self._miners), len(self._miners))
         if not dry_run:
-            self._save(dream, "mine", dumps(findings))
-        return findings
+            self._save(dream, "mine", dumps([findings, silences]))
+        return findings, silences
 
     def _write(
         self,
@@ -349,7 +352,7 @@ def _refreshed(observation: Observation, session: Session) -> Observation:
         observation,
         outcome=info.outcome.label,
         score=info.outcome.score,
-        user=info.user,
+        user=info.user or observation.user,  # else whose home directory the work was done in
         task=info.task,
     )
 

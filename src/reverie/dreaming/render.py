@@ -154,6 +154,9 @@ def dream_json(
                 {"finding_id": held.finding_id, "claim": held.claim, "why": held.why}
                 for held in dream.withheld
             ],
+            "silences": [
+                {"miner": told.miner, "about": told.about, "why": told.why} for told in dream.silences
+            ],
         },
         "findings": [finding_json(finding, event) for finding in findings],
         "proposals": [proposal_json(proposal) for proposal in proposals],
