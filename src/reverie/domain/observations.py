@@ -109,6 +109,7 @@ class Observation:
     may be a consequence of failing (durations, retries, counts) and is kept apart so that no miner
     mistakes a symptom for a cause. ``cluster`` stands in for the task where none is known: a signature
     of the first request. ``untrusted``: tools brought in text from outside (the web, foreign servers).
+    ``timezone`` is the IANA name of the zone in which hours and weekdays are told (None: UTC).
     """
 
     session_id: str
@@ -130,3 +131,4 @@ class Observation:
     calls: tuple[Call, ...] = ()
     remarks: tuple[Remark, ...] = ()
     untrusted: bool = field(default=False)
+    timezone: str | None = None

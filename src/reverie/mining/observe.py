@@ -227,6 +227,7 @@ class _Notes:
             calls=calls,
             remarks=remarks,
             untrusted=self.outside,
+            timezone=info.timezone,
         )
 
     def _finished(self, use: _Use) -> Call:
