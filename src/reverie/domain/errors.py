@@ -2,10 +2,19 @@
 
     ReverieError                       exit code 1
     ├── UsageError                     2   the request itself is malformed
+    │   ├── Invalid                            a field breaks a limit: which, which limit, which value
+    │   ├── TooLarge                           more bytes than are taken
+    │   └── AddressRefused                     a URL that is not connected to
+    ├── Unauthenticated                1   no key, or none that is good
+    ├── Forbidden                      1   the key does not allow it
+    ├── RateLimited                    1   too many requests for now
+    ├── Unsupported                    1   known, and not offered here
+    ├── Unanswered                     1   somebody else's server gave no answer
     ├── NotFound                       1   no such session, proposal, memory, store
     ├── Ambiguous                      2   an id prefix that fits several things
     ├── NothingToDo                    3   well-formed, but there is nothing to work on
     ├── Conflict                       1   the thing changed since you looked
+    │   ├── PreconditionFailed             it is not in the state that the caller named
     │   ├── StaleBase                      a memory is no longer what the proposal was written against
     │   └── AlreadyDecided                 a proposal was decided before
     ├── InvalidMemory                  2   a path or text that memory does not take
@@ -25,23 +34,32 @@ The docstring of a class says when it is raised; the message says what, where an
 from __future__ import annotations
 
 __all__ = [
+    "AddressRefused",
     "AlreadyDecided",
     "Ambiguous",
     "Busy",
     "ConfigError",
     "Conflict",
     "DiskFull",
+    "Forbidden",
     "ImportFailed",
+    "Invalid",
     "InvalidMemory",
     "NotATranscript",
     "NotFound",
     "NothingToDo",
+    "PreconditionFailed",
+    "RateLimited",
     "ReverieError",
     "SchemaMismatch",
     "StaleBase",
     "StorageError",
     "Tampered",
+    "TooLarge",
+    "Unanswered",
+    "Unauthenticated",
     "Unavailable",
+    "Unsupported",
     "UsageError",
 ]
 
@@ -68,6 +86,54 @@ class UsageError(ReverieError):
     exit_code = 2
 
 
+class Invalid(UsageError):
+    """A field of a request breaks a limit: ``Invalid("name", "at most 255 characters", 300)``.
+
+    ``value`` is what was given: a number reads "this has 300", anything else is quoted.
+    """
+
+    def __init__(self, field: str, limit: str, value: object | None = None, *, hint: str | None = None) -> None:
+        told = "" if value is None else f", this has {value}" if isinstance(value, int) else f", not {value!r}"
+        super().__init__(limit + told, where=f"`{field}`", hint=hint)
+        self.field = field
+        self.limit = limit
+        self.value = value
+
+
+class TooLarge(UsageError):
+    """A request, or a file in it, has more bytes than are taken."""
+
+
+class AddressRefused(UsageError):
+    """A URL that requests are not sent to: not https, not public, or not a URL at all."""
+
+
+class Unauthenticated(ReverieError):
+    """A request without a key, or with one that is unknown, malformed, expired or revoked."""
+
+
+class Forbidden(ReverieError):
+    """The key is good and does not allow this."""
+
+
+class RateLimited(ReverieError):
+    """Too many requests, or too many things held open, for now. ``retry_after`` is in seconds."""
+
+    def __init__(
+        self, what: str, *, retry_after: float, where: str | None = None, hint: str | None = None
+    ) -> None:
+        super().__init__(what, where=where, hint=hint)
+        self.retry_after = retry_after
+
+
+class Unsupported(ReverieError):
+    """It is known what is meant, and it is not offered here."""
+
+
+class Unanswered(ReverieError):
+    """Somebody else's server could not be reached, or gave no whole answer in time."""
+
+
 class NotFound(ReverieError):
     """There is no such session, proposal, memory or store."""
 
@@ -86,6 +152,10 @@ class NothingToDo(ReverieError):
 
 class Conflict(ReverieError):
     """The thing changed since the caller looked at it."""
+
+
+class PreconditionFailed(Conflict):
+    """The thing is not in the state that the caller named (a lease that is lost)."""
 
 
 class StaleBase(Conflict):

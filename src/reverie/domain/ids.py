@@ -13,7 +13,37 @@ from typing import Final, Literal
 
 __all__ = ["IdPrefix", "derived_id", "new_id"]
 
-IdPrefix = Literal["sesn", "sevt", "src", "find", "prop", "drm", "memstore", "mem", "memver", "audit"]
+IdPrefix = Literal[
+    "agent",
+    "apikey",
+    "audit",
+    "depl",  # deployment
+    "drm",  # dream
+    "drun",  # one run of a deployment
+    "env",  # environment
+    "evt",  # what a webhook tells of
+    "file",
+    "find",
+    "imp",  # one import over the API
+    "mem",
+    "memstore",
+    "memver",
+    "outc",  # outcome
+    "prop",
+    "req",  # one request to the API, for finding it in the logs
+    "sesn",
+    "sesrsc",  # resource of a session
+    "sevt",  # event of a session
+    "src",  # file that was imported
+    "sthr",  # thread of a session
+    "trial",
+    "vcrd",  # credential in a vault
+    "vlt",  # vault
+    "wh",  # webhook endpoint
+    "whd",  # one delivery to it
+    "work",  # item of an environment's queue
+    "wrkspc",
+]
 
 # 26 digits of base 32 (RFC 4648, small letters), two at a time: 130 bits, with which a collision among
 # 10^12 ids has a chance below 10^-15. Every event has an id, and ``base64`` is slow at this.
