@@ -38,18 +38,50 @@ EventType = Literal[
     "user.message",  # {content: [block]}: a person typed this
     "user.interrupt",  # {reason?: str}: a person stopped the agent
     "user.tool_confirmation",  # {tool_use_id, result: "allow"|"deny", deny_message?}
+    "user.tool_result",  # {tool_use_id, content?, is_error?}: a tool that ran in a client's own environment
+    "user.custom_tool_result",  # {custom_tool_use_id, content?, is_error?}
+    "user.define_outcome",  # {description, rubric, max_iterations, outcome_id}
     "system.message",  # {content: [block], kind}: a program's words; kind = instructions|injected|command|hook|summary
     "agent.message",  # {content: [block]}
     "agent.thinking",  # {content?: [block]}: kept when present, never mined
     "agent.tool_use",  # {tool_use_id, name, input: object}
     "agent.tool_result",  # {tool_use_id, content: [block], is_error: bool, exit_code?: int, duration_ms?: int}
+    "agent.mcp_tool_use",  # {mcp_server_name, name, input, evaluated_permission?}
+    "agent.mcp_tool_result",  # {mcp_tool_use_id, content, is_error}
+    "agent.custom_tool_use",  # {name, input}: the client runs it
+    "agent.thread_message_sent",  # {to_session_thread_id, to_agent_name?, content}
+    "agent.thread_message_received",  # {from_session_thread_id, from_agent_name?, content}
     "agent.thread_context_compacted",  # {trigger?, pre_tokens?}
     "session.thread_created",  # {thread, parent_tool_use_id?, agent?}
+    "session.thread_status_running",  # {session_thread_id, agent_name}
+    "session.thread_status_idle",  # {session_thread_id, agent_name, stop_reason, stop_details?}
+    "session.thread_status_rescheduled",  # {session_thread_id, agent_name}
+    "session.thread_status_terminated",  # {session_thread_id, agent_name}
+    "session.status_running",
+    "session.status_idle",  # {stop_reason, stop_details?}
+    "session.status_rescheduled",
+    "session.status_terminated",
+    "session.updated",  # {title?, metadata?, agent?, budget?}: what changed
+    "session.error",  # {error: {type, message, retry_status}}
+    "session.usage",  # {usage, budget}: what was used so far
     "session.outcome",  # {label, score?, label_source, explanation?}
+    "span.model_request_start",
     "span.model_request_end",  # {model, usage: {...}}: one per model response
+    "span.outcome_evaluation_start",  # {outcome_id, iteration}
+    "span.outcome_evaluation_ongoing",  # {outcome_id, iteration}
+    "span.outcome_evaluation_end",  # {outcome_id, iteration, result, explanation, usage, …start_id}
+    "workflow_run.created",  # {workflow_run_id, name, description, phases}; the others name the run too
+    "workflow_run.status_running",
+    "workflow_run.status_idle",
+    "workflow_run.status_ended",
+    "workflow_run.error",
+    "workflow_run.phase_started",
+    "workflow_run.phase_ended",
     "raw",  # {kind, record}: a record no reader of ours knows yet; kept, counted, not mined
 ]
 EVENT_TYPES: Final[frozenset[str]] = frozenset(EventType.__args__)  # type: ignore[attr-defined]
+
+_CALLS: Final = frozenset({"agent.tool_use", "agent.mcp_tool_use", "agent.custom_tool_use"})
 
 PRIMARY_THREAD: Final = ""
 
@@ -114,7 +146,7 @@ class TextPart:
 
 def text_parts(type: EventType, payload: JsonObject) -> Iterator[TextPart]:
     """The readable strings of an event in reading order. Citations point into these, verbatim."""
-    if type == "agent.tool_use":
+    if type in _CALLS:
         yield TextPart("/name", str(payload.get("name", "")))
         yield from _leaves("/input", payload.get("input"))
         return
