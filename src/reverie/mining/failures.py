@@ -130,6 +130,8 @@ def judge_tool(text: str, *, is_error: bool, looks: bool, json_speaks: bool = Tr
         fault = _confessed(text, json_speaks)
         return ("failed", (fault,)) if fault else _OK
     begin = _begin(text)
+    if json_speaks and text.startswith("{", begin) and (fault := _json_fault(text)):
+        return "failed", (fault,)
     signs = [(line, sign) for line in _first(text, begin, 40) if (sign := sign_of(line.text))]
     best = telling(signs) if "Traceback" in text[:2_000] else None
     if best is not None:

@@ -42,13 +42,14 @@ class Names:
 
     def __init__(self, own: Iterable[tuple[Observation, Sequence[Call]]]) -> None:
         first: dict[str, datetime] = {}
-        count: dict[str, int] = defaultdict(int)
-        for _, calls in own:
+        sessions: dict[str, set[str]] = defaultdict(set)
+        for o, calls in own:
             for call in calls:
                 for failure in (call.failure, *call.also) if call.failure else ():
-                    count[failure.template] += 1
+                    sessions[failure.template].add(o.session_id)
                     if call.at is not None:
                         first[failure.template] = min(call.at, first.get(failure.template, call.at))
+        count = {template: len(ids) for template, ids in sessions.items()}
         self._canonical = {
             template: min(group, key=lambda t: (first.get(t, LATEST), -count[t], t))
             for template, group in merge(count).items()

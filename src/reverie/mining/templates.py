@@ -9,44 +9,53 @@ meaning round. The outcome does not depend on the order in which lines were seen
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
-from typing import Final
+from functools import lru_cache
+from itertools import combinations
+from typing import Final, TypeAlias, cast
 
-from rapidfuzz.distance import LCSseq
-
-__all__ = ["AGREEMENT", "content_words", "mask", "merge"]
-
-AGREEMENT: Final = 0.75
-"""2 × (longest common subsequence) / (sum of lengths), in tokens, from which two templates are one."""
+__all__ = ["MASKS", "content_words", "count", "mask", "merge"]
 
 MAX_TEMPLATE: Final = 240
 
-_QUOTED = r"""(?<![\w'"`])(?:'(?!-)[^'\n]{1,200}'|"(?!-)[^"\n]{1,200}"|`(?!-)[^`'\n]{1,200}[`'])(?![\w'"`])"""
-_MASKS: Final = (
-    ("url", r"\b(?:https?|ssh|git|ftp|file)://[^\s'\"<>)\]]+"),
+_QUOTED: Final = (
+    r"""(?<![\w'"`])(?:'(?!-)[^'\n]{1,200}'|"(?!-)[^"\n]{1,200}"|`(?!-)[^`'\n]{1,200}[`'])(?![\w'"`])"""
+    r"|“[^”\n]{1,200}”|„[^“”\n]{1,200}[“”]|«[^»\n]{1,200}»|»[^«\n]{1,200}«|「[^」\n]{1,200}」|『[^』\n]{1,200}』"
+)
+MASKS: Final = (
+    ("url", r"\b(?:https?|ssh|git|ftp|file|wss?|s3|redis|mysql|amqp|postgres(?:ql)?)://[^\s'\"<>)\]]+"),
     ("email", r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+\b"),
-    ("host", r"\b(?:[\w-]+\.)+(?:com|net|org|io|dev|local|internal|cloud)\b(?::\d+)?"),
+    ("host", r"\b(?:[\w-]+\.)+(?:com|net|org|io|dev|local|internal|cloud)\b(?::\d+)?|\blocalhost\b(?::\d+)?"
+             r"|(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?(?!\.?\w)"),
     ("uuid", r"\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b"),
-    ("time", r"\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?\b|\b\d\d:\d\d(?::\d\d)?\b"),
+    ("time", r"\b\d{4}[-/]\d\d[-/]\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?\b|\b\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?\b"),
     ("q", _QUOTED),
     ("path", r"(?<![\w<])(?:~|\.{1,2})?(?:/[\w.@+~%*-]+)+/?(?::\d+(?::\d+)?)?|\b[A-Za-z]:\\[^\s'\"]+"
              r"|(?<![\w/.])(?:[\w.@+-]+/)+[\w.@+*-]+(?::\d+(?::\d+)?)?"
-             r"|\b[\w-]+\.(?:go|py|pyi|js|jsx|ts|tsx|mjs|rs|java|kt|rb|php|c|cc|cpp|h|hpp|cs|swift|sh|sql|md|txt|json"
-             r"|jsonl|ya?ml|toml|lock|mod|sum|csv|tsv|xml|html|css|log|pdf|docx?|xlsx?|pptx?|png|jpe?g|zip|gz)\b(?::\d+(?::\d+)?)?"),
-    ("size", r"\b\d+(?:[.,]\d+)*\s?(?:[kKMGT]i?B|bytes|[kKMGT]B)\b"),
+             r"|(?a:\b[\w-]+\.(?:go|py|pyi|js|jsx|ts|tsx|mjs|rs|java|kt|rb|php|c|cc|cpp|h|hpp|cs|swift|sh|sql|md|txt|json"
+             r"|jsonl|ya?ml|toml|lock|mod|sum|csv|tsv|xml|html|css|log|pdf|docx?|xlsx?|pptx?|png|jpe?g|zip|gz)\b)(?::\d+(?::\d+)?)?"),
+    ("size", r"\b\d+(?:[.,]\d+)*\s?(?:[kKMGT]i?B|bytes)\b"),
     ("duration", r"\b\d+(?:\.\d+)?\s?(?:ms|µs|ns|secs?|seconds?|mins?|minutes?|hours?|s|m|h)\b"),
-    ("hex", r"\b0x[0-9a-fA-F]+\b|\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,64}\b"),
-    ("id", r"\b(?=\w*[A-Za-z])(?=\w*\d)[A-Za-z]+(?:[_-][A-Za-z]+)*[_-]?\d[\w-]*\b"),
-    ("n", r"(?<![\w])(?<!HTTP )(?<!status )(?<!code )[-+]?\d+(?:[.,]\d+)*%?(?![\w])"),
+    ("hex", r"(?a:\b0x[0-9a-fA-F]+\b|\b(?=[a-f]*[0-9])(?=[0-9]*[a-f])[0-9a-f]{7,64}\b)"),
+    ("id", r"(?a:\b(?=\w*[A-Za-z])(?=\w*\d)[A-Za-z]+(?:[_-][A-Za-z]+)*[_-]?\d[\w-]*\b)"),
+    ("n", r"(?a:(?<!\w)(?!(?:(?<=HTTP )|(?<=status )|(?<=code ))[45]\d\d(?!\d))[-+]?\d+(?:[.,]\d+)*%?(?!\w))"),
 )  # fmt: skip
-_MASK = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in _MASKS))
-_LISTED = re.compile(r"(<\w+>)(?:\s*(?:,|and|or|;)\s*\1)+")
-_SPACE = re.compile(r"\s+")
+"""What is masked: (name, pattern), the first that fits at a place."""
+
+_MASK: Final = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in MASKS))
+_QUOTE: Final = re.compile(_QUOTED)
+_QUOTES: Final = re.compile("['\"`“„«»「『]")
+_KEPT_NUMBER: Final = re.compile(r"(?:HTTP|status|code) [45]\d\d(?!\d)")
+_UNIT: Final = re.compile(
+    r"<n> (?:([kKMGT]i?B|bytes)|(?:ms|µs|ns|secs?|seconds?|mins?|minutes?|hours?|s|m|h))\b"
+)
+_LISTED: Final = re.compile(r"(<\w+>)(?: ?(?:,|and|or|;) ?\1)+|(<time>) <time>")
 _TURNS_ROUND: Final = frozenset({"not", "no", "cannot", "can't", "never", "without", "isn't", "doesn't"})
 _WORD = re.compile(r"[A-Za-z][A-Za-z'’-]+")
 _EDGE = ".,:;!?()[]{}\"'`"
+MAX_LINE: Final = 1_000
+REMEMBERED: Final = 16_384
 
 
 def mask(line: str, *, keep: frozenset[str] = frozenset()) -> str:
@@ -55,13 +64,40 @@ def mask(line: str, *, keep: frozenset[str] = frozenset()) -> str:
     What is named in ``keep`` stays: in a message about code the name *is* the message (``q``: quoted,
     ``id``: words with digits, ``path``), and two different names are two different things.
     """
+    text = line[:MAX_LINE]
+    if keep or _KEPT_NUMBER.search(text):
+        masked = " ".join(_MASK.sub(lambda found: _masked(found, keep), text).split())
+    else:
+        masked = _by_words(text)
+    if masked.count("<") > 1:
+        masked = _LISTED.sub(_once, masked)
+    return masked[:MAX_TEMPLATE].strip()
 
-    def replace(found: re.Match[str]) -> str:
-        kind = found.lastgroup or "n"
-        return found.group() if kind in keep else f"<{kind}>"
 
-    masked = _LISTED.sub(r"\1", _MASK.sub(replace, line))
-    return _SPACE.sub(" ", masked).strip()[:MAX_TEMPLATE]
+def _by_words(text: str) -> str:
+    """As one substitution over the whole text, and several times as fast: most words come back often."""
+    if _QUOTES.search(text):
+        text = _QUOTE.sub("<q>", text)
+    masked = " ".join(map(_word, text.split()))
+    return _UNIT.sub(_unit, masked) if "<n> " in masked else masked
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _word(word: str) -> str:
+    return _MASK.sub(_masked, word)
+
+
+def _masked(found: re.Match[str], keep: frozenset[str] = frozenset()) -> str:
+    kind = found.lastgroup or "n"
+    return found.group() if kind in keep else f"<{kind}>"
+
+
+def _once(found: re.Match[str]) -> str:
+    return found[1] or found[2]
+
+
+def _unit(found: re.Match[str]) -> str:
+    return "<size>" if found[1] else "<duration>"
 
 
 def content_words(text: str) -> list[str]:
@@ -69,54 +105,136 @@ def content_words(text: str) -> list[str]:
     return [w.lower() for w in _WORD.findall(re.sub(r"<\w+>", " ", text))]
 
 
-def merge(templates: Iterable[str]) -> Mapping[str, frozenset[str]]:
-    """Groups near-identical templates: every template → its group. Deterministic, order-independent.
+def count(lines: Iterable[str]) -> Counter[str]:
+    """How many lines each template has. Counts of parts of a log add up to those of the whole."""
+    return Counter(map(mask, lines))
 
-    Connected components over pairs that agree; only pairs that share their first or their last telling
-    token are compared, which keeps the work near linear in the number of distinct templates.
+
+def merge(templates: Mapping[str, int] | Iterable[str]) -> Mapping[str, frozenset[str]]:
+    """Groups templates that differ only in what varies: every template → its group.
+
+    ``templates``: how often each was seen (by lines, or better by sessions); without counts each counts once.
+    Deterministic, and a function of the counts alone: neither order nor partition matters. Near linear in
+    the number of distinct templates.
     """
-    unique = sorted(set(templates))
-    tokens = {t: tuple(w.strip(_EDGE).lower() for w in t.split()) for t in unique}
-    parent = {t: t for t in unique}
-
-    def root(t: str) -> str:
-        while parent[t] != t:
-            parent[t] = parent[parent[t]]
-            t = parent[t]
-        return t
-
-    for block in _blocks(unique, tokens):
-        for i, a in enumerate(block):
-            for b in block[i + 1 :]:
-                if root(a) != root(b) and _agree(tokens[a], tokens[b]):
-                    low, high = sorted((root(a), root(b)))
-                    parent[high] = low
-    groups: dict[str, set[str]] = defaultdict(set)
-    for t in unique:
-        groups[root(t)].add(t)
-    return {t: frozenset(groups[root(t)]) for t in unique}
+    seen = _counted(templates)
+    forms = {t: _form(t) for t in seen}
+    weights = Counter[_Form]()
+    for t, n in seen.items():
+        weights[forms[t]] += n
+    general = _generalised(weights)
+    groups: dict[_Form, set[str]] = defaultdict(set)
+    for t, form in forms.items():
+        groups[_words(general[form])].add(t)
+    whole = {key: frozenset(group) for key, group in groups.items()}
+    return {t: whole[_words(general[forms[t]])] for t in seen}
 
 
-MAX_BLOCK: Final = 400  # a block larger than this is compared with its neighbours in sorted order only
+# ---------------------------------------------------------------------- words that vary
+
+_Form: TypeAlias = tuple[str, ...]
+_ANY: Final = "<*>"
+_MASKED: Final = re.compile(r"(?:<\w+>)+")
+_ENUMERATED: Final = re.compile(r"(?:\S+, ){2,}(?:(?:and|or) )?\S+")
+ROUNDS: Final = 4
+MANY: Final = 8
+"""So many different words in one place are values, however often each was seen; with fewer, their number must
+be at least the square root of the number of sightings (words of a message come back more often)."""
+
+MOST_WORDS: Final = 24
+MOST_WORDS_IN_PAIRS: Final = 14
+RARE: Final = 8
 
 
-def _blocks(unique: Sequence[str], tokens: Mapping[str, tuple[str, ...]]) -> Iterable[Sequence[str]]:
-    by_edge: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for t in unique:
-        words = [w for w in tokens[t] if w and not w.startswith("<")]
-        if words:
-            by_edge["first", words[0]].append(t)
-            by_edge["last", words[-1]].append(t)
-    for _, block in sorted(by_edge.items()):
-        if len(block) <= MAX_BLOCK:
-            yield block
-        else:
-            yield from pairwise(block)
+def _form(template: str) -> _Form:
+    """A template as words to compare: whatever was masked is one and the same blank."""
+    blank = _MASKED.sub(_ANY, _ENUMERATED.sub(_ANY, template).lower())
+    return tuple(w.strip(_EDGE) or w for w in blank.split())
 
 
-def _agree(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
-    if 2 * min(len(a), len(b)) < AGREEMENT * (len(a) + len(b)):
+def _words(form: _Form) -> _Form:
+    """What two forms must share to be one: their words; blanks too where there are hardly any words."""
+    told = tuple(w for w in form if w != _ANY)
+    return told if len(told) > 1 else form
+
+
+def _generalised(weights: Mapping[_Form, int]) -> dict[_Form, _Form]:
+    """Every form with the words that vary replaced by blanks: first one place at a time, then two at once."""
+    general = {form: form for form in weights}
+    for at_once in (1, 2, 1):
+        for _ in range(ROUNDS):
+            now = Counter[_Form]()
+            for form, weight in weights.items():
+                now[general[form]] += weight
+            blanked = _blanked(now, at_once)
+            if not blanked:
+                break
+            general = {form: blanked.get(g, g) for form, g in general.items()}
+    return general
+
+
+def _blanked(weights: Mapping[_Form, int], at_once: int) -> dict[_Form, _Form]:
+    """The forms that have ``at_once`` places in which other forms, alike elsewhere, have other words."""
+    contexts = _contexts_of_one(weights) if at_once == 1 else _contexts_of_two(weights)
+    found: dict[_Form, list[tuple[int, _Form]]] = defaultdict(list)
+    for context, members in contexts.items():
+        if len(members) > 1 and _varies(context, members, weights):
+            for form, _ in members:
+                found[form].append((len(members), context))
+    # of several contexts the one most forms share; of equals the first by name
+    return {form: min(shared, key=lambda c: (-c[0], c[1]))[1] for form, shared in found.items()}
+
+
+_Contexts: TypeAlias = dict[_Form, list[tuple[_Form, tuple[int, ...]]]]
+"""A form with blanks in some places → the forms that fit it, and those places."""
+
+
+def _contexts_of_one(forms: Iterable[_Form]) -> _Contexts:
+    found: _Contexts = defaultdict(list)
+    for form in forms:
+        if len(form) > MOST_WORDS:
+            continue
+        told = len(form) - form.count(_ANY)
+        for i, word in enumerate(form):
+            if word == _ANY or (told > 1 and _may_vary(word)):
+                found[*form[:i], _ANY, *form[i + 1 :]].append((form, (i,)))
+    return found
+
+
+def _contexts_of_two(weights: Mapping[_Form, int]) -> _Contexts:
+    """Only of short and rare forms that keep most of their words."""
+    found: _Contexts = defaultdict(list)
+    for form, weight in weights.items():
+        words = [i for i, w in enumerate(form) if w != _ANY]
+        if weight > RARE or len(form) > MOST_WORDS_IN_PAIRS or len(words) < 4:
+            continue
+        for i, j in combinations([i for i in words if _may_vary(form[i])], 2):
+            found[*form[:i], _ANY, *form[i + 1 : j], _ANY, *form[j + 1 :]].append((form, (i, j)))
+    return found
+
+
+def _may_vary(word: str) -> bool:
+    """Not what turns a meaning round, nor a number that was kept because it tells something."""
+    return word not in _TURNS_ROUND and not word.isdigit()
+
+
+def _varies(
+    context: _Form, members: Sequence[tuple[_Form, tuple[int, ...]]], weights: Mapping[_Form, int]
+) -> bool:
+    """Whether the words in the blanks of a context are values, not parts of different messages."""
+    constant = len(context) - context.count(_ANY)
+    columns = zip(*([form[i] for i in places] for form, places in members), strict=True)
+    kinds = min(len(set(words)) for words in columns)
+    if kinds >= MANY:
+        return constant > 0
+    if constant < 2:
         return False
-    if 2 * LCSseq.similarity(a, b) < AGREEMENT * (len(a) + len(b)):
-        return False
-    return not (set(a) ^ set(b)) & _TURNS_ROUND
+    if any(form == context for form, _ in members):  # elsewhere it is masked already
+        return True
+    return kinds > 1 and kinds * kinds >= sum(weights[form] for form, _ in members)
+
+
+def _counted(templates: Mapping[str, int] | Iterable[str]) -> dict[str, int]:
+    if isinstance(templates, Mapping):
+        return dict(cast(Mapping[str, int], templates))
+    return dict.fromkeys(templates, 1)
