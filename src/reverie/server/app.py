@@ -1,0 +1,112 @@
+"""The HTTP API put together: ``build`` gives an ASGI application over an opened ``Reverie``.
+
+From the outside in: every request gets an id and every error its shape; nobody passes without being known;
+then the route, and its door.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+import msgspec
+from starlette.requests import ClientDisconnect
+from starlette.types import Message, Receive, Scope, Send
+
+from reverie.app import Reverie
+from reverie.domain.errors import NotFound, ReverieError
+from reverie.server.endpoint import Endpoint
+from reverie.server.errors import ErrorBody, refusal
+from reverie.server.guard import Guard
+from reverie.server.router import Router
+from reverie.server.routes import ENDPOINTS
+from reverie.server.running import Running
+from reverie.server.settings import Settings
+
+__all__ = ["App", "build"]
+
+_log: Final = logging.getLogger("reverie.server")
+
+
+def build(
+    reverie: Reverie,
+    settings: Settings | None = None,
+    *,
+    endpoints: Iterable[Endpoint] = ENDPOINTS,
+    entropy: Callable[[int], bytes] = os.urandom,
+) -> App:
+    """The API as an ASGI application. ``reverie`` stays the caller's to close.
+
+    Args:
+        endpoints: The table of routes.
+        entropy: Gives random bytes, for the ids of requests.
+    """
+    running = Running(reverie, settings or Settings())
+    return App(running, Router(endpoints, running), entropy)
+
+
+class App:
+    """The outermost layer: ids of requests, the shape of errors, and the server's life."""
+
+    def __init__(self, running: Running, router: Router, entropy: Callable[[int], bytes]) -> None:
+        self.running = running
+        self._router = router
+        self._guard = Guard(running, self._route)
+        self._entropy = entropy
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        match scope["type"]:
+            case "http":
+                await self._http(scope, receive, send)
+            case "lifespan":
+                await self._lifespan(receive, send)
+            case _:
+                await send({"type": "websocket.close", "code": 1000})
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request_id = f"req_{self._entropy(15).hex()}"
+        scope["request_id"] = request_id
+        started = False
+
+        async def named(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                message["headers"] = [*message.get("headers", ()), (b"request-id", request_id.encode())]
+            await send(message)
+
+        try:
+            await self._guard(scope, receive, named)
+        except ClientDisconnect:
+            return
+        except Exception as error:
+            if not isinstance(error, ReverieError):
+                _log.exception("%s %s failed (%s)", scope["method"], scope["path"], request_id)
+            if started:  # the status is out: all that is left is to cut the answer short, visibly
+                raise
+            await _refuse(error, request_id, named)
+
+    async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
+        found = self._router.find(scope["path"])
+        if found is None:
+            raise NotFound(f"there is no {scope['path'][:200]} here")
+        door, scope["path_params"] = found
+        await door(scope, receive, send)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        self.running.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+async def _refuse(error: Exception, request_id: str, send: Send) -> None:
+    status, told, extra = refusal(error)
+    body = msgspec.json.encode(ErrorBody(error=told, request_id=request_id))
+    headers: dict[str, Any] = {"content-type": "application/json", "content-length": str(len(body)), **extra}
+    raw = [(key.encode("latin-1"), value.encode("latin-1", "replace")) for key, value in headers.items()]
+    await send({"type": "http.response.start", "status": status, "headers": raw})
+    await send({"type": "http.response.body", "body": body})

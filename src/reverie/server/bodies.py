@@ -1,0 +1,103 @@
+"""Bodies of requests: counted while they are read, then decoded strictly."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+import msgspec
+from starlette.requests import Request
+from starlette.types import Message, Receive, Scope
+
+from reverie.domain.errors import TooLarge
+from reverie.server.endpoint import Upload
+from reverie.server.errors import MalformedBody, WireError, decoding_error, validation_error
+
+__all__ = ["Reader"]
+
+_DEEPEST: Final = 100
+_TEXT: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
+_NO_BRACKET: Final = bytes(set(range(256)) - set(b"[]{}"))
+
+
+class Reader:
+    """Reads the body of one endpoint: JSON into ``shape``; for ``Upload`` and None nothing, but still bounded."""
+
+    def __init__(self, shape: Any, limit: int) -> None:
+        self._limit = limit
+        self._decoder = None if shape is None or shape is Upload else msgspec.json.Decoder(shape)
+
+    def bounded(self, scope: Scope, receive: Receive) -> Receive:
+        """``receive``, but no more than the limit comes through.
+
+        Raises:
+            TooLarge: the body says it is larger, or (while it is read) turns out to be.
+        """
+        said = _header(scope, b"content-length")
+        if said.isdigit() and int(said) > self._limit:
+            raise self._too_large(f"{int(said)} bytes")
+        seen = 0
+
+        async def counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > self._limit:
+                raise self._too_large("more")
+            return message
+
+        return counted
+
+    async def read(self, request: Request) -> Any:
+        """The decoded body; None where the endpoint decodes none.
+
+        Raises:
+            UsageError: not JSON, too deep, or a wrong field.
+            WireError: another content type than JSON (415).
+        """
+        if self._decoder is None:
+            return None
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != "application/json":  # a form could be sent by any web page without asking
+            raise WireError(
+                f"`content-type`: must be application/json, this is {kind[:64] or 'missing'}",
+                status=415,
+                type="invalid_request_error",
+            )
+        return decode(await request.body(), self._decoder)
+
+    def _too_large(self, found: str) -> TooLarge:
+        return TooLarge(f"the body: at most {self._limit} bytes, this has {found}")
+
+
+def decode(data: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:
+    """``data`` in the decoder's shape.
+
+    Raises:
+        UsageError: not JSON, nested deeper than 100 levels, or a wrong field.
+    """
+    try:
+        value = decoder.decode(data)
+    except msgspec.ValidationError as error:
+        raise validation_error(error, msgspec.json.decode(data)) from None
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise decoding_error(error) from None
+    if _deep(data):
+        raise MalformedBody(f"the body is nested deeper than {_DEEPEST} levels")
+    return value
+
+
+def _deep(data: bytes) -> bool:
+    """Whether valid JSON is nested deeper than allowed: peel the innermost brackets, level by level."""
+    if data.count(b"[") + data.count(b"{") <= _DEEPEST:
+        return False
+    marks = _TEXT.sub(b"", data).translate(None, delete=_NO_BRACKET)
+    for _ in range(_DEEPEST):
+        if not marks:
+            return False
+        marks = marks.replace(b"[]", b"").replace(b"{}", b"")
+    return bool(marks)
+
+
+def _header(scope: Scope, name: bytes) -> bytes:
+    return next((value for key, value in scope["headers"] if key == name), b"")

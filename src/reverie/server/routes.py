@@ -1,0 +1,14 @@
+"""The one table of all endpoints. A resource file makes its rows; here they are only put together.
+
+To add a resource: import its file here and add its ``ENDPOINTS``. The generated tests then ask for its ids.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from reverie.server.endpoint import Endpoint
+
+__all__ = ["ENDPOINTS"]
+
+ENDPOINTS: Final[tuple[Endpoint, ...]] = ()

@@ -1,0 +1,49 @@
+"""What all requests to one server share: the opened database, the settings, the signal that it is closing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import anyio
+
+from reverie.app import Reverie
+from reverie.server.settings import Settings
+
+__all__ = ["Running"]
+
+
+class Running:
+    """One running server. Streams watch ``closing`` and end when it is set."""
+
+    def __init__(self, reverie: Reverie, settings: Settings) -> None:
+        self.reverie = reverie
+        self.settings = settings
+        self.threads = anyio.CapacityLimiter(settings.threads)
+        """Bounds the pool that sync handlers run in."""
+        self._closing: asyncio.Event | None = None
+        self._farewells: list[Callable[[], None]] = []
+        self._closed = False
+
+    @property
+    def closing(self) -> asyncio.Event:
+        """Set when the server begins to shut down. Ask for it on the event loop."""
+        if self._closing is None:
+            self._closing = asyncio.Event()
+            if self._closed:
+                self._closing.set()
+        return self._closing
+
+    def on_close(self, farewell: Callable[[], None]) -> None:
+        """Have ``farewell()`` called, on the loop, when the server begins to shut down."""
+        self._farewells.append(farewell)
+
+    def close(self) -> None:
+        """Tell streams and background work to end. Again is harmless. Call it on the event loop."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._closing is not None:
+            self._closing.set()
+        for farewell in self._farewells:
+            farewell()

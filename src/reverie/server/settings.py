@@ -1,0 +1,34 @@
+"""What can be set about the server; every limit that is not part of a wire shape."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["MAX_BODY", "Settings"]
+
+MAX_BODY: Final = 32 * 1024 * 1024
+"""Bytes of a request's body, where an endpoint sets no other limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The server's settings; the defaults are those of ``reverie serve``."""
+
+    host: str = "127.0.0.1"
+    """The address it listens on; decides whether it may run without keys."""
+    hosts: frozenset[str] = frozenset()
+    """Further names it may be called by (the ``Host`` header), besides ``host`` and, on loopback,
+    ``localhost`` and ``[::1]``. Behind a proxy: the public name."""
+    origins: frozenset[str] = frozenset()
+    """Origins (``https://console.example``) whose pages may call it. No CORS headers are ever sent."""
+    threads: int = 16
+    """Handlers that run at once; more requests wait their turn."""
+    creates_per_minute: int = 300
+    """Requests a key may make by POST and DELETE in a minute; 0 is no limit."""
+    reads_per_minute: int = 1200
+    """Requests a key may make by GET in a minute; 0 is no limit."""
+    streams_per_key: int = 1000
+    """Open streams a key may have at once."""
+    grace: float = 10.0
+    """Seconds that requests in work have to finish when the server is stopped."""
