@@ -23,6 +23,7 @@ __all__ = [
     "JsonObject",
     "NewEvent",
     "Origin",
+    "QueuedEvent",
     "Scalar",
     "TextPart",
     "event_text",
@@ -134,6 +135,20 @@ class Event:
     thread: str
     origin: Origin | None
     hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedEvent:
+    """An event that a client sent and that was accepted, on its way to the log: it is on the disk, and
+    will keep its id. ``position`` orders what waits in one session."""
+
+    id: str
+    session_id: str
+    position: int
+    type: EventType
+    payload: JsonObject
+    thread: str
+    received_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
