@@ -25,6 +25,7 @@
     │   ├── DiskFull                       no room left: nothing half-written stays
     │   ├── SchemaMismatch                 made by a newer or foreign version
     │   └── Busy                           another process holds the writer's place too long
+    ├── WorkerLost                     1   a process that worked for us ended before its work did
     ├── Tampered                       1   a hash chain does not verify
     └── ConfigError                    4   a setting is missing or wrong
 
@@ -61,6 +62,7 @@ __all__ = [
     "Unavailable",
     "Unsupported",
     "UsageError",
+    "WorkerLost",
 ]
 
 
@@ -92,12 +94,20 @@ class Invalid(UsageError):
     ``value`` is what was given: a number reads "this has 300", anything else is quoted.
     """
 
-    def __init__(self, field: str, limit: str, value: object | None = None, *, hint: str | None = None) -> None:
-        told = "" if value is None else f", this has {value}" if isinstance(value, int) else f", not {value!r}"
+    def __init__(
+        self, field: str, limit: str, value: object | None = None, *, hint: str | None = None
+    ) -> None:
+        told = (
+            "" if value is None else f", this has {value}" if isinstance(value, int) else f", not {value!r}"
+        )
         super().__init__(limit + told, where=f"`{field}`", hint=hint)
         self.field = field
         self.limit = limit
         self.value = value
+
+
+class Archived(UsageError):
+    """The thing was archived, which is for good: it is read, and not changed or used any more."""
 
 
 class TooLarge(UsageError):
@@ -205,6 +215,10 @@ class SchemaMismatch(StorageError):
 
 class Busy(StorageError):
     """Another process held the writer's place for too long."""
+
+
+class WorkerLost(ReverieError):
+    """A worker process was killed, or could not do its work. What it did before is kept."""
 
 
 class Tampered(ReverieError):

@@ -73,12 +73,14 @@ DeliveryStatus = Literal["pending", "delivered", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try. ``status`` is the HTTP status, None where no answer came; ``error`` says why it failed."""
+    """One try. ``status`` is the HTTP status, None where no answer came; ``error`` says why it failed, and
+    is None where it did not. ``refused``: the address is none that requests are sent to."""
 
     at: datetime
     status: int | None
     error: str | None
     duration_ms: int
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

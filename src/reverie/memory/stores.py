@@ -22,6 +22,7 @@ from reverie.domain.memories import (
     valid_content,
     valid_path,
 )
+from reverie.domain.workspaces import identity
 from reverie.memory.documents import body
 from reverie.memory.merge import unified
 from reverie.memory.search import SearchHit, snippet, words
@@ -238,7 +239,9 @@ class MemoryService:
         if name.startswith("memstore_"):
             raise UsageError("a store's name must not look like an id", where=name)
         # Derived, so that two processes that make "default" at once make the same one.
-        return MemoryStore(derived_id("memstore", name), name, description, self._clock())
+        return MemoryStore(
+            derived_id("memstore", *identity(self._db.workspace, name)), name, description, self._clock()
+        )
 
     def _change(
         self,

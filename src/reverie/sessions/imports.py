@@ -128,7 +128,7 @@ class ImportService:
             if on_file is not None:
                 on_file(report)
 
-        shelf, known = Shelf(self._db, self._log, done), Labels(labels or {})
+        shelf, known = Shelf(self._db, self._log, done), Labels(labels or {}, self._db.workspace)
         intake = Intake(self._db, self._log, self._importers, self._clock, known, shelf, format)
         taken = [intake.file(path, asked_for=asked_for) for path, asked_for in list(self._plan(paths))]
         shelf.settle()

@@ -20,6 +20,7 @@ from reverie.domain.errors import ImportFailed
 from reverie.domain.events import NewEvent, Scalar
 from reverie.domain.imports import FileReport, Guess, Quarantined, Skipped, Used
 from reverie.domain.sessions import Outcome, SessionInfo, Transcript
+from reverie.domain.workspaces import DEFAULT_WORKSPACE
 from reverie.plugins import Importer, Read
 from reverie.sessions.files import Asked, Disk, DiskFile
 from reverie.sessions.log import Prepared, SessionLog, session_id
@@ -46,13 +47,14 @@ class _Note(msgspec.Struct, frozen=True):
 class Labels:
     """Outcomes given from outside, by session (its native id, or its id in the log) or by file."""
 
-    def __init__(self, labels: Mapping[str, Outcome]) -> None:
+    def __init__(self, labels: Mapping[str, Outcome], workspace: str = DEFAULT_WORKSPACE) -> None:
         self._by_name = labels
+        self._workspace = workspace
         self._by_path = {str(Path(name).expanduser().absolute()): name for name in labels}
         self._matched: set[str] = set()
 
     def find(self, uri: str, info: SessionInfo) -> Outcome | None:
-        for name in (info.native_id, session_id(info), self._by_path.get(uri, "")):
+        for name in (info.native_id, session_id(info, self._workspace), self._by_path.get(uri, "")):
             if name in self._by_name:
                 self._matched.add(name)
                 return self._by_name[name]
@@ -62,7 +64,7 @@ class Labels:
         """Whether a label names the file, or one of the sessions (ids in the log) it holds."""
         if source.uri in self._by_path:
             return True
-        named = {session_id(SessionInfo(source.format, name)) for name in self._by_name}
+        named = {session_id(SessionInfo(source.format, name), self._workspace) for name in self._by_name}
         return not (named | self._by_name.keys()).isdisjoint(sessions)
 
     @property
@@ -342,6 +344,7 @@ class _OneFile:
             report=report,
             imported_at=self.run.clock(),
             stamp=msgspec.json.encode(note).decode(),
+            workspace=self.run.db.workspace,
         )
 
 

@@ -12,6 +12,7 @@ from reverie.domain.clock import Clock, system_clock
 from reverie.domain.events import Event, NewEvent
 from reverie.domain.ids import derived_id
 from reverie.domain.sessions import Session, SessionInfo, Transcript
+from reverie.domain.workspaces import DEFAULT_WORKSPACE, identity
 from reverie.storage import events as event_rows
 from reverie.storage import sessions as session_rows
 from reverie.storage import sources as source_rows
@@ -31,9 +32,9 @@ def no_mask(event: NewEvent) -> tuple[NewEvent, Counter[str]]:
     return event, Counter()
 
 
-def session_id(info: SessionInfo) -> str:
+def session_id(info: SessionInfo, workspace: str = DEFAULT_WORKSPACE) -> str:
     """The id of a session: what its format calls it decides, so a second import finds the first."""
-    return derived_id("sesn", info.format, info.native_id)
+    return derived_id("sesn", *identity(workspace, info.format, info.native_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Prepared:
 
 
 class SessionLog:
-    """The sessions of a database.
+    """The sessions of a workspace.
 
     Every method may raise the storage errors of ``Database``. What a writing method wrote is on the disk
     when it returns, unless it was handed a connection: then it is when that transaction is.
@@ -107,6 +108,10 @@ class SessionLog:
         return [event_rows.read(link) for link in links]
 
     # ------------------------------------------------------------------ reading
+
+    def session_id(self, info: SessionInfo) -> str:
+        """The id that a session has, or will have, in this workspace."""
+        return session_id(info, self._db.workspace)
 
     def session(self, id_prefix: str) -> Session:
         """A session by its id or a unique prefix of it.
@@ -172,7 +177,7 @@ class SessionLog:
         return self.prepare(transcript) if conn is None else self._prepare(transcript, conn)
 
     def _prepare(self, transcript: Transcript, conn: Connection) -> Prepared:
-        found = session_id(transcript.info)
+        found = self.session_id(transcript.info)
         redactions: Counter[str] = Counter()
         rows: list[event_rows.Row] = []
         for id, event in _unknown(conn, found, transcript.events):
@@ -193,6 +198,8 @@ class SessionLog:
         found, now = prepared.session_id, self._clock()
         new = session_rows.create(conn, found, prepared.info, now)
         before = 0 if new else session_rows.refresh(conn, found, prepared.info, now)
+        if before is None:  # it was deleted: its file does not bring it back
+            return Recorded(found, False, 0, Counter())
         written = event_rows.append(conn, found, prepared.rows, now)
         if source_id is not None:
             source_rows.attach(conn, found, source_id)

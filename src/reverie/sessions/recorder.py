@@ -18,7 +18,7 @@ from reverie.domain.clock import Clock, system_clock
 from reverie.domain.errors import ReverieError, UsageError
 from reverie.domain.events import EventType, JsonObject, NewEvent
 from reverie.domain.sessions import Outcome, OutcomeLabel, SessionInfo, Transcript
-from reverie.sessions.log import SessionLog, session_id
+from reverie.sessions.log import SessionLog
 from reverie.storage.text import json_text
 
 __all__ = ["SessionRecorder"]
@@ -63,7 +63,7 @@ class SessionRecorder:
         self._last: str | None = None  # the last action of any thread
         self._labelled = False
         self._entered = False
-        self.id: Final[str] = session_id(info)
+        self.id: Final[str] = log.session_id(info)
         """The session's id in the log."""
 
     # ------------------------------------------------------------------ what happens

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import atexit
+import copy
 import os
+import threading
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -15,8 +17,10 @@ from sqlalchemy.exc import ArgumentError
 
 from reverie.domain.clock import Clock, system_clock
 from reverie.domain.errors import ConfigError, Unavailable
+from reverie.domain.workspaces import DEFAULT_WORKSPACE
 from reverie.storage.failures import Translated
 from reverie.storage.postgres import PostgreSQL
+from reverie.storage.scope import enter
 from reverie.storage.sqlite import Sqlite
 
 __all__ = ["Connection", "Database"]
@@ -38,7 +42,8 @@ class _Engine(Protocol):
 
 
 class Database:
-    """An open database, on either engine. Safe to share between threads, not across a fork.
+    """An open database, on either engine, seen from one workspace. Safe to share between threads, not
+    across a fork.
 
     All methods raise errors of ``domain.errors`` for what a driver says: ``Unavailable`` (cannot be
     opened or reached), ``DiskFull``, ``Busy`` (someone else wrote for more than 30 s), ``Conflict`` (a
@@ -48,7 +53,8 @@ class Database:
     def __init__(self, engine: _Engine, clock: Clock) -> None:
         self._engine = engine
         self._translated = Translated(engine.where)
-        self._closed = False
+        self._closed = threading.Event()
+        self._workspace = DEFAULT_WORKSPACE
         self._process = os.getpid()
         self.clock = clock
         self.dialect: Final[Literal["sqlite", "postgresql"]] = engine.dialect
@@ -77,11 +83,27 @@ class Database:
             raise
         return database
 
+    @property
+    def workspace(self) -> str:
+        """The workspace whose rows transactions see."""
+        return self._workspace
+
+    def scoped(self, workspace: str) -> Database:
+        """The same open database, seen from another workspace; closing one closes both.
+
+        Whether there is such a workspace is not asked here. ``EVERYWHERE`` is for the few jobs that look
+        after the whole database.
+        """
+        view = copy.copy(self)
+        view._workspace = workspace
+        return view
+
     @contextmanager
     def read(self) -> Generator[Connection]:
         """A read-only connection that sees one consistent snapshot for as long as the block lasts."""
         self._check()
         with self._translated, self._engine.read() as connection:
+            enter(connection, self._workspace)
             yield connection
 
     def write(self, work: Callable[[Connection], T]) -> T:
@@ -93,14 +115,19 @@ class Database:
         return plain data.
         """
         self._check()
+
+        def scoped(connection: Connection) -> T:
+            enter(connection, self._workspace)
+            return work(connection)
+
         with self._translated:
-            return self._engine.write(work)
+            return self._engine.write(scoped)
 
     def close(self) -> None:
         """Finish what was given to ``write``, and let go. Again is harmless."""
-        if self._closed or os.getpid() != self._process:
+        if self._closed.is_set() or os.getpid() != self._process:
             return
-        self._closed = True
+        self._closed.set()
         atexit.unregister(self.close)
         self._engine.close()
 
@@ -113,7 +140,7 @@ class Database:
         self.close()
 
     def _check(self) -> None:
-        if self._closed:
+        if self._closed.is_set():
             raise Unavailable("the database was closed", where=self.where)
         if os.getpid() != self._process:  # threads and SQLite's locks do not survive a fork
             raise Unavailable(

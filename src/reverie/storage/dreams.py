@@ -16,6 +16,7 @@ from reverie.storage.database import Connection
 from reverie.storage.driver import execute_many
 from reverie.storage.findings import finding, findings, put_findings
 from reverie.storage.prefixes import whole_id
+from reverie.storage.scope import workspace
 from reverie.storage.statements import insert_new
 from reverie.storage.upsert import insert
 
@@ -44,7 +45,7 @@ def begin(connection: Connection, fresh: Dream) -> Dream:
     A dream that failed before begins again; one that runs (elsewhere, or until it was killed) or is
     completed comes back as it stands.
     """
-    statement = insert(connection, _T).values(id=fresh.id, **_values(fresh))
+    statement = insert(connection, _T).values(id=fresh.id, workspace=workspace(connection), **_values(fresh))
     connection.execute(statement.on_conflict_do_nothing())
     kept = _stored(connection, fresh.id)
     if kept.status != "failed":
@@ -56,21 +57,25 @@ def begin(connection: Connection, fresh: Dream) -> Dream:
 
 def put(connection: Connection, kept: Dream) -> None:
     """Keep a dream as it is now."""
-    values = _values(kept)
-    statement = insert(connection, _T).values(id=kept.id, **values)
-    connection.execute(statement.on_conflict_do_update(index_elements=[_T.c.id], set_=values))
+    values, mine = _values(kept), workspace(connection)
+    statement = insert(connection, _T).values(id=kept.id, workspace=mine, **values)
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=[_T.c.id], set_=values, where=_T.c.workspace == mine)
+    )
 
 
 def finish(connection: Connection, done: Dream, seen: Iterable[str] = ()) -> None:
     """Keep a dream that ended. ``seen``: the content_sha256 of every session it looked at."""
     put(connection, done)
-    execute_many(connection, _SEEN, [(done.store_id, contents) for contents in sorted(set(seen))])
+    mine = workspace(connection)
+    execute_many(connection, _SEEN, [(done.store_id, contents, mine) for contents in sorted(set(seen))])
 
 
 def dreamed_sessions(connection: Connection, store_id: str) -> set[str]:
     """The content_sha256 of every session that a finished dream into this store has looked at."""
     t = tables.dreamed_sessions
-    return set(connection.execute(select(t.c.content_sha256).where(t.c.store_id == store_id)).scalars())
+    query = select(t.c.content_sha256).where(t.c.store_id == store_id)
+    return set(connection.execute(query.where(t.c.workspace == workspace(connection))).scalars())
 
 
 def dream(connection: Connection, id_prefix: str) -> Dream:
@@ -85,7 +90,8 @@ def dream(connection: Connection, id_prefix: str) -> Dream:
 
 def dreams(connection: Connection, store_id: str | None = None) -> list[Dream]:
     """Every dream (into one store, where given), newest first."""
-    query = select(_T.c.body).order_by(_T.c.created_at.desc(), _T.c.id)
+    query = select(_T.c.body).where(_T.c.workspace == workspace(connection))
+    query = query.order_by(_T.c.created_at.desc(), _T.c.id)
     if store_id is not None:
         query = query.where(_T.c.store_id == store_id)
     return [loads(body, Dream) for body in connection.execute(query).scalars()]
@@ -93,19 +99,28 @@ def dreams(connection: Connection, store_id: str | None = None) -> list[Dream]:
 
 def save_stage(connection: Connection, dream_id: str, name: Stage, body: str, at: str) -> None:
     """Keep what a finished stage gave; the first to finish it wins (two runs give the same anyway)."""
-    values = {"dream_id": dream_id, "stage": name, "body": body, "at": at}
+    values = {
+        "dream_id": dream_id,
+        "stage": name,
+        "body": body,
+        "at": at,
+        "workspace": workspace(connection),
+    }
     connection.execute(insert(connection, tables.dream_stages).values(**values).on_conflict_do_nothing())
 
 
 def stage(connection: Connection, dream_id: str, name: Stage) -> str | None:
     """What a stage gave, or None while it has not finished."""
     t = tables.dream_stages
-    query = select(t.c.body).where(t.c.dream_id == dream_id, t.c.stage == name)
+    query = select(t.c.body).where(
+        t.c.dream_id == dream_id, t.c.stage == name, t.c.workspace == workspace(connection)
+    )
     return connection.execute(query).scalar_one_or_none()
 
 
 def _stored(connection: Connection, dream_id: str) -> Dream:
-    return loads(connection.execute(select(_T.c.body).where(_T.c.id == dream_id)).scalar_one(), Dream)
+    query = select(_T.c.body).where(_T.c.id == dream_id, _T.c.workspace == workspace(connection))
+    return loads(connection.execute(query).scalar_one(), Dream)
 
 
 def _values(kept: Dream) -> dict[str, object]:

@@ -17,7 +17,8 @@ from reverie.storage.chain import link
 from reverie.storage.database import Connection
 from reverie.storage.driver import driver, execute, execute_many, marked
 from reverie.storage.prefixes import whole_id
-from reverie.storage.statements import columns, insert
+from reverie.storage.scope import workspace
+from reverie.storage.statements import insert
 from reverie.storage.text import clean_text, json_text
 
 __all__ = [
@@ -33,12 +34,13 @@ __all__ = [
     "read",
 ]
 
-_COLUMNS: Final = columns(tables.events)  # in the order of Link
+_COLUMNS: Final = "session_id, seq, id, key, type, at, thread, payload, origin, hash"  # as in Link
 _INSERT: Final = insert(tables.events)
 _INSERT_NEW: Final = f"{_INSERT} ON CONFLICT (id) DO NOTHING"
 _END: Final = {
-    "sqlite": "SELECT events, head FROM sessions WHERE id = ?",
-    "postgresql": "SELECT events, head FROM sessions WHERE id = %s FOR UPDATE",
+    "sqlite": "SELECT events, head FROM sessions WHERE id = ? AND workspace = ? AND deleted_at IS NULL",
+    "postgresql": "SELECT events, head FROM sessions WHERE id = %s AND workspace = %s AND deleted_at IS NULL "
+    "FOR UPDATE",
 }
 _ADVANCE: Final = "UPDATE sessions SET events = ?, head = ?, updated_at = ? WHERE id = ?"
 _PAGE: Final = 256  # rows fetched at a time: a payload may be megabytes
@@ -103,13 +105,13 @@ def append(connection: Connection, session_id: str, rows: Sequence[Row], at: dat
     Raises:
         NotFound: there is no such session.
     """
-    here, dialect = driver(connection), connection.dialect.name
-    end = here.execute(_END[dialect], (session_id,)).fetchone()
+    here, dialect, mine = driver(connection), connection.dialect.name, workspace(connection)
+    end = here.execute(_END[dialect], (session_id, mine)).fetchone()
     if end is None:
         raise NotFound(f"there is no session {session_id!r}", hint="reverie sessions list")
     if len(rows) == 1:  # the hot path: no question whether the key is known, the INSERT finds out
         links = _chained(session_id, rows, *end)
-        if here.execute(marked(_INSERT_NEW, dialect), links[0]).rowcount:
+        if here.execute(marked(_INSERT_NEW, dialect), (*links[0], mine)).rowcount:
             here.execute(marked(_ADVANCE, dialect), (links[0].seq, links[0].hash, iso(at), session_id))
             return links
         return list(_known(connection, [rows[0].id]).values())
@@ -126,7 +128,8 @@ def _append_many(
             fresh.setdefault(row.id, row)  # of two with one key, the first
     links = _chained(session_id, fresh.values(), *end)
     if links:
-        execute_many(connection, _INSERT, links)
+        mine = workspace(connection)
+        execute_many(connection, _INSERT, [(*link, mine) for link in links])
         execute(connection, _ADVANCE, (links[-1].seq, links[-1].hash, iso(at), session_id))
     found.update((link.id, link) for link in links)
     return [found[row.id] for row in rows]
@@ -151,32 +154,36 @@ def _known(connection: Connection, ids: Sequence[str]) -> dict[str, Link]:
 
 
 def _by_id(connection: Connection, wanted: str, ids: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    mine = workspace(connection)
     for start in range(0, len(ids), _PAGE):
         some = ids[start : start + _PAGE]
         marks = ", ".join("?" * len(some))
-        sql = f"SELECT {wanted} FROM events WHERE id IN ({marks})"  # noqa: S608
-        yield from execute(connection, sql, some).fetchall()
+        sql = f"SELECT {wanted} FROM events WHERE id IN ({marks}) AND workspace = ?"  # noqa: S608
+        yield from execute(connection, sql, (*some, mine)).fetchall()
 
 
 def links(connection: Connection, session_id: str) -> Iterator[Link]:
     """Every event of a session as stored, in order, a page at a time."""
-    sql = f"SELECT {_COLUMNS} FROM events WHERE session_id = ?"  # noqa: S608
-    page = execute(connection, f"{sql} ORDER BY seq LIMIT {_PAGE}", (session_id,)).fetchall()
+    sql = f"SELECT {_COLUMNS} FROM events WHERE session_id = ? AND workspace = ?"  # noqa: S608
+    which = (session_id, workspace(connection))
+    page = execute(connection, f"{sql} ORDER BY seq LIMIT {_PAGE}", which).fetchall()
     while page:
         yield from (Link(*row) for row in page)
         if len(page) < _PAGE:
             return
         last = page[-1][1]
-        page = execute(
-            connection, f"{sql} AND seq > ? ORDER BY seq LIMIT {_PAGE}", (session_id, last)
-        ).fetchall()
+        page = execute(connection, f"{sql} AND seq > ? ORDER BY seq LIMIT {_PAGE}", (*which, last)).fetchall()
 
 
 def links_of(connection: Connection, session_ids: Sequence[str]) -> Iterator[Link]:
     """Every event of some sessions as stored, by session and in order. All of them are held in memory."""
     marks = ", ".join("?" * len(session_ids))
-    sql = f"SELECT {_COLUMNS} FROM events WHERE session_id IN ({marks}) ORDER BY session_id, seq"  # noqa: S608
-    return (Link(*row) for row in execute(connection, sql, tuple(session_ids)).fetchall())
+    sql = (
+        f"SELECT {_COLUMNS} FROM events WHERE session_id IN ({marks}) AND workspace = ? "  # noqa: S608
+        "ORDER BY session_id, seq"
+    )
+    which = (*session_ids, workspace(connection))
+    return (Link(*row) for row in execute(connection, sql, which).fetchall())
 
 
 def event(connection: Connection, id_prefix: str) -> Event:
@@ -188,9 +195,7 @@ def event(connection: Connection, id_prefix: str) -> Event:
     found = whole_id(
         connection, tables.events.c.id, "sevt", id_prefix, noun="event", hint="reverie sessions show SESSION"
     )
-    sql = f"SELECT {_COLUMNS} FROM events WHERE id = ?"  # noqa: S608
-    row = execute(connection, sql, (found,)).fetchone()
-    assert row is not None
+    (row,) = _by_id(connection, _COLUMNS, [found])
     return read(Link(*row))
 
 

@@ -12,6 +12,7 @@ from reverie.storage import tables
 from reverie.storage.codec import dumps, loads
 from reverie.storage.database import Connection
 from reverie.storage.prefixes import whole_id
+from reverie.storage.scope import workspace
 
 __all__ = ["finding", "findings", "put_findings"]
 
@@ -20,7 +21,8 @@ _T: Final = tables.findings
 
 def put_findings(connection: Connection, dream_id: str, found: Sequence[Finding]) -> None:
     """Keep the findings of a dream, in their order, in place of what it had."""
-    connection.execute(_T.delete().where(_T.c.dream_id == dream_id))
+    mine = workspace(connection)
+    connection.execute(_T.delete().where(_T.c.dream_id == dream_id, _T.c.workspace == mine))
     rows = [
         {
             "id": each.id,
@@ -29,6 +31,7 @@ def put_findings(connection: Connection, dream_id: str, found: Sequence[Finding]
             "key": each.key,
             "kind": each.kind,
             "body": dumps(each),
+            "workspace": mine,
         }
         for position, each in enumerate(found)
     ]
@@ -38,7 +41,8 @@ def put_findings(connection: Connection, dream_id: str, found: Sequence[Finding]
 
 def findings(connection: Connection, dream_id: str) -> list[Finding]:
     """The findings of a dream, in the order they were put."""
-    query = select(_T.c.body).where(_T.c.dream_id == dream_id).order_by(_T.c.position)
+    query = select(_T.c.body).where(_T.c.dream_id == dream_id, _T.c.workspace == workspace(connection))
+    query = query.order_by(_T.c.position)
     return [loads(body, Finding) for body in connection.execute(query).scalars()]
 
 
@@ -55,7 +59,7 @@ def finding(connection: Connection, id_prefix: str) -> Finding:
     query = (
         select(_T.c.body)
         .join(d, d.c.id == _T.c.dream_id)
-        .where(_T.c.id == found)
+        .where(_T.c.id == found, _T.c.workspace == workspace(connection))
         .order_by(d.c.created_at.desc(), d.c.id)
     )
     return loads(connection.execute(query.limit(1)).scalar_one(), Finding)

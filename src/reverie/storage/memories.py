@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, Select, func, select, text, update
 
 from reverie.domain.clock import iso
 from reverie.domain.memories import Memory, MemoryStore, MemoryVersion
+from reverie.storage.scope import workspace
 from reverie.storage.tables import memories, memory_stores, memory_versions
 from reverie.storage.text import clean_text
 from reverie.storage.upsert import insert
@@ -49,6 +50,9 @@ def add_store(conn: Connection, store: MemoryStore) -> bool:
         "name": store.name,
         "description": store.description,
         "created_at": iso(store.created_at),
+        "updated_at": iso(store.created_at),
+        "metadata": "{}",
+        "workspace": workspace(conn),
     }
     statement = insert(conn, memory_stores).values(row).on_conflict_do_nothing()
     return conn.execute(statement.returning(memory_stores.c.id)).first() is not None
@@ -56,14 +60,15 @@ def add_store(conn: Connection, store: MemoryStore) -> bool:
 
 def all_stores(conn: Connection) -> list[MemoryStore]:
     """Every store, by name."""
-    found = [_store(row) for row in conn.execute(select(memory_stores))]
+    found = [_store(row) for row in conn.execute(_stores(conn))]
     return sorted(found, key=lambda store: store.name)  # not ORDER BY: collations differ between servers
 
 
 def find_store(conn: Connection, name: str) -> MemoryStore | None:
     """The store of that name, else of that id."""
     for column in (memory_stores.c.name, memory_stores.c.id):
-        row = conn.execute(select(memory_stores).where(column == name)).one_or_none()
+        query = _stores(conn).where(column == name)
+        row = conn.execute(query.order_by(memory_stores.c.created_at, memory_stores.c.id).limit(1)).first()
         if row is not None:
             return _store(row)
     return None
@@ -72,14 +77,18 @@ def find_store(conn: Connection, name: str) -> MemoryStore | None:
 def lock_store(conn: Connection, store_id: str) -> None:
     """Lets one writer at a time into a store until its transaction ends (SQLite has only one anyway)."""
     conn.execute(
-        select(memory_stores.c.id).where(memory_stores.c.id == store_id).with_for_update(key_share=True)
+        select(memory_stores.c.id)
+        .where(memory_stores.c.id == store_id, memory_stores.c.workspace == workspace(conn))
+        .with_for_update(key_share=True)
     )
 
 
 def head(conn: Connection, store_id: str, path: str) -> Head | None:
     """The newest state of a path; None when nothing was ever written there."""
     row = conn.execute(
-        select(memories).where(memories.c.store_id == store_id, memories.c.path == path)
+        select(memories).where(
+            memories.c.store_id == store_id, memories.c.path == path, memories.c.workspace == workspace(conn)
+        )
     ).one_or_none()
     if row is None:
         return None
@@ -89,18 +98,21 @@ def head(conn: Connection, store_id: str, path: str) -> Head | None:
 def listed(conn: Connection, store_id: str, prefix: str = "") -> list[Memory]:
     """The living memories whose path begins with ``prefix``, in order of path (by code point)."""
     rows = conn.execute(
-        _living(store_id).where(func.substr(memories.c.path, 1, len(prefix)) == prefix)  # not LIKE: % and _
+        _living(conn, store_id).where(
+            func.substr(memories.c.path, 1, len(prefix)) == prefix
+        )  # not LIKE: % and _
     )
     return sorted((_memory(row) for row in rows), key=lambda memory: memory.path)
 
 
 def count(conn: Connection, store_id: str) -> int:
     """How many living memories a store holds."""
-    return conn.execute(select(func.count()).select_from(_living(store_id).subquery())).scalar_one()
+    return conn.execute(select(func.count()).select_from(_living(conn, store_id).subquery())).scalar_one()
 
 
 def record(conn: Connection, version: MemoryVersion) -> None:
     """Appends a version and makes it the newest of its path."""
+    mine = workspace(conn)
     newest = {
         "content": version.content,
         "content_sha256": version.content_sha256,
@@ -110,9 +122,10 @@ def record(conn: Connection, version: MemoryVersion) -> None:
     }
     if version.version == 1:
         identity = {"id": version.memory_id, "store_id": version.store_id, "path": version.path}
-        conn.execute(memories.insert().values(**identity, **newest))
+        conn.execute(memories.insert().values(**identity, **newest, workspace=mine))
     else:
-        conn.execute(update(memories).where(memories.c.id == version.memory_id).values(**newest))
+        which = (memories.c.id == version.memory_id, memories.c.workspace == mine)
+        conn.execute(update(memories).where(*which).values(**newest))
     conn.execute(
         memory_versions.insert().values(
             id=version.id,
@@ -127,6 +140,7 @@ def record(conn: Connection, version: MemoryVersion) -> None:
             reason=version.reason,
             proposal_id=version.proposal_id,
             created_at=iso(version.created_at),
+            workspace=mine,
         )
     )
 
@@ -134,9 +148,7 @@ def record(conn: Connection, version: MemoryVersion) -> None:
 def versions(conn: Connection, memory_id: str) -> list[MemoryVersion]:
     """The whole history of a memory, oldest first."""
     rows = conn.execute(
-        select(memory_versions)
-        .where(memory_versions.c.memory_id == memory_id)
-        .order_by(memory_versions.c.version)
+        _versions(conn).where(memory_versions.c.memory_id == memory_id).order_by(memory_versions.c.version)
     )
     return [_version(row) for row in rows]
 
@@ -144,16 +156,14 @@ def versions(conn: Connection, memory_id: str) -> list[MemoryVersion]:
 def version(conn: Connection, memory_id: str, number: int) -> MemoryVersion | None:
     """One version of a memory, counted from 1."""
     row = conn.execute(
-        select(memory_versions).where(
-            memory_versions.c.memory_id == memory_id, memory_versions.c.version == number
-        )
+        _versions(conn).where(memory_versions.c.memory_id == memory_id, memory_versions.c.version == number)
     ).one_or_none()
     return None if row is None else _version(row)
 
 
 def version_by_id(conn: Connection, version_id: str) -> MemoryVersion | None:
     """One version, by its own id."""
-    row = conn.execute(select(memory_versions).where(memory_versions.c.id == version_id)).one_or_none()
+    row = conn.execute(_versions(conn).where(memory_versions.c.id == version_id)).one_or_none()
     return None if row is None else _version(row)
 
 
@@ -165,10 +175,17 @@ def search(conn: Connection, store_id: str, words: Sequence[str], query: str, li
     """
     if conn.dialect.name == "sqlite":
         wanted = " ".join(f'"{word}"*' for word in words)
-        found = conn.execute(_SQLITE, {"store_id": store_id, "wanted": wanted, "limit": limit})
+        parameters = {"store_id": store_id, "wanted": wanted, "limit": limit, "mine": workspace(conn)}
+        found = conn.execute(_SQLITE, parameters)
     else:
         wanted = " & ".join(f"'{word}':*" for word in words)
-        parameters = {"store_id": store_id, "wanted": wanted, "query": clean_text(query), "limit": limit}
+        parameters = {
+            "store_id": store_id,
+            "wanted": wanted,
+            "query": clean_text(query),
+            "limit": limit,
+            "mine": workspace(conn),
+        }
         found = conn.execute(_POSTGRESQL, parameters)
     return [_memory(row) for row in found]
 
@@ -176,20 +193,33 @@ def search(conn: Connection, store_id: str, words: Sequence[str], query: str, li
 # A hit in the path counts four times one in the text: paths are what people remember.
 _SQLITE = text(
     "SELECT memories.* FROM memories_search JOIN memories ON memories.id = memories_search.memory_id "
-    "WHERE memories_search MATCH :wanted AND memories.store_id = :store_id "
+    "WHERE memories_search MATCH :wanted AND memories.store_id = :store_id AND memories.workspace = :mine "
     "ORDER BY bm25(memories_search, 0.0, 4.0, 1.0), memories.path LIMIT :limit"
 )
 _POSTGRESQL = text(
     "SELECT memories.* FROM memories, "
     "(SELECT to_tsquery('simple', :wanted) || plainto_tsquery('simple', :query) AS q) AS wanted "
-    "WHERE store_id = :store_id AND content IS NOT NULL AND reverie_words(path, content) @@ q "
+    "WHERE store_id = :store_id AND workspace = :mine AND content IS NOT NULL AND reverie_words(path, content) @@ q "
     "ORDER BY ts_rank_cd(reverie_words(path, ''), q) * 4 + ts_rank_cd(reverie_words('', content), q) DESC, "
     'path COLLATE "C" LIMIT :limit'
 )
 
 
-def _living(store_id: str) -> Select[Any]:
-    return select(memories).where(memories.c.store_id == store_id, memories.c.content.is_not(None))
+def _living(conn: Connection, store_id: str) -> Select[Any]:
+    return select(memories).where(
+        memories.c.store_id == store_id,
+        memories.c.content.is_not(None),
+        memories.c.workspace == workspace(conn),
+    )
+
+
+def _stores(conn: Connection) -> Select[Any]:
+    s = memory_stores.c
+    return select(memory_stores).where(s.workspace == workspace(conn), s.deleted_at.is_(None))
+
+
+def _versions(conn: Connection) -> Select[Any]:
+    return select(memory_versions).where(memory_versions.c.workspace == workspace(conn))
 
 
 def _store(row: Row[Any]) -> MemoryStore:

@@ -11,8 +11,10 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from reverie.domain.errors import ConfigError
+from reverie.domain.workspaces import EVERYWHERE
 from reverie.storage.failures import retryable
 from reverie.storage.migrations import needed, upgrade
+from reverie.storage.scope import enter
 
 __all__ = ["PostgreSQL"]
 
@@ -59,6 +61,7 @@ class PostgreSQL:
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
             if needed(connection):
                 self._check_encoding(connection)
+                enter(connection, EVERYWHERE)  # row-level security binds the tables' owner too
                 upgrade(connection)
 
     @contextmanager

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, Select, select, update
 
 from reverie.domain.clock import iso
 from reverie.domain.findings import OriginClass
 from reverie.domain.proposals import Decision, Proposal, ProposalKind, ProposalStatus
 from reverie.storage.codec import dumps, loads
 from reverie.storage.prefixes import whole_id
+from reverie.storage.scope import workspace
 from reverie.storage.tables import proposals
 from reverie.storage.upsert import insert
 
@@ -44,6 +45,7 @@ def add(conn: Connection, proposal: Proposal, position: int) -> bool:
         "status": proposal.status,
         "created_at": iso(proposal.created_at),
         "decision": None if proposal.decision is None else dumps(proposal.decision),
+        "workspace": workspace(conn),
     }
     statement = insert(conn, _T).values(row).on_conflict_do_nothing().returning(_T.c.id)
     return conn.execute(statement).first() is not None
@@ -58,7 +60,7 @@ def get(conn: Connection, given: str) -> Proposal:
     found = whole_id(
         conn, _T.c.id, "prop", given, noun="proposal", hint="reverie proposals list --status all"
     )
-    return _proposal(conn.execute(select(_T).where(_T.c.id == found)).one())
+    return _proposal(conn.execute(_mine(conn).where(_T.c.id == found)).one())
 
 
 def listed(
@@ -72,7 +74,7 @@ def listed(
 ) -> list[Proposal]:
     """Proposals that fit everything given, by importance within their dream, newer dreams first."""
     wanted = {_T.c.store_id: store_id, _T.c.status: status, _T.c.kind: kind, _T.c.dream_id: dream_id}
-    query = select(_T).order_by(_T.c.position, _T.c.created_at.desc(), _T.c.id).limit(limit)
+    query = _mine(conn).order_by(_T.c.position, _T.c.created_at.desc(), _T.c.id).limit(limit)
     for column, value in wanted.items():
         if value is not None:
             query = query.where(column == value)
@@ -82,7 +84,7 @@ def listed(
 def pending_for(conn: Connection, store_id: str, ideas: Sequence[str]) -> list[Proposal]:
     """The proposals of these ideas that wait for a decision, in order of id."""
     query = (
-        select(_T)
+        _mine(conn)
         .where(_T.c.store_id == store_id, _T.c.status == "pending", _T.c.idea.in_(ideas))
         .order_by(_T.c.id)
     )
@@ -91,14 +93,19 @@ def pending_for(conn: Connection, store_id: str, ideas: Sequence[str]) -> list[P
 
 def with_status(conn: Connection, store_id: str, statuses: Sequence[ProposalStatus]) -> list[Proposal]:
     """The proposals of a store in any of these statuses."""
-    query = select(_T).where(_T.c.store_id == store_id, _T.c.status.in_(statuses)).order_by(_T.c.id)
+    query = _mine(conn).where(_T.c.store_id == store_id, _T.c.status.in_(statuses)).order_by(_T.c.id)
     return [_proposal(row) for row in conn.execute(query)]
 
 
 def decide(conn: Connection, proposal: Proposal) -> None:
     """Keeps the status and the decision of a proposal; what it proposes never changes."""
     decision = None if proposal.decision is None else dumps(proposal.decision)
-    conn.execute(update(_T).where(_T.c.id == proposal.id).values(status=proposal.status, decision=decision))
+    change = update(_T).where(_T.c.id == proposal.id, _T.c.workspace == workspace(conn))
+    conn.execute(change.values(status=proposal.status, decision=decision))
+
+
+def _mine(conn: Connection) -> Select[Any]:
+    return select(_T).where(_T.c.workspace == workspace(conn))
 
 
 def _proposal(row: Row[Any]) -> Proposal:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final, cast
 
 from reverie.domain.clock import iso
+from reverie.domain.errors import NotFound
 from reverie.domain.sessions import Outcome, OutcomeLabel, Session, SessionInfo
 from reverie.storage import tables
 from reverie.storage.chain import GENESIS
@@ -15,6 +16,7 @@ from reverie.storage.codec import loads
 from reverie.storage.database import Connection
 from reverie.storage.driver import execute
 from reverie.storage.prefixes import whole_id
+from reverie.storage.scope import workspace
 from reverie.storage.statements import columns, insert_new
 from reverie.storage.text import clean_text, json_text
 
@@ -37,13 +39,16 @@ def session(connection: Connection, id_prefix: str) -> Session:
         NotFound, Ambiguous: none or several fit.
     """
     found = whole_id(connection, _T.c.id, "sesn", id_prefix, noun="session", hint="reverie sessions list")
-    (row,) = execute(connection, f"{_SELECT} WHERE id = ?", (found,)).fetchall()
-    return _session(row)
+    rows = _rows(connection, [], [found])
+    if not rows:  # a tombstone
+        raise NotFound(f"there is no session {id_prefix!r}", hint="reverie sessions list")
+    return _session(rows[0])
 
 
 def exists(connection: Connection, session_id: str) -> bool:
     """Whether there is a session of exactly that id."""
-    return execute(connection, "SELECT 1 FROM sessions WHERE id = ?", (session_id,)).fetchone() is not None
+    sql = "SELECT 1 FROM sessions WHERE id = ? AND workspace = ?"
+    return execute(connection, sql, (session_id, workspace(connection))).fetchone() is not None
 
 
 def listed(
@@ -76,20 +81,29 @@ def create(connection: Connection, session_id: str, info: SessionInfo, at: datet
         "head": GENESIS,
         "created_at": iso(at),
         "updated_at": iso(at),
+        "workspace": workspace(connection),
+        "status": "idle",
+        "archived_at": None,
+        "deleted_at": None,
+        "deployment": None,
+        "body": None,
         **_facts(info),
     }
     return execute(connection, _CREATE, [values[name] for name in _NAMES]).rowcount == 1
 
 
-def refresh(connection: Connection, session_id: str, info: SessionInfo, at: datetime) -> int:
-    """Take over what ``info`` knows, leave what it does not. The number of events the session has; the
-    row is held until the transaction ends, so that nobody appends meanwhile."""
+def refresh(connection: Connection, session_id: str, info: SessionInfo, at: datetime) -> int | None:
+    """Take over what ``info`` knows, leave what it does not. The number of events the session has, None
+    when it was deleted; the row is held until the transaction ends, so that nobody appends meanwhile."""
     lock = " FOR UPDATE" if connection.dialect.name == "postgresql" else ""
-    (row,) = execute(connection, f"{_SELECT} WHERE id = ?{lock}", (session_id,)).fetchall()
+    sql = f"{_SELECT} WHERE id = ? AND workspace = ? AND deleted_at IS NULL{lock}"
+    row = execute(connection, sql, (session_id, workspace(connection))).fetchone()
+    if row is None:
+        return None
     before = dict(zip(_NAMES, row, strict=True))
     facts = _facts(merged(_session(row).info, info))
     if any(before[name] != value for name, value in facts.items()):
-        change = _T.update().where(_T.c.id == session_id)
+        change = _T.update().where(_T.c.id == session_id, _T.c.workspace == workspace(connection))
         connection.execute(change.values(**facts, updated_at=iso(at)))
     return before["events"]
 
@@ -122,11 +136,11 @@ def _parts(ids: Collection[str] | None) -> Iterator[Sequence[str] | None]:
 def _rows(
     connection: Connection, asked: Sequence[tuple[str, str]], ids: Sequence[str] | None
 ) -> list[tuple[Any, ...]]:
-    conditions = [condition for condition, _ in asked]
+    conditions = ["workspace = ?", "deleted_at IS NULL", *(condition for condition, _ in asked)]
     if ids is not None:
         conditions.append(f"id IN ({', '.join('?' * len(ids))})")
-    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    return execute(connection, _SELECT + where, [*(value for _, value in asked), *(ids or ())]).fetchall()
+    values = [workspace(connection), *(value for _, value in asked), *(ids or ())]
+    return execute(connection, f"{_SELECT} WHERE {' AND '.join(conditions)}", values).fetchall()
 
 
 def _facts(info: SessionInfo) -> dict[str, object]:

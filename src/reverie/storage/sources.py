@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -12,10 +12,12 @@ from sqlalchemy import select
 from reverie.domain.clock import iso
 from reverie.domain.ids import derived_id
 from reverie.domain.imports import FileReport, Quarantined
+from reverie.domain.workspaces import DEFAULT_WORKSPACE, identity
 from reverie.storage import tables
 from reverie.storage.codec import dumps, loads
 from reverie.storage.database import Connection
 from reverie.storage.driver import execute, execute_many
+from reverie.storage import scope
 from reverie.storage.statements import columns, insert, insert_new, upsert
 from reverie.storage.text import clean_text
 
@@ -52,37 +54,43 @@ class Source:
     report: FileReport
     imported_at: datetime
     stamp: str = ""
+    workspace: str = DEFAULT_WORKSPACE
 
     @property
     def id(self) -> str:
-        return source_id(self.uri)
+        return source_id(self.uri, self.workspace)
 
 
-def source_id(uri: str) -> str:
+def source_id(uri: str, workspace: str = DEFAULT_WORKSPACE) -> str:
     """The id of the file at ``uri``; known before the file is read."""
-    return derived_id("src", uri)
+    return derived_id("src", *identity(workspace, uri))
 
 
 def by_uri(connection: Connection, uri: str) -> Source | None:
     """What is known of the file at ``uri``."""
-    row = execute(connection, f"{_SELECT} WHERE id = ?", (source_id(uri),)).fetchone()
+    mine = scope.workspace(connection)
+    which = (source_id(uri, mine), mine)
+    row = execute(connection, f"{_SELECT} WHERE id = ? AND workspace = ?", which).fetchone()
     return None if row is None else _source(row)
 
 
 def by_sha256(connection: Connection, sha256: str) -> list[Source]:
     """Files with exactly these contents, in order of uri: the same transcript under several names."""
-    rows = execute(connection, f"{_SELECT} WHERE sha256 = ? ORDER BY uri", (sha256,))
+    which = (sha256, scope.workspace(connection))
+    rows = execute(connection, f"{_SELECT} WHERE sha256 = ? AND workspace = ? ORDER BY uri", which)
     return [_source(row) for row in rows.fetchall()]
 
 
 def digests(connection: Connection) -> dict[str, str]:
     """The sha256 of every known file, by uri."""
-    rows = connection.execute(select(tables.sources.c.uri, tables.sources.c.sha256))
+    t = tables.sources.c
+    rows = connection.execute(select(t.uri, t.sha256).where(t.workspace == scope.workspace(connection)))
     return {row.uri: row.sha256 for row in rows}
 
 
 def put(connection: Connection, source: Source, quarantine: Iterable[Quarantined] = ()) -> None:
     """Keep what is known of a file now, in place of what was. Comes before sessions that name it."""
+    source = replace(source, workspace=scope.workspace(connection))
     values = {
         "id": source.id,
         "uri": clean_text(source.uri),
@@ -94,6 +102,7 @@ def put(connection: Connection, source: Source, quarantine: Iterable[Quarantined
         "stamp": source.stamp,
         "report": dumps(source.report),
         "imported_at": iso(source.imported_at),
+        "workspace": source.workspace,
     }
     execute(connection, _PUT, [values[name] for name in _NAMES])
     _replace_quarantine(connection, source.id, quarantine)
@@ -102,25 +111,33 @@ def put(connection: Connection, source: Source, quarantine: Iterable[Quarantined
 def quarantined(connection: Connection, source: str) -> list[Quarantined]:
     """The records of a source (by id) that could not be read, in their order."""
     q = tables.quarantine
-    query = select(q.c.line, q.c.why, q.c.pointer).where(q.c.source_id == source).order_by(q.c.position)
+    query = (
+        select(q.c.line, q.c.why, q.c.pointer)
+        .where(q.c.source_id == source, q.c.workspace == scope.workspace(connection))
+        .order_by(q.c.position)
+    )
     return [Quarantined(*row) for row in connection.execute(query)]
 
 
 def attach(connection: Connection, session_id: str, source: str) -> None:
     """Note that a session was (also) read from a source."""
-    execute(connection, _ATTACH, (session_id, source))
+    execute(connection, _ATTACH, (session_id, source, scope.workspace(connection)))
 
 
 def sessions_of(connection: Connection, source: str) -> list[str]:
     """Ids of the sessions that were read from a source (by id), sorted."""
     t = tables.session_sources
-    return sorted(connection.execute(select(t.c.session_id).where(t.c.source_id == source)).scalars())
+    query = select(t.c.session_id).where(
+        t.c.source_id == source, t.c.workspace == scope.workspace(connection)
+    )
+    return sorted(connection.execute(query).scalars())
 
 
 def _replace_quarantine(connection: Connection, source: str, records: Iterable[Quarantined]) -> None:
-    execute(connection, "DELETE FROM quarantine WHERE source_id = ?", (source,))
+    mine = scope.workspace(connection)
+    execute(connection, "DELETE FROM quarantine WHERE source_id = ? AND workspace = ?", (source, mine))
     rows = [
-        (source, n, r.line, None if r.pointer is None else clean_text(r.pointer), clean_text(r.why))
+        (source, n, r.line, None if r.pointer is None else clean_text(r.pointer), clean_text(r.why), mine)
         for n, r in enumerate(records)
     ]
     if rows:

@@ -62,11 +62,18 @@ class Sqlite:
             connection = self._open_writer()
             try:
                 if needed(connection):
-                    connection.exec_driver_sql("BEGIN IMMEDIATE")
-                    upgrade(connection)
-                    connection.exec_driver_sql("COMMIT")
+                    self._upgrade(connection)
             finally:
                 connection.close()
+
+    def _upgrade(self, connection: Connection) -> None:
+        # A table is changed by making it anew; meanwhile rows refer to what is not there.
+        connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        upgrade(connection)
+        if connection.exec_driver_sql("PRAGMA foreign_key_check").first() is not None:
+            raise Unavailable("the upgrade would have lost rows; nothing was changed", where=self.where)
+        connection.exec_driver_sql("COMMIT")
 
     @contextmanager
     def read(self) -> Generator[Connection]:

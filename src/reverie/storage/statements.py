@@ -5,9 +5,13 @@ To build one with SQLAlchemy each time costs more than to run it.
 
 from __future__ import annotations
 
+from typing import Final
+
 from sqlalchemy import Table
 
 __all__ = ["columns", "insert", "insert_new", "upsert"]
+
+_OURS: Final = "WHERE {}.workspace = excluded.workspace"
 
 
 def columns(table: Table) -> str:
@@ -27,8 +31,8 @@ def insert_new(table: Table) -> str:
 
 
 def upsert(table: Table) -> str:
-    """An INSERT that takes the place of the row with the same primary key."""
+    """An INSERT that takes the place of the row with the same primary key, in the same workspace."""
     key = ", ".join(f'"{column.name}"' for column in table.primary_key)
     rest = [column.name for column in table.columns if not column.primary_key]
     changes = ", ".join(f'"{name}" = excluded."{name}"' for name in rest)
-    return f"{insert(table)} ON CONFLICT ({key}) DO UPDATE SET {changes}"
+    return f"{insert(table)} ON CONFLICT ({key}) DO UPDATE SET {changes} {_OURS.format(table.name)}"
