@@ -3,6 +3,7 @@
     ReverieError                       exit code 1
     ├── UsageError                     2   the request itself is malformed
     │   ├── Invalid                            a field breaks a limit: which, which limit, which value
+    │   ├── Archived                           what was archived is not changed or used any more
     │   ├── TooLarge                           more bytes than are taken
     │   └── AddressRefused                     a URL that is not connected to
     ├── Unauthenticated                1   no key, or none that is good
@@ -38,6 +39,7 @@ __all__ = [
     "AddressRefused",
     "AlreadyDecided",
     "Ambiguous",
+    "Archived",
     "Busy",
     "ConfigError",
     "Conflict",
