@@ -170,6 +170,7 @@ class Reverie:
         since: datetime | None = None,
         sessions: Sequence[str] | None = None,
         dry_run: bool = False,
+        workers: int | None = None,
         progress: Progress | None = None,
     ) -> DreamResult:
         """Find out what the sessions show and propose changes to a memory store. See ``Dreamer.dream``."""
@@ -184,7 +185,9 @@ class Reverie:
             clock=self._clock,
             leaks=self._mask.leaks,
         )
-        return dreamer.dream(store, since=since, sessions=sessions, dry_run=dry_run, progress=progress)
+        return dreamer.dream(
+            store, since=since, sessions=sessions, dry_run=dry_run, workers=workers, progress=progress
+        )
 
     def _observer(self) -> Observer:
         found = load(OBSERVERS)

@@ -44,6 +44,12 @@ def dream(
         str | None, typer.Option(metavar="ID,ID…", help="Only these sessions (ids or unique prefixes).")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Compute everything, propose nothing.")] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="Processes that observe; by default as many as cores, at most 8."
+        ),
+    ] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
     db: Db = None,
@@ -60,6 +66,7 @@ def dream(
                 since=since_time(since, system_clock()),
                 sessions=chosen,
                 dry_run=dry_run,
+                workers=workers,
                 progress=progress,
             )
         if as_json:

@@ -9,7 +9,7 @@ two hands writing the same thing.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -24,13 +24,13 @@ from reverie.domain.observations import Observation
 from reverie.domain.proposals import Proposal
 from reverie.domain.sessions import Session
 from reverie.dreaming.check import check
+from reverie.dreaming.observing import Observing
 from reverie.dreaming.write import WRITER, Draft, write
 from reverie.memory.stores import MemoryService
 from reverie.plugins import Corpus, Miner, Observer
 from reverie.review.review import ReviewService
 from reverie.sessions.log import SessionLog
 from reverie.storage import dreams as rows
-from reverie.storage import observations as observation_rows
 from reverie.storage.codec import dumps, loads
 from reverie.storage.database import Database
 
@@ -40,7 +40,6 @@ Progress = Callable[[Stage, int, int], None]
 """Called with (stage, done, total) as a dream goes on; never called after the dream ends."""
 
 _LEFT_BEHIND: Final = "it was stopped before its end, and a later dream saw more"
-_BATCH: Final = 50  # sessions observed per transaction: bounds what a kill can cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +110,17 @@ class Dreamer:
         since: datetime | None = None,
         sessions: Sequence[str] | None = None,
         dry_run: bool = False,
+        workers: int | None = None,
         progress: Progress | None = None,
     ) -> DreamResult:
         """Dream over the sessions that began at or after ``since`` (default: all), or over ``sessions``.
 
-        ``dry_run`` computes everything and stores no dream and no proposal.
+        ``dry_run`` computes everything and stores no dream and no proposal. ``workers``: how many processes
+        observe (see ``Observing``); the findings are the same for any number.
 
         Raises:
+            UsageError: ``workers`` is less than 1.
+            WorkerLost: a worker was killed; the next dream goes on from what is kept.
             NothingToDo: no session is in scope.
             NotFound, Ambiguous: a name in ``sessions``, or the store.
         """
@@ -127,15 +130,17 @@ class Dreamer:
         if dream.status == "completed" and not dry_run:
             return self._stored(dream, repeated=True)
         try:
-            return self._run(dream, inputs, dry_run, tell)
+            return self._run(dream, inputs, dry_run, workers, tell)
         except Exception as error:
             if not dry_run:
                 failed = replace(dream, status="failed", ended_at=self._clock(), error=str(error))
                 self._db.write(lambda conn: rows.put(conn, failed))
             raise
 
-    def _run(self, dream: Dream, inputs: _Inputs, dry_run: bool, tell: Progress) -> DreamResult:
-        observations = self._observe(inputs.sessions, tell)
+    def _run(
+        self, dream: Dream, inputs: _Inputs, dry_run: bool, workers: int | None, tell: Progress
+    ) -> DreamResult:
+        observations = self._observe(inputs.sessions, workers, tell)
         findings, silences = self._mine(dream, observations, inputs.memories, dry_run, tell)
         drafts, withheld = self._write(dream, findings, inputs, dry_run, tell)
         proposals, doubts = self._check(drafts, findings, observations, inputs, dream, tell)
@@ -206,28 +211,12 @@ class Dreamer:
             seen = rows.dreamed_sessions(conn, inputs.store.id)
         return sum(session.content_sha256 not in seen for session in inputs.sessions)
 
-    def _observe(self, sessions: Sequence[Session], tell: Progress) -> list[Observation]:
-        observations: list[Observation] = []
+    def _observe(self, sessions: Sequence[Session], workers: int | None, tell: Progress) -> list[Observation]:
         tell("observe", 0, len(sessions))
-        for batch in _batches(sessions, _BATCH):
-            observations.extend(self._observe_batch(batch))
-            tell("observe", len(observations), len(sessions))
-        return observations
-
-    def _observe_batch(self, batch: Sequence[Session]) -> list[Observation]:
-        with self._db.read() as conn:
-            cached = observation_rows.get_many(
-                conn, {s.id: s.content_sha256 for s in batch}, self._observer.version
-            )
-        unread = [session for session in batch if session.id not in cached]
-        events = self._log.events_of([session.id for session in unread]) if unread else {}
-        fresh = {session.id: self._observer.observe(session, events[session.id]) for session in unread}
-        if fresh:
-            self._db.write(
-                lambda conn: observation_rows.put_many(conn, fresh.values(), self._observer.version)
-            )
+        stage = Observing(self._db, self._observer, workers=workers)
+        observations = stage.observe(sessions, lambda done, total: tell("observe", done, total))
         # The cache holds what the events say; who and how it ended may be told later (a label file).
-        return [_refreshed(cached.get(s.id) or fresh[s.id], s) for s in batch]
+        return [_refreshed(o, s) for o, s in zip(observations, sessions, strict=True)]
 
     def _mine(
         self,
@@ -355,8 +344,3 @@ def _refreshed(observation: Observation, session: Session) -> Observation:
         user=info.user or observation.user,  # else whose home directory the work was done in
         task=info.task,
     )
-
-
-def _batches(items: Sequence[Session], size: int) -> Iterator[Sequence[Session]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
