@@ -24,6 +24,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 __all__ = [
@@ -48,12 +49,15 @@ __all__ = [
     "resource_versions",
     "resources",
     "secrets",
+    "session_refs",
     "session_sources",
     "sessions",
     "sources",
     "threads",
     "webhook_deliveries",
     "webhook_events",
+    "work",
+    "work_pollers",
     "workspaces",
 ]
 
@@ -138,6 +142,15 @@ session_sources = Table(
     Column("session_id", Text, ForeignKey("sessions.id"), primary_key=True),
     Column("source_id", Text, ForeignKey("sources.id"), primary_key=True),
     Column("workspace", Text, nullable=False),
+)
+
+session_refs = Table(
+    "session_refs",  # what a session of the API refers to: agent_…, agent_…@3, memstore_…, env_…, vlt_…, file_…
+    metadata,
+    Column("session_id", Text, ForeignKey("sessions.id"), primary_key=True),
+    Column("ref", Text, primary_key=True),
+    Column("workspace", Text, nullable=False),
+    Index(None, "workspace", "ref", "session_id"),
 )
 
 events = Table(
@@ -420,6 +433,43 @@ inbox = Table(
     Column("thread", Text, nullable=False),
     Column("payload", Text, nullable=False),
     Column("created_at", Text, nullable=False),
+)
+
+work = Table(
+    "work",  # queues of self-hosted environments: sessions that wait for a worker, or have one
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("workspace", Text, nullable=False),
+    Column("environment_id", Text, nullable=False),
+    Column("session_id", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("created_at", Text, nullable=False),
+    Column("claimed_at", Text),  # handed out, not acknowledged yet
+    Column("acknowledged_at", Text),
+    Column("started_at", Text),
+    Column("heartbeat_at", Text),
+    Column("lease_until", Text),  # then it is anybody's again
+    Column("stop_requested_at", Text),
+    Column("stopped_at", Text),
+    Column("ttl_seconds", Integer, nullable=False),
+    Column("metadata", Text, nullable=False),  # JSON
+    Index(None, "workspace", "environment_id", "state", "created_at", "id"),
+    Index(
+        "uq_work_session_id",  # a session has one item at most that is not stopped
+        "session_id",
+        unique=True,
+        sqlite_where=text("state <> 'stopped'"),
+        postgresql_where=text("state <> 'stopped'"),
+    ),
+)
+
+work_pollers = Table(
+    "work_pollers",  # which workers have asked, and when last
+    metadata,
+    Column("environment_id", Text, primary_key=True),
+    Column("worker", Text, primary_key=True),
+    Column("workspace", Text, nullable=False),
+    Column("polled_at", Text, nullable=False),
 )
 
 webhook_events = Table(

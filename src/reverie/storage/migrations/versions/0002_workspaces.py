@@ -345,9 +345,9 @@ def _postgresql_triggers() -> None:
     ):
         op.execute(
             f"CREATE FUNCTION reverie_keep_{table}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-            f"IF (SELECT deleted_at FROM {parent} WHERE id = old.{key}) IS NULL THEN "  # noqa: S608
+            f"IF (SELECT deleted_at FROM {parent} WHERE id = old.{key}) IS NULL THEN "
             f"RAISE EXCEPTION '{table} is append-only' USING ERRCODE = '23514'; END IF; "
-            "RETURN old; END $$"
+            "RETURN old; END $$"  # noqa: S608
         )
         op.execute(
             f"CREATE TRIGGER {table}_keep BEFORE DELETE ON {table} "

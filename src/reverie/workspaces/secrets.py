@@ -1,0 +1,84 @@
+"""Secrets of one workspace: kept sealed, found by owner and name, and known to whoever masks the log.
+
+A process that seals or opens a value tells ``register`` of it, so that the value is masked wherever this
+process could write it. Nothing here gives values to the wire.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from reverie.domain.clock import Clock
+from reverie.domain.errors import NotFound
+from reverie.storage import secrets as rows
+from reverie.storage.database import Connection, Database
+from reverie.workspaces.sealing import Sealer
+
+__all__ = ["Secrets"]
+
+_SHORTEST: Final = 6  # characters: to mask anything shorter would mask ordinary text
+
+
+class Secrets:
+    """Keeps values sealed. Safe to share between threads.
+
+    Args:
+        sealer: Gives the sealer; asked when a value is first sealed or opened, so that a house without
+            secrets needs no key.
+        register: Told of every value that passes, before anything else can see it.
+    """
+
+    def __init__(
+        self, db: Database, sealer: Callable[[], Sealer], register: Callable[[str], None], *, clock: Clock
+    ) -> None:
+        self._db = db
+        self._sealer = sealer
+        self._register = register
+        self._clock = clock
+
+    def put(self, conn: Connection, owner: str, name: str, value: str) -> None:
+        """Keep ``value``, in the place of what ``owner`` had under that name.
+
+        Raises:
+            ConfigError: there is no key to seal with.
+        """
+        self._told(value)
+        rows.put(conn, owner, name, self._sealer().seal(value, *self._place(owner, name)), self._clock())
+
+    def get(self, conn: Connection, owner: str, name: str) -> str:
+        """A value.
+
+        Raises:
+            NotFound: there is none.
+            ConfigError, Tampered: it cannot be opened.
+        """
+        sealed = rows.find(conn, owner, name)
+        if sealed is None:
+            raise NotFound(f"there is no secret {name!r} here", where=owner)
+        value = self._sealer().open(sealed, *self._place(owner, name))
+        self._told(value)
+        return value
+
+    def names(self, conn: Connection, owner: str) -> set[str]:
+        """Which values ``owner`` has; opens none."""
+        return rows.names(conn, owner)
+
+    def forget(self, conn: Connection, owner: str, name: str | None = None) -> None:
+        """Delete what ``owner`` has; with ``name``, that one."""
+        rows.forget(conn, owner, name)
+
+    def register_all(self) -> int:
+        """Open every value of the workspace, so that it is masked from now on; gives how many."""
+        with self._db.read() as conn:
+            found = rows.every(conn)
+        for owner, name, sealed in found:
+            self._told(self._sealer().open(sealed, *self._place(owner, name)))
+        return len(found)
+
+    def _told(self, value: str) -> None:
+        if len(value) >= _SHORTEST:
+            self._register(value)
+
+    def _place(self, owner: str, name: str) -> tuple[str, str, str]:
+        return self._db.workspace, owner, name
