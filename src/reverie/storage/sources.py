@@ -13,11 +13,10 @@ from reverie.domain.clock import iso
 from reverie.domain.ids import derived_id
 from reverie.domain.imports import FileReport, Quarantined
 from reverie.domain.workspaces import DEFAULT_WORKSPACE, identity
-from reverie.storage import tables
+from reverie.storage import scope, tables
 from reverie.storage.codec import dumps, loads
 from reverie.storage.database import Connection
 from reverie.storage.driver import execute, execute_many
-from reverie.storage import scope
 from reverie.storage.statements import columns, insert, insert_new, upsert
 from reverie.storage.text import clean_text
 

@@ -191,7 +191,6 @@ dreams = Table(
     Column("ended_at", Text),
     Column("workspace", Text, nullable=False),
     Column("archived_at", Text),
-    Column("request", Text),  # what a client asked for, as JSON; null where it was not asked over the wire
     Index(None, "store_id", "created_at"),
     Index(None, "workspace", "created_at", "id"),
 )
@@ -255,7 +254,16 @@ memories = Table(
     Column("version", BigInteger, nullable=False),
     Column("updated_at", Text, nullable=False),
     Column("workspace", Text, nullable=False),
-    UniqueConstraint("store_id", "path"),
+    Column("created_at", Text, nullable=False),
+    Index("ix_memories_store_id_path", "store_id", "path"),
+    Index(
+        "uq_memories_store_id_path",  # among the living: a rename may land where one was deleted
+        "store_id",
+        "path",
+        unique=True,
+        sqlite_where=text("content IS NOT NULL"),
+        postgresql_where=text("content IS NOT NULL"),
+    ),
 )
 
 memory_versions = Table(
@@ -481,8 +489,7 @@ webhook_events = Table(
     Column("subject", Text, nullable=False),  # the id of what it happened to
     Column("body", Text, nullable=False),  # the payload that is sent, as JSON
     Column("created_at", Text, nullable=False),
-    Column("handed_out_at", Text),  # null until its deliveries have been written
-    Index(None, "handed_out_at", "created_at"),
+    Index(None, "created_at"),
 )
 
 webhook_deliveries = Table(

@@ -1,0 +1,260 @@
+"""Changes of a session that are more than one event: turns that begin and end, interrupts, calls answered.
+
+A ``Draft`` collects the events of one transaction and folds them as it goes, so that each rule sees the
+state that its predecessors left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final, TypeAlias, cast
+
+from reverie.domain.events import PRIMARY_THREAD, Event, EventType, JsonObject, QueuedEvent
+from reverie.domain.ids import derived_id
+from reverie.sessions.status import (
+    SessionState,
+    Status,
+    StopReason,
+    Usage,
+    session_status,
+    step,
+    stop_reason,
+)
+from reverie.storage.events import event_id
+
+__all__ = [
+    "Draft",
+    "Standing",
+    "budget_reached",
+    "end_outcome",
+    "interrupt",
+    "standing",
+    "terminate",
+    "thread_id",
+    "tokens_body",
+    "turn",
+    "usage_body",
+]
+
+Standing: TypeAlias = tuple[Status, StopReason | None]
+"""What a session shows of itself: its status and, when idle, why."""
+
+_WORDS: Final[dict[Status, str]] = {
+    "running": "running",
+    "rescheduling": "rescheduled",
+    "idle": "idle",
+    "terminated": "terminated",
+}
+_END_TURN: Final[StopReason] = {"type": "end_turn"}
+_INTERRUPTED: Final = "This call was interrupted before it had a result; please retry if it is still needed."
+_NO_TOKENS: Final = {
+    "cache_creation_input_tokens": 0,
+    "cache_read_input_tokens": 0,
+    "input_tokens": 0,
+    "output_tokens": 0,
+}
+
+
+def thread_id(session_id: str, name: str) -> str:
+    """The id on the wire of the thread that the log calls ``name``."""
+    return name if name.startswith("sthr_") else derived_id("sthr", session_id, name)
+
+
+class Draft:
+    """Events on their way to one session's log. ``queued`` wait in the inbox instead; ``wake`` tells
+    whether there is something for the loop to do."""
+
+    def __init__(
+        self,
+        session_id: str,
+        state: SessionState,
+        now: datetime,
+        entropy: Callable[[int], bytes],
+        *,
+        budget: JsonObject | None = None,
+    ) -> None:
+        self.session_id = session_id
+        self.before = state
+        self.state = state
+        self.now = now
+        self.budget = budget
+        self.events: list[Event] = []
+        self.queued: list[QueuedEvent] = []
+        self.wake = False
+        self._entropy = entropy
+
+    def add(
+        self, type: EventType, payload: JsonObject, *, thread: str = PRIMARY_THREAD, key: str | None = None
+    ) -> Event:
+        """One more event, now; its id is that of its key, by default a fresh one."""
+        key = self._entropy(16).hex() if key is None else key
+        found = event_id(self.session_id, key)
+        return self.take(Event(found, self.session_id, 0, type, payload, key, self.now, thread, None, b""))
+
+    def take(self, event: Event) -> Event:
+        """One more event, as it is."""
+        self.events.append(event)
+        self.state = step(self.state, event)
+        return event
+
+    def queue(self, type: EventType, payload: JsonObject) -> QueuedEvent:
+        """One more event for the inbox."""
+        found = event_id(self.session_id, self._entropy(16).hex())
+        queued = QueuedEvent(found, self.session_id, 0, type, payload, PRIMARY_THREAD, self.now)
+        self.queued.append(queued)
+        self.wake = True
+        return queued
+
+
+def standing(state: SessionState) -> Standing:
+    """What the session shows of itself."""
+    return session_status(state), stop_reason(state)
+
+
+def turn(
+    draft: Draft,
+    status: Status,
+    *,
+    thread: str = PRIMARY_THREAD,
+    stop: StopReason | None = None,
+    details: JsonObject | None = None,
+    before: Standing | None = None,
+) -> None:
+    """Thread ``thread`` takes ``status``; the session is told of it where its own changes by that.
+
+    An idle thread that has calls waiting stops with ``requires_action``, whatever ``stop`` says but the
+    budget. ``before`` is what the session showed before the change that led here.
+    """
+    mine = draft.state.threads[thread]
+    if mine.status == "terminated" or (mine.status == status and status != "idle"):
+        return
+    payload = _stopped(draft.state, thread, stop, details) if status == "idle" else {}
+    if len(draft.state.threads) == 1:
+        _tell(draft, status, payload)
+        return
+    before = before or standing(draft.state)
+    named = {"session_thread_id": thread_id(draft.session_id, thread), "agent_name": mine.agent_name}
+    kind = cast(EventType, f"session.thread_status_{_WORDS[status]}")
+    draft.add(kind, {**named, **payload}, thread=thread)
+    _tell_if_changed(draft, before, details)
+
+
+def _stopped(
+    state: SessionState, thread: str, stop: StopReason | None, details: JsonObject | None
+) -> dict[str, Any]:
+    pending = state.threads[thread].pending
+    if pending and (stop is None or stop.get("type") in ("end_turn", "requires_action")):
+        stop = {"type": "requires_action", "event_ids": list(pending)}
+    return {"stop_reason": stop or _END_TURN, "stop_details": details}
+
+
+def _tell_if_changed(draft: Draft, before: Standing, details: JsonObject | None) -> None:
+    after = standing(draft.state)
+    if after == before or after[0] == before[0] != "idle":
+        return
+    reason = after[1] or _END_TURN
+    shown = details if reason.get("type") == "refusal" else None
+    _tell(draft, after[0], {"stop_reason": reason, "stop_details": shown} if after[0] == "idle" else {})
+
+
+def _tell(draft: Draft, status: Status, payload: JsonObject) -> None:
+    if status == "idle":
+        draft.add("session.usage", {"usage": usage_body(draft.state, draft.now), "budget": draft.budget})
+    draft.add(cast(EventType, f"session.status_{_WORDS[status]}"), payload)
+
+
+def terminate(draft: Draft) -> None:
+    """End the session: every thread of it, for good."""
+    many = len(draft.state.threads) > 1
+    for name, thread in draft.state.threads.items():
+        if many and thread.status != "terminated":
+            named = {"session_thread_id": thread_id(draft.session_id, name), "agent_name": thread.agent_name}
+            draft.add("session.thread_status_terminated", named, thread=name)
+    draft.add("session.status_terminated", {})
+
+
+def budget_reached(state: SessionState) -> bool:
+    """Whether the session is paused because its budget is spent."""
+    status, reason = standing(state)
+    return status == "idle" and reason is not None and reason.get("type") == "budget_reached"
+
+
+# ---------------------------------------------------------------------- interrupts
+
+
+def interrupt(draft: Draft, thread: str | None) -> None:
+    """What an interrupt does by itself: calls that wait are closed with an error and their threads go idle
+    with ``end_turn``; an active outcome ends. A thread that runs is the loop's to stop."""
+    names = [thread] if thread is not None else list(draft.state.threads)
+    before = standing(draft.state)
+    for name in names:
+        mine = draft.state.threads[name]
+        if mine.status == "idle" and mine.pending:
+            for call, asked in mine.pending.items():
+                _close(draft, name, call, asked)
+            turn(draft, "idle", thread=name, stop=_END_TURN, before=before)
+        elif mine.status in ("running", "rescheduling"):
+            draft.wake = True
+    if PRIMARY_THREAD in names:
+        end_outcome(draft, "interrupted", "Interrupted by the user.")
+
+
+def _close(draft: Draft, thread: str, call: str, asked: str) -> None:
+    result = {"content": [{"type": "text", "text": _INTERRUPTED}], "is_error": True}
+    if asked == "custom_result":
+        draft.add("user.custom_tool_result", {"custom_tool_use_id": call, **result}, thread=thread)
+    elif asked == "mcp_confirmation":
+        draft.add("agent.mcp_tool_result", {"mcp_tool_use_id": call, **result}, thread=thread)
+    else:
+        draft.add("agent.tool_result", {"tool_use_id": call, **result}, thread=thread)
+
+
+def end_outcome(draft: Draft, result: str, explanation: str) -> None:
+    """Close the outcome that is worked on, if there is one, without a verdict of the grader's."""
+    active = draft.state.outcome
+    if active is not None:
+        draft.add(
+            "span.outcome_evaluation_end",
+            {
+                "outcome_id": active.outcome_id,
+                "outcome_evaluation_start_id": active.start_id,
+                "iteration": active.iteration,
+                "result": result,
+                "explanation": explanation,
+                "usage": _NO_TOKENS,
+            },
+        )
+
+
+# ---------------------------------------------------------------------- usage
+
+
+def usage_body(state: SessionState, now: datetime) -> dict[str, Any]:
+    """The usage of a session as the wire has it."""
+    seconds = state.active_seconds
+    if state.running_since is not None:
+        seconds += max(0.0, (now - state.running_since).total_seconds())
+    return tokens_body(state.usage, seconds)
+
+
+def tokens_body(usage: Usage, active_seconds: float) -> dict[str, Any]:
+    """Counts as the wire has them. Cents are rounded to whole ones."""
+    cost: Mapping[str, str] | None = None
+    if usage.list_cost is not None:
+        cost = {"amount": f"{round(float(usage.list_cost))}", "currency": "USD"}
+    return {
+        "active_seconds": active_seconds,
+        "cache_creation": {
+            "ephemeral_1h_input_tokens": usage.ephemeral_1h_input_tokens,
+            "ephemeral_5m_input_tokens": usage.ephemeral_5m_input_tokens,
+        },
+        "cache_read_input_tokens": usage.cache_read_input_tokens,
+        "input_tokens": usage.input_tokens,
+        "list_cost": cost,
+        "output_tokens": usage.output_tokens,
+        "server_tool_use": {
+            "web_fetch_requests": usage.web_fetch_requests,
+            "web_search_requests": usage.web_search_requests,
+        },
+    }
