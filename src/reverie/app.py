@@ -23,6 +23,7 @@ from reverie.domain.findings import Finding
 from reverie.domain.imports import FileReport
 from reverie.domain.proposals import Proposal, ProposalStatus, RejectReason
 from reverie.domain.sessions import Outcome, SessionInfo
+from reverie.domain.workspaces import DEFAULT_WORKSPACE
 from reverie.dreaming.dream import Dreamer, DreamResult, Progress
 from reverie.dreaming.render import dream_json, finding_json
 from reverie.memory.stores import MemoryService
@@ -39,8 +40,9 @@ from reverie.storage import audit as audit_rows
 from reverie.storage import dreams as dream_rows
 from reverie.storage.audit import AuditEntry
 from reverie.storage.database import Database
+from reverie.workspaces.resources import Resources
 
-__all__ = ["Reverie", "default_database", "open"]
+__all__ = ["Reverie", "Workspace", "default_database", "open"]
 
 _FILE: Final = "reverie.db"
 
@@ -78,24 +80,29 @@ def open(
     return Reverie(database, clock=clock, entropy=entropy, secrets=secrets)
 
 
-class Reverie:
-    """One opened database and everything that can be done with it. Use it as a context manager."""
+class Workspace:
+    """One workspace of an opened database and everything that can be done in it.
+
+    Its services see nothing of other workspaces; give them to whoever may see all of this one.
+    """
 
     def __init__(
         self,
         db: Database,
         *,
-        clock: Clock = system_clock,
-        entropy: Callable[[int], bytes] = os.urandom,
-        secrets: Sequence[str] = (),
+        clock: Clock,
+        entropy: Callable[[int], bytes],
+        mask: Masker,
     ) -> None:
         self._db = db
         self._clock = clock
         self._entropy = entropy
-        self._mask = Masker(registered=secrets)
+        self._mask = mask
+        self.id: Final = db.workspace
         self.log = SessionLog(db, clock=clock, mask=self._mask)
         self.memory = MemoryService(db, clock=clock, entropy=entropy)
         self.review = ReviewService(db, self.memory, clock=clock)
+        self.resources = Resources(db, workspace=db.workspace, clock=clock, entropy=entropy)
 
     # ------------------------------------------------------------------ sessions
 
@@ -156,10 +163,6 @@ class Reverie:
         """Decisions and changes, newest first."""
         with self._db.read() as conn:
             return audit_rows.entries(conn, limit=limit)
-
-    def verify(self) -> VerifyReport:
-        """Walk every hash chain; the report names the first thing that was changed outside Reverie."""
-        return verify(self._db)
 
     # ------------------------------------------------------------------ dreams
 
@@ -243,7 +246,34 @@ class Reverie:
         """Take a decision back; an approved text leaves memory by a new version."""
         return self.review.undo(proposal_id, by=by)
 
-    # ------------------------------------------------------------------ life
+
+class Reverie(Workspace):
+    """One opened database. It is its own default workspace, ``workspace`` gives the others, and some things
+    concern the whole house. Use it as a context manager."""
+
+    def __init__(
+        self,
+        db: Database,
+        *,
+        clock: Clock = system_clock,
+        entropy: Callable[[int], bytes] = os.urandom,
+        secrets: Sequence[str] = (),
+    ) -> None:
+        super().__init__(db, clock=clock, entropy=entropy, mask=Masker(registered=secrets))
+        self._opened: dict[str, Workspace] = {self.id: self}
+
+    def workspace(self, id: str = DEFAULT_WORKSPACE) -> Workspace:
+        """The services of one workspace, and of no other; the same ones at each call. Whether there is such
+        a workspace is not asked."""
+        found = self._opened.get(id)
+        if found is None:
+            fresh = Workspace(self._db.scoped(id), clock=self._clock, entropy=self._entropy, mask=self._mask)
+            found = self._opened.setdefault(id, fresh)  # whichever thread was first
+        return found
+
+    def verify(self) -> VerifyReport:
+        """Walk every hash chain; the report names the first thing that was changed outside Reverie."""
+        return verify(self._db)
 
     def close(self) -> None:
         """Finish what is being written and close. Idempotent."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from reverie.domain.events import JsonObject
 
-__all__ = ["Cursor", "Period", "Resource"]
+__all__ = ["ALWAYS", "Cursor", "Period", "Resource"]
 
 Cursor: TypeAlias = tuple[datetime, str]
 """A place in a list by time: (created_at, id) of the last one shown."""
@@ -27,6 +27,9 @@ class Period:
     gte: datetime | None = None
     lt: datetime | None = None
     lte: datetime | None = None
+
+
+ALWAYS: Final = Period()
 
 
 @dataclass(frozen=True, slots=True)

@@ -343,11 +343,11 @@ def _postgresql_triggers() -> None:
         ("events", "sessions", "session_id"),
         ("memory_versions", "memory_stores", "store_id"),
     ):
+        deleted = f"(SELECT deleted_at FROM {parent} WHERE id = old.{key}) IS NOT NULL"  # noqa: S608
         op.execute(
             f"CREATE FUNCTION reverie_keep_{table}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-            f"IF (SELECT deleted_at FROM {parent} WHERE id = old.{key}) IS NULL THEN "
-            f"RAISE EXCEPTION '{table} is append-only' USING ERRCODE = '23514'; END IF; "
-            "RETURN old; END $$"  # noqa: S608
+            f"IF {deleted} THEN RETURN old; END IF; "
+            f"RAISE EXCEPTION '{table} is append-only' USING ERRCODE = '23514'; END $$"
         )
         op.execute(
             f"CREATE TRIGGER {table}_keep BEFORE DELETE ON {table} "
