@@ -165,14 +165,17 @@ class Resources:
             found = None
         return _found(found, kind, id)
 
-    def version(self, kind: str, id: str, number: int) -> Resource:
+    def version(self, kind: str, id: str, number: int, *, conn: Connection | None = None) -> Resource:
         """A resource as it was at a version that was kept.
 
         Raises:
             NotFound: there is no such resource or version.
         """
-        with self._db.read() as conn:
-            found = rows.versions(conn, _found(rows.find(conn, kind, id), kind, id), number=number)
+
+        def work(reading: Connection) -> builtins.list[Resource]:
+            return rows.versions(reading, _found(rows.find(reading, kind, id), kind, id), number=number)
+
+        found = self._read(conn, work)
         if not found:
             raise NotFound(f"there is no version {number} of it", where=id)
         return found[0]
