@@ -165,6 +165,8 @@ def test_a_full_store_takes_changes_and_no_more_memories(memory: MemoryService, 
         "content_sha256": "",
         "version_id": "",
         "version": 1,
+        "workspace": "wrkspc_default",
+        "created_at": "",
     }
     rest = [{**row, "id": f"mem_{n}", "path": f"/n/{n}", "updated_at": ""} for n in range(MAX_MEMORIES - 1)]
     db.write(lambda conn: conn.execute(tables.memories.insert(), rest))

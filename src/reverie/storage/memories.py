@@ -114,6 +114,7 @@ def record(conn: Connection, version: MemoryVersion) -> None:
     """Appends a version and makes it the newest of its path."""
     mine = workspace(conn)
     newest = {
+        "path": version.path,
         "content": version.content,
         "content_sha256": version.content_sha256,
         "version_id": version.id,
@@ -121,7 +122,11 @@ def record(conn: Connection, version: MemoryVersion) -> None:
         "updated_at": iso(version.created_at),
     }
     if version.version == 1:
-        identity = {"id": version.memory_id, "store_id": version.store_id, "path": version.path}
+        identity = {
+            "id": version.memory_id,
+            "store_id": version.store_id,
+            "created_at": iso(version.created_at),
+        }
         conn.execute(memories.insert().values(**identity, **newest, workspace=mine))
     else:
         which = (memories.c.id == version.memory_id, memories.c.workspace == mine)
