@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
@@ -17,9 +18,12 @@ from starlette.types import Message, Receive, Scope, Send
 
 from reverie.app import Reverie
 from reverie.domain.errors import NotFound, ReverieError
+from reverie.server.absent import refuse_absent
+from reverie.server.auth import ALL_SCOPES, PUBLIC, Keyring, Principal
 from reverie.server.endpoint import Endpoint
 from reverie.server.errors import ErrorBody, refusal
 from reverie.server.guard import Guard
+from reverie.server.public import Public
 from reverie.server.router import Router
 from reverie.server.routes import ENDPOINTS
 from reverie.server.running import Running
@@ -36,24 +40,30 @@ def build(
     *,
     endpoints: Iterable[Endpoint] = ENDPOINTS,
     entropy: Callable[[int], bytes] = os.urandom,
+    now: Callable[[], float] = time.monotonic,
 ) -> App:
     """The API as an ASGI application. ``reverie`` stays the caller's to close.
 
     Args:
         endpoints: The table of routes.
         entropy: Gives random bytes, for the ids of requests.
+        now: Seconds that only go forward, for rate limits and for how long a key is remembered.
     """
-    running = Running(reverie, settings or Settings())
-    return App(running, Router(endpoints, running), entropy)
+    running = Running(reverie, settings or Settings(), now=now)
+    table = tuple(endpoints)
+    return App(running, Router(table, running), Public(running, table), entropy)
 
 
 class App:
     """The outermost layer: ids of requests, the shape of errors, and the server's life."""
 
-    def __init__(self, running: Running, router: Router, entropy: Callable[[int], bytes]) -> None:
+    def __init__(
+        self, running: Running, router: Router, public: Public, entropy: Callable[[int], bytes]
+    ) -> None:
         self.running = running
         self._router = router
-        self._guard = Guard(running, self._route)
+        self._public = public
+        self._guard = Guard(running.settings, _keyring(running), self._route)
         self._entropy = entropy
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -67,14 +77,13 @@ class App:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = f"req_{self._entropy(15).hex()}"
-        scope["request_id"] = request_id
         started = False
 
         async def named(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                message["headers"] = [*message.get("headers", ()), (b"request-id", request_id.encode())]
+                message["headers"] = [*message.get("headers", ()), *_named(scope, request_id)]
             await send(message)
 
         try:
@@ -89,11 +98,14 @@ class App:
             await _refuse(error, request_id, named)
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] in PUBLIC:
+            return await self._public(scope, receive, send)
         found = self._router.find(scope["path"])
         if found is None:
+            refuse_absent(scope["path"])
             raise NotFound(f"there is no {scope['path'][:200]} here")
         door, scope["path_params"] = found
-        await door(scope, receive, send)
+        return await door(scope, receive, send)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -103,6 +115,14 @@ class App:
         await send({"type": "lifespan.shutdown.complete"})
 
 
+def _named(scope: Scope, request_id: str) -> list[tuple[bytes, bytes]]:
+    """The headers of every answer: which request it was, and whose."""
+    names = [(b"request-id", request_id.encode()), (b"x-content-type-options", b"nosniff")]
+    if principal := scope.get("principal"):
+        names.append((b"anthropic-workspace-id", principal.workspace.encode()))
+    return names
+
+
 async def _refuse(error: Exception, request_id: str, send: Send) -> None:
     status, told, extra = refusal(error)
     body = msgspec.json.encode(ErrorBody(error=told, request_id=request_id))
@@ -110,3 +130,10 @@ async def _refuse(error: Exception, request_id: str, send: Send) -> None:
     raw = [(key.encode("latin-1"), value.encode("latin-1", "replace")) for key, value in headers.items()]
     await send({"type": "http.response.start", "status": status, "headers": raw})
     await send({"type": "http.response.body", "body": body})
+
+
+def _keyring(running: Running) -> Keyring:
+    def check(token: str) -> Principal:
+        return Principal(None, "wrkspc_default", ALL_SCOPES)
+
+    return Keyring(check, lambda: False, keyless=running.settings.keyless, now=running.now)

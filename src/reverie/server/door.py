@@ -53,6 +53,7 @@ class _Handler:
         self._endpoint = endpoint
         self._running = running
         self._asynchronous = inspect.iscoroutinefunction(endpoint.handle)
+        self._rate = endpoint.rate or ("read" if endpoint.method == "GET" else "create")
         self._query = queries.Reader(endpoint.query)
         self._body = bodies.Reader(endpoint.body, endpoint.limit)
 
@@ -60,9 +61,10 @@ class _Handler:
         principal: Principal = scope["principal"]
         if not principal.may(self._endpoint.scope):
             raise Forbidden(f"this key may not do that: it lacks the scope {self._endpoint.scope}")
+        self._running.rates.take(principal, self._rate)
         request = Request(scope, self._body.bounded(scope, receive))
         call: Call[Any, Any] = Call(
-            house=self._running.reverie.workspace(principal.workspace),
+            house=self._running.house(principal.workspace),
             principal=principal,
             path=scope["path_params"],
             query=self._query(scope["query_string"]),

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from starlette.requests import Request
 
+from reverie.app import Workspace
 from reverie.server.auth import Principal
+from reverie.server.running import Running
 from reverie.server.settings import MAX_BODY
 from reverie.server.wire.base import Wire
-
-if TYPE_CHECKING:
-    from reverie.app import Workspace
-    from reverie.server.running import Running
 
 __all__ = ["MAX_BODY", "Call", "Endpoint", "IdPage", "Page", "Raw", "Stream", "TwoWayPage", "Upload"]
 
@@ -103,3 +101,5 @@ class Endpoint:
     tag: str = ""
     limit: int = MAX_BODY
     """Bytes of body allowed."""
+    rate: Literal["create", "read"] | None = None
+    """Which of a key's rates it counts against; by default GET is a read and everything else a create."""

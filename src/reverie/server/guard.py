@@ -1,22 +1,85 @@
-"""The gate of the house: nobody comes further than this without being known."""
+"""The gate of the house, before anything is read of a request but its headers. Deny by default:
+
+1. The name it was called by. On loopback only our own names are answered, so that a foreign name that
+   resolves to this machine (DNS rebinding) reaches nothing.
+2. The page it comes from. A browser says so; only pages of this very server may call. No CORS header is
+   ever sent.
+3. Who calls: a key. Only the paths in ``PUBLIC`` are for everybody.
+"""
 
 from __future__ import annotations
 
+from typing import Final
+from urllib.parse import urlsplit
+
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from reverie.server.auth import ALL_SCOPES, Principal
-from reverie.server.running import Running
+from reverie.domain.errors import Forbidden, Unauthenticated
+from reverie.server.auth import PUBLIC, Keyring
+from reverie.server.settings import Settings, is_loopback
 
 __all__ = ["Guard"]
+
+_SAFE_SITES: Final = frozenset({"", "same-origin", "none"})
+_LOCAL: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class Guard:
     """Says who calls (``scope["principal"]``) or refuses; the body is not touched."""
 
-    def __init__(self, running: Running, inner: ASGIApp) -> None:
-        self._running = running
+    def __init__(self, settings: Settings, keyring: Keyring, inner: ASGIApp) -> None:
+        self._keyring = keyring
         self._inner = inner
+        self._names = _names(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["principal"] = Principal(None, "wrkspc_default", ALL_SCOPES)
+        headers = _headers(scope)
+        host = headers.get("host", "")
+        self._check_host(host)
+        _check_origin(headers, host)
+        if scope["path"] not in PUBLIC:
+            scope["principal"] = await self._keyring.principal(_token(headers))
         await self._inner(scope, receive, send)
+
+    def _check_host(self, host: str) -> None:
+        name = _name(host)
+        if self._names is not None and name not in self._names:
+            raise Forbidden(
+                f"this server is not called {name[:100]!r}",
+                hint="add the name: reverie serve --allow-host NAME",
+            )
+
+
+def _names(settings: Settings) -> frozenset[str] | None:
+    """The names that are answered; None for any, where keys alone decide."""
+    if is_loopback(settings.host):
+        return settings.hosts | _LOCAL | {settings.host.strip("[]").lower()}
+    return settings.hosts or None
+
+
+def _check_origin(headers: dict[str, str], host: str) -> None:
+    origin = headers.get("origin")
+    same = origin is None or urlsplit(origin).netloc.lower() == host.lower()
+    if not same or headers.get("sec-fetch-site", "") not in _SAFE_SITES:
+        raise Forbidden("pages of other sites may not call this server")
+
+
+def _name(host: str) -> str:
+    """``localhost:8787`` and ``[::1]:8787`` without port and brackets."""
+    name = host.rpartition("]")[0].removeprefix("[") if host.startswith("[") else host.partition(":")[0]
+    return name.lower().rstrip(".")
+
+
+def _token(headers: dict[str, str]) -> str | None:
+    """The key that was sent. With both headers (the SDK sends a key of the vendor's beside a token when the
+    environment has one) it is the one that looks like ours."""
+    scheme, _, bearer = headers.get("authorization", "").partition(" ")
+    sent = [token for token in (headers.get("x-api-key"), bearer.strip()) if token]
+    if bearer and scheme.lower() != "bearer":
+        raise Unauthenticated("`authorization`: only Bearer is understood")
+    return next((token for token in sent if token.startswith("rvk_")), sent[0] if sent else None)
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    """Headers by name; of one that is doubled, the last."""
+    return {key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]}

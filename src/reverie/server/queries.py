@@ -10,7 +10,7 @@ import msgspec
 from reverie.domain.errors import Invalid, UsageError
 from reverie.server.errors import validation_error
 
-__all__ = ["Reader"]
+__all__ = ["Reader", "is_list"]
 
 _IGNORED: Final = frozenset({"beta"})  # the SDK marks its beta routes with it
 _MOST: Final = 1_000
@@ -22,7 +22,7 @@ class Reader:
     def __init__(self, shape: type[Any] | None) -> None:
         self._shape = shape
         fields = () if shape is None else msgspec.structs.fields(shape)
-        self._lists = {field.encode_name: _is_list(field.type) for field in fields}
+        self._lists = {field.encode_name: is_list(field.type) for field in fields}
 
     def __call__(self, query: bytes) -> Any:
         """The decoded query; None where the endpoint takes none.
@@ -67,9 +67,9 @@ class Reader:
             raise validation_error(error, told) from None
 
 
-def _is_list(type_: Any) -> bool:
+def is_list(type_: Any) -> bool:
     """Whether a field's type is a list, or a union with one."""
     origin = get_origin(type_)
     if origin is list or type_ is list:
         return True
-    return any(_is_list(part) for part in get_args(type_) if origin is not dict)
+    return any(is_list(part) for part in get_args(type_) if origin is not dict)
