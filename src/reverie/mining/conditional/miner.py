@@ -2,37 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import log2
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 
 from reverie.domain.events import Json
-from reverie.domain.findings import Effect, Finding
-from reverie.mining.conditional.arrays import Ints
+from reverie.domain.findings import Effect, Finding, Nature, Silence
+from reverie.mining.conditional.arrays import Bools, Ints
+from reverie.mining.conditional.judging import (
+    Choice,
+    HeldBack,
+    choice_of,
+    held_back,
+    merely_given,
+    missing_step,
+)
 from reverie.mining.conditional.mine import mine_rules
-from reverie.mining.conditional.report import Clause, Result, Rule
-from reverie.mining.conditional.targets import Question, questions
-from reverie.mining.conditional.telling import claim_of, conditions_of, subject_of, warning_of
-from reverie.mining.evidence import Claim, Sighting
+from reverie.mining.conditional.report import Candidate, Clause, Result, Rule
+from reverie.mining.conditional.restating import RESTATING
+from reverie.mining.conditional.table import Table
+from reverie.mining.conditional.targets import Question, survey_of
+from reverie.mining.conditional.telling import (
+    advice_of,
+    claim_of,
+    conditions_of,
+    occasion_of,
+    subject_of,
+    title_of,
+    warning_of,
+)
+from reverie.mining.evidence import Claim
+from reverie.mining.phrasing import code
 from reverie.plugins import Corpus
 
 __all__ = ["Answer", "ConditionalPatterns"]
 
 ALPHA: Final = 0.05
 MIN_SESSIONS: Final = 3
-SAME_ROWS: Final = 0.5
-MOST_REASONS: Final = 30
+SAME: Final = 0.5
+NEARLY: Final = 1.0
+"""A candidate is named when this many times the evidence it has would make it a rule."""
+
+
+_COUNTS: Final = re.compile(r"(?<=none of its )\d+ |\d+ (?=rarer values)| of \d+(?= were left out)")
+_Search: TypeAlias = Callable[[Table, Sequence[bool | None]], Result]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """A question and what came of it: rules, candidates that need more evidence, what was not mined and why."""
+    """A question and what came of it: rules, candidates that need more evidence, what was not mined and why.
+
+    ``confirmed`` is what held-back sessions say of each rule; ``restating`` are rules that restate the
+    outcome.
+    """
 
     question: Question
     result: Result
+    confirmed: Sequence[HeldBack | None] = ()
+    restating: Sequence[Rule] = ()
 
 
 class ConditionalPatterns:
@@ -46,90 +79,193 @@ class ConditionalPatterns:
     def version(self) -> str:
         return "1"
 
-    def mine(self, corpus: Corpus) -> Iterable[Finding]:
-        """Findings in order of weight. The family-wise error is shared by all questions asked."""
-        answers = self.survey(corpus)
-        told = [_Told(answer, rule) for answer in answers for rule in answer.result.rules]
-        findings = [
-            t.finding(self.name, self.version, len(answers))
-            for t in _distinct(t for t in told if t.worth_telling)
-        ]
-        return sorted(findings, key=lambda f: (-f.weight, f.key))
+    def mine(self, corpus: Corpus) -> Iterable[Finding | Silence]:
+        """Findings in order of weight, then what could not be looked at, or not be said yet, and why.
+
+        The family-wise error is shared by all questions asked.
+        """
+        answers, unasked = self._answers(corpus)
+        told, doubts = _sifted(answers)
+        findings = [one.finding(self.name, self.version, len(answers)) for one in told]
+        yield from sorted(findings, key=lambda f: (-f.weight, f.key))
+        about = [*unasked, *doubts, *(pair for answer in answers for pair in _unfinished(answer, told))]
+        yield from (
+            Silence(self.name, what, why) for what, why in dict.fromkeys((*about, *_not_mined(answers)))
+        )
 
     def survey(self, corpus: Corpus) -> list[Answer]:
         """Every question worth asking of a corpus, with its answer: also what is not (yet) a finding."""
-        asked = questions(corpus.observations)
-        return [Answer(question, _answered(question, ALPHA / len(asked))) for question in asked]
+        return self._answers(corpus)[0]
+
+    def _answers(self, corpus: Corpus) -> tuple[list[Answer], Sequence[tuple[str, str]]]:
+        """Calls first; then whether sessions fail that no rule about their calls speaks of."""
+        survey = survey_of(corpus.observations)
+        answers: list[Answer] = []
+        spoken_of: set[str] = set()
+        for question in sorted(survey.questions, key=lambda q: q.kind == "session"):
+            without = [o.session_id in spoken_of for o in question.cases.sessions]
+            left_out = np.array(without, dtype=bool)[question.cases.places]
+            if question.kind == "call":
+                left_out[:] = False
+            answer = _answered(question, ~left_out, ALPHA / len(survey.questions))
+            for rule in answer.result.rules:
+                spoken_of |= {question.cases.session(row).session_id for row in map(int, rule.rows)}
+            answers.append(answer)
+        return answers, survey.unasked
 
 
-def _answered(question: Question, alpha: float) -> Result:
-    return mine_rules(
-        question.table(),
-        question.happened,
-        strata=question.strata()[1],
-        users=question.users(),
-        sessions=question.sessions(),
-        times=question.times(),
-        alpha=alpha,
-    )
+def _answered(question: Question, asked: Bools, alpha: float) -> Answer:
+    def search(table: Table, target: Sequence[bool | None]) -> Result:
+        return mine_rules(
+            table,
+            target,
+            strata=question.cases.strata[1],
+            users=question.cases.users,
+            sessions=None if question.cases.strata[0] == "session" else question.cases.session_codes,
+            times=question.cases.times,
+            alpha=alpha,
+        )
+
+    target = [bool(h) if a else None for h, a in zip(question.happened, asked, strict=True)]
+    result = search(question.table(), target)
+    held = held_back(question, result, lambda t: search(question.table(), t))
+    return Answer(question, result, held, _restated(question, result, target, search))
 
 
-def _distinct(told: Iterable[_Told]) -> list[_Told]:
-    """Of several answers about the same calls the most certain: a tool that fails, and the error it fails with."""
+def _restated(
+    question: Question, result: Result, target: Sequence[bool | None], search: _Search
+) -> list[Rule]:
+    """For each attribute that restates the outcome the rule that says so."""
+    names = {left.attribute for left in result.not_mined if left.reason == RESTATING}
+    columns = [replace(c, known_before=True) for c in question.table().columns if c.name in names]
+    return [rule for c in columns for rule in search(Table.of([c]), target).rules[:1]]
+
+
+# ---------------------------------------------------------------------- from rules to findings
+
+
+def _sifted(answers: Iterable[Answer]) -> tuple[list[_Told], list[tuple[str, str]]]:
+    """What to tell, the surest first, each cause once; and what not, with the reason."""
+    doubts: list[tuple[str, str]] = []
     kept: list[_Told] = []
-    for one in sorted(told, key=lambda t: (t.rule.p_adjusted, t.idea)):
-        if not any(one.says_the_same(other) for other in kept):
+    for one in sorted((t for a in answers for t in _told(a)), key=lambda t: (t.rule.p_adjusted, t.idea)):
+        doubt = one.doubt
+        if doubt is not None:
+            doubts.append((one.claim, doubt))
+            continue
+        twin = next((other for other in kept if one.says_the_same(other)), None)
+        if twin is None:
             kept.append(one)
-    return kept
+        elif one.question.about != twin.question.about:
+            twin.also.append(one.subject)
+    return kept, doubts
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+def _told(answer: Answer) -> Iterator[_Told]:
+    held = [*answer.confirmed, *([None] * len(answer.result.rules))]
+    for rule, confirmed in zip(answer.result.rules, held, strict=False):
+        choice = choice_of(answer.question, rule)
+        yield _Told(answer, rule, "situation" if choice is None else "behaviour", choice, confirmed, [])
+    for rule in answer.restating:
+        yield _Told(answer, rule, "tautology", None, None, [])
+    for candidate in answer.result.candidates:
+        if candidate.explained:
+            yield _Told(answer, candidate.rule, "explained", None, None, [])
+
+
+@dataclass(frozen=True, slots=False, eq=False)
 class _Told:
-    """A rule on its way to a finding."""
+    """A rule on its way to a finding. ``also``: what else the same circumstances do."""
 
     answer: Answer
     rule: Rule
+    nature: Nature
+    choice: Choice | None
+    confirmed: HeldBack | None
+    also: list[str]
 
     @property
     def question(self) -> Question:
         return self.answer.question
 
-    @property
+    @cached_property
     def idea(self) -> str:
         """Names the idea: the thresholds of tomorrow are others, the attributes are not."""
-        return f"{self.question.key}:{'&'.join(sorted(_mark(clause) for clause in self.rule.clauses))}"
+        return f"{self.question.key}:{'&'.join(sorted(self.marks))}"
+
+    @cached_property
+    def marks(self) -> frozenset[str]:
+        return frozenset(_mark(clause) for clause in self.rule.clauses)
+
+    @cached_property
+    def mistake(self) -> tuple[str, str] | None:
+        return self.question.mistake(self.rule.failed_rows)
 
     @property
-    def worth_telling(self) -> bool:
-        """Seen in enough sessions to be no accident of one of them."""
-        return len({s.observation.session_id for s in self._sightings(self.rule.failed_rows)}) >= MIN_SESSIONS
+    def example(self) -> str | None:
+        return None if self.mistake is None else self.mistake[1]
+
+    @cached_property
+    def subject(self) -> str:
+        return subject_of(self.question.kind, self.question.about, self.example)
+
+    @property
+    def claim(self) -> str:
+        return claim_of(self.subject, self.rule, self.question.kind)
+
+    @cached_property
+    def sessions(self) -> frozenset[str]:
+        """Sessions that fulfil the conditions."""
+        return self._sessions(self.rule.rows)
+
+    @cached_property
+    def failing(self) -> frozenset[str]:
+        return self._sessions(self.rule.failed_rows)
+
+    def _sessions(self, rows: Ints) -> frozenset[str]:
+        return frozenset(self.question.cases.session(row).session_id for row in map(int, rows))
+
+    @cached_property
+    def doubt(self) -> str | None:
+        """Why it is no finding although it is no chance."""
+        if len(self.failing) < MIN_SESSIONS:
+            return f"seen in {len(self.failing)} sessions only: it may be an accident of theirs"
+        if self.confirmed is not None and self.confirmed.refutes:
+            here = self.confirmed.here
+            return f"sessions held back do not bear it out: {here.failed} of {here.rows} there"
+        given = merely_given(self.question, self.rule) if self.nature in ("situation", "behaviour") else None
+        if given is not None:
+            return f"only whether {given} is given tells, not its value: it may be missing for a reason"
+        step = missing_step(self.question, self.rule)
+        if step is not None:
+            return f"it is the step {code(step)} that was missing before: told as such"
+        return None
 
     def says_the_same(self, other: _Told) -> bool:
-        if (self.question.kind, self.question.about) != (other.question.kind, other.question.about):
+        """The same cases of the same tool, or the same circumstances of the same sessions."""
+        mine, its = self.question, other.question
+        if (mine.kind, mine.about) == (its.kind, its.about):
+            both = len(np.intersect1d(self.rule.rows, other.rule.rows, assume_unique=True))
+            return both >= SAME * min(len(self.rule.rows), len(other.rule.rows))
+        if not self.marks & other.marks:
             return False
-        both = len(np.intersect1d(self.rule.rows, other.rule.rows, assume_unique=True))
-        return both >= SAME_ROWS * min(len(self.rule.rows), len(other.rule.rows))
+        both = len(self.failing & other.failing)
+        return both >= SAME * min(len(self.failing), len(other.failing))
 
     def finding(self, miner: str, version: str, asked: int) -> Finding:
         question, rule = self.question, self.rule
-        subject = subject_of(question.kind, question.about, question.example if question.error else None)
-        spared = np.setdiff1d(rule.rows, rule.failed_rows, assume_unique=True)
-        sightings = self._sightings(rule.failed_rows)
-        sessions = {question.rows[i].observation.session_id for i in map(int, rule.rows)}
         claim = Claim(
             kind="conditional_pattern",
             idea=self.idea,
-            nature="situation",
-            text=claim_of(subject, rule, question.kind),
-            statement=self._statement(subject),
-            sightings=sightings,
-            of_sessions=len(sessions),
-            counter=self._sightings(spared),
-            effect=Effect(rule.raw, rule.within, question.strata()[0] if rule.within else None),
+            nature=self.nature,
+            text=self.claim,
+            statement=self._statement(),
+            sightings=question.sightings(rule.failed_rows),
+            of_sessions=len(self.sessions),
+            counter=question.sightings(self._against()),
+            effect=self._effect(),
             origins=("agent", "tool"),
-            weight=(rule.here.rate - rule.elsewhere.rate)
-            * log2(1 + len(sessions))
-            * (1 + 0.25 * min(rule.users, 5)),
+            weight=self._weight(),
             p_value=rule.p_value,
             p_adjusted=min(1.0, rule.p_adjusted),
         )
@@ -137,38 +273,75 @@ class _Told:
         same = tuple(dict.fromkeys(name for clause in rule.clauses for name in clause.same_here))
         return replace(finding, conditions=conditions_of(rule.clauses), synonyms=same)
 
-    def _sightings(self, numbers: Ints) -> list[Sighting]:
-        found = (self.question.rows[i].sighting for i in map(int, numbers))
-        return [sighting for sighting in found if sighting is not None]
+    def _against(self) -> Ints:
+        """Cases that went well all the same; else those that failed under other circumstances."""
+        spared = np.setdiff1d(self.rule.rows, self.rule.failed_rows, assume_unique=True)
+        failed = np.flatnonzero(self.question.happened)
+        return spared if len(spared) else np.setdiff1d(failed, self.rule.failed_rows, assume_unique=True)
 
-    def _statement(self, subject: str) -> dict[str, Json]:
+    def _effect(self) -> Effect:
+        rule = self.rule
+        if self.nature == "explained":
+            note = "explained by difficulty: within comparable sessions the difference vanishes"
+            return Effect(rule.raw, rule.within, self.question.cases.strata[0], note)
+        return Effect(rule.raw, rule.within, self.question.cases.strata[0] if rule.within else None)
+
+    def _weight(self) -> float:
+        """The difference it makes, in how many sessions, by how many users: as other miners weigh it."""
+        difference = self.rule.here.rate - self.rule.elsewhere.rate
+        return (
+            (0.5 + difference)
+            * log2(1 + len(self.failing))
+            * (1 + 0.25 * min(max(self.rule.users - 1, 0), 4))
+        )
+
+    def _statement(self) -> dict[str, Json]:
         question, rule = self.question, self.rule
-        warning = warning_of(subject, rule)
         found: dict[str, Json] = {
-            "title": warning.rstrip("."),
-            "warning": warning,
-            "when": f"When you call {question.about}" if question.about else "Before you start",
+            "title": title_of(self.subject, rule),
+            "when": occasion_of(question.kind, question.about),
             "target": {"kind": question.kind, "tool": question.about or None, "error": question.error},
             "here": [rule.here.failed, rule.here.rows],
             "elsewhere": [rule.elsewhere.failed, rule.elsewhere.rows],
             "earlier_half": [rule.earlier.failed, rule.earlier.rows],
             "later_half": [rule.later.failed, rule.later.rows],
             "expected_here": rule.expected,
-            "same_here": {c.attribute: list(c.same_here) for c in rule.clauses if c.same_here},
         }
-        if question.example:
-            found["example"] = question.example
-        return found
+        if self.mistake is not None:
+            found |= {
+                "topic": f"mistake:{self.mistake[0]}",
+                "mistake": self.mistake[0],
+                "example": self.mistake[1],
+            }
+        same = {c.attribute: list(c.same_here) for c in rule.clauses if c.same_here}
+        found |= {"same_here": dict[str, Json](same)} if same else {}
+        found |= {"also": list(dict.fromkeys(self.also))} if self.also else {}
+        if self.confirmed is not None:
+            here, there = self.confirmed.here, self.confirmed.elsewhere
+            found["held_back"] = {
+                "here": [here.failed, here.rows],
+                "elsewhere": [there.failed, there.rows],
+                "p_value": self.confirmed.p_value,
+            }
+        return found | self._words()
+
+    def _words(self) -> dict[str, Json]:
+        """Advice where there is a choice, else a warning; nothing where nothing follows from it."""
+        question, rule, choice = self.question, self.rule, self.choice
+        if choice is not None:
+            parts = (choice.clause, choice.others, choice.better)
+            return {"advice": advice_of(question.about, self.example, rule, *parts)}
+        if self.nature == "situation":
+            return {"warning": warning_of(question.kind, question.about, self.example, rule)}
+        return {}
 
     def _parameters(self, asked: int) -> Mapping[str, Json]:
         result = self.answer.result
-        reasons = {left.attribute: left.reason for left in result.not_mined[:MOST_REASONS]}
         return {
             "alpha": ALPHA,
             "questions": asked,
             "rows": result.rows,
             "conjunctions": list(result.language),
-            "not_mined": reasons,
         }
 
 
@@ -179,3 +352,37 @@ def _mark(clause: Clause) -> str:
     return (
         f"{clause.attribute}{'≥' if clause.low is not None else ''}{'<' if clause.high is not None else ''}"
     )
+
+
+# ---------------------------------------------------------------------- what is not said, and why
+
+
+def _unfinished(answer: Answer, told: Sequence[_Told]) -> Iterator[tuple[str, str]]:
+    """Candidates that may become rules, of things that no finding speaks of."""
+    for candidate in answer.result.candidates:
+        one = _Told(answer, candidate.rule, "situation", None, None, [])
+        if candidate.explained or not _nearly(candidate) or any(one.says_the_same(other) for other in told):
+            continue
+        more = f"; about {candidate.needs} more cases like these would tell" if candidate.needs else ""
+        yield one.claim, candidate.reason + more
+
+
+def _nearly(candidate: Candidate) -> bool:
+    return candidate.needs is not None and candidate.needs <= NEARLY * candidate.rule.here.rows
+
+
+def _not_mined(answers: Iterable[Answer]) -> Iterator[tuple[str, str]]:
+    """Attributes that were left out, by reason (without its counts), once for each tool; and questions without an answer."""
+    seen: set[tuple[str, str]] = set()
+    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for answer in answers:
+        question = answer.question
+        subject = code(question.about) if question.about else "sessions"
+        if answer.result.note is not None:
+            yield subject, answer.result.note
+        for left in (*question.left_out, *answer.result.not_mined):
+            if (subject, left.attribute) not in seen:
+                seen.add((subject, left.attribute))
+                groups[subject, _COUNTS.sub("", left.reason)].append(left.attribute)
+    for (subject, reason), names in groups.items():
+        yield f"{subject}: {', '.join(names)}", reason

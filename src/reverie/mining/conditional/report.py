@@ -129,13 +129,14 @@ class Rule:
 class Candidate:
     """A conjunction that may not be claimed, and why not (yet).
 
-    ``needs`` is how many more rows like these, failing at the same rate, would make it a rule; None where
+    ``explained``: it is no chance, but within comparable rows it vanishes. ``needs`` is how many more rows like these, failing at the same rate, would make it a rule; None where
     more rows alone would not.
     """
 
     rule: Rule
     reason: str
     needs: int | None
+    explained: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

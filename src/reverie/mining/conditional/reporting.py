@@ -17,7 +17,7 @@ from reverie.mining.conditional.hunt import Claim, Hunt
 from reverie.mining.conditional.language import language_sizes
 from reverie.mining.conditional.report import Bound, Candidate, Clause, Result, Rule, Share
 from reverie.mining.conditional.scan import MAX_CROSSED
-from reverie.mining.conditional.scores import chernoff, fisher, probability
+from reverie.mining.conditional.scores import chernoff, effect, fisher, probability
 from reverie.mining.conditional.thresholds import Cut, Exact
 from reverie.mining.statistics import Table as Fourfold
 from reverie.mining.statistics import compare, compare_within
@@ -64,16 +64,25 @@ class Reporter:
 
     def result(self, not_mined: Iterable[NotMined]) -> Result:
         claims = self._hunt.rules()
-        rules = [(claim, self._rule(claim)) for claim in claims]
-        explained = [Candidate(rule, _EXPLAINED, None) for _, rule in rules if _vanishes(rule)]
+        rules = [self._rule(claim) for claim in claims]
+        explained = [Candidate(rule, _EXPLAINED, None, explained=True) for rule in rules if _vanishes(rule)]
+        left = [rule for rule in rules if not _vanishes(rule)]
         return Result(
-            rules=tuple(rule for _, rule in rules if not _vanishes(rule)),
-            candidates=(*explained, *self._candidates()),
+            rules=tuple(rule for rule in left if self._stands_out(rule)),
+            candidates=(
+                *explained,
+                *(Candidate(rule, _LEFTOVER, None) for rule in left if not self._stands_out(rule)),
+                *self._candidates(),
+            ),
             not_mined=(*not_mined, *self._half_mined()),
             language=language_sizes([axis.language.size for axis in self._hunt.sheet.axes]),
             rows=len(self._failed),
             failed=int(np.count_nonzero(self._failed)),
         )
+
+    def _stands_out(self, rule: Rule) -> bool:
+        """Whether it is seen in all rows, too, not only in those that other rules leave."""
+        return effect(rule.here.rate, rule.elsewhere.rate) >= self._hunt.setting.min_effect
 
     def _half_mined(self) -> list[NotMined]:
         axes = len(self._hunt.sheet.axes)
@@ -137,10 +146,16 @@ class Reporter:
         found: list[tuple[Claim, Candidate]] = []
         for claim in sorted(self._hunt.refused, key=lambda c: (c.exam.log_adjusted, c.conds)):
             reason = _REASONS[claim.objection or "chance"]
-            if claim.exam.log_adjusted > PLAUSIBLE or any(_alike(claim.rows, c.rows) for c, _ in found):
+            if (
+                claim.exam.log_adjusted > PLAUSIBLE
+                or not claim.tally.rows
+                or any(_alike(claim.rows, c.rows) for c, _ in found)
+            ):
                 continue
             needs = self._needs(claim) if claim.objection == "chance" else None
-            found.append((claim, Candidate(self._rule(claim), reason, needs)))
+            rule = self._rule(claim)
+            if self._stands_out(rule):
+                found.append((claim, Candidate(rule, reason, needs)))
         return [candidate for _, candidate in found[:MAX_CANDIDATES]]
 
     def _needs(self, claim: Claim) -> int | None:
@@ -160,6 +175,7 @@ class Reporter:
         return None
 
 
+_LEFTOVER: Final = "only among the cases that other circumstances leave, and not overall"
 _EXPLAINED: Final = "explained by difficulty: within comparable tasks the difference vanishes"
 _REASONS: Final = {
     "chance": "cannot yet be told from chance",
@@ -178,10 +194,11 @@ def _fourfold(here: Share, there: Share) -> Fourfold:
 
 
 def _vanishes(rule: Rule) -> bool:
-    """Within strata there is no such difference, or none as large as overall."""
+    """Within strata there is no such difference, or at most half of it and it may be none."""
     if rule.raw is None or rule.within is None:
         return False
-    return rule.within.difference >= 0 or rule.within.low > rule.raw.difference
+    within = rule.within.difference
+    return within >= 0 or (rule.within.high >= 0 and within > rule.raw.difference / 2)
 
 
 def _alike(one: Bools, other: Bools) -> bool:

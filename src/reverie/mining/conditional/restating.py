@@ -10,9 +10,10 @@ from reverie.mining.conditional.arrays import Bools, Floats
 from reverie.mining.conditional.axes import NotMined, clean_values
 from reverie.mining.conditional.table import Column, Table
 
-__all__ = ["restating_columns"]
+__all__ = ["RESTATING", "restating_columns"]
 
 RESTATES: Final = 0.95
+RESTATING: Final = "restates the outcome"
 
 
 def restating_columns(table: Table, failed: Bools) -> tuple[Table, list[NotMined]]:
@@ -25,7 +26,7 @@ def restating_columns(table: Table, failed: Bools) -> tuple[Table, list[NotMined
     taken: list[NotMined] = []
     for column in table.columns:
         if column.known_before is None and _agreement(column, failed) >= RESTATES:
-            taken.append(NotMined(column.name, "restates the outcome"))
+            taken.append(NotMined(column.name, RESTATING))
         else:
             kept.append(column)
     return Table(tuple(kept), table.rows), taken

@@ -1,111 +1,215 @@
 """What can be asked of a corpus: does this tool's call fail, does this error occur, does a session fail?
 
-Each question is a table of rows (calls or sessions) with what was known before, and a target.
+Each question is a set of cases (calls or sessions) with what was known before, and a target.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Final, Literal
+
+import numpy as np
 
 from reverie.domain.events import Scalar
 from reverie.domain.observations import Call, Failure, Observation
+from reverie.mining.conditional.arrays import Bools, Ints
+from reverie.mining.conditional.axes import NotMined
+from reverie.mining.conditional.cases import Cases
 from reverie.mining.conditional.table import Table
-from reverie.mining.evidence import Sighting, failure_sighting, original_calls, strata_of, use_sighting
+from reverie.mining.evidence import Sighting, failure_sighting, original_calls, use_sighting
 from reverie.mining.identity import Names
+from reverie.mining.vocabulary import vocabulary
 
-__all__ = ["Question", "questions"]
+__all__ = ["NOISE", "Question", "Survey", "survey_of"]
 
 NOISE: Final = frozenset({"lint", "compile", "test", "conflict", "exit"})
 """Failures that are the ordinary course of the work, or not the tool's."""
 LEAST_FAILING: Final = 6
 MOST_QUESTIONS: Final = 20
 MOSTLY: Final = 0.9
+STEADY: Final = 0.8
+REPORTS: Final = frozenset(
+    vocabulary(
+        """
+        status outcome result success succeeded passed failed failure error errors verdict
+        resolution resolved exit_code done complete completed ok score grade reward
+        """
+    )
+)
+"""Arguments by which an agent says how it went: they follow from the outcome."""
 LATEST: Final = datetime.max.replace(tzinfo=UTC)
 
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """One call or one session: what was known before, whether it happened, and where that shows."""
-
-    observation: Observation
-    known: Mapping[str, Scalar]
-    at: datetime | None
-    happened: bool
-    sighting: Sighting | None
+Own = Sequence[tuple[Observation, tuple[Call, ...]]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=False)
 class Question:
-    """``about`` is a tool or "" (sessions), ``error`` the mistake asked for (None: any), with an ``example``."""
+    """``about`` is a tool or "" (sessions), ``error`` the mistake asked for (None: any).
+
+    ``shown`` holds, of each case where it happened, the name of the mistake and its place.
+    """
 
     kind: Literal["call", "session"]
     about: str
     error: str | None
-    example: str
-    rows: Sequence[_Row]
+    cases: Cases
+    happened: Bools
+    shown: Mapping[int, tuple[str, Failure | None, Sighting | None]]
+    spared: Sequence[Sighting | None]
+    left_out: tuple[NotMined, ...] = ()
 
     @property
     def key(self) -> str:
         return f"{self.kind}:{self.about}:{self.error or 'fails'}"
 
-    @property
-    def happened(self) -> list[bool]:
-        return [row.happened for row in self.rows]
-
-    @property
+    @cached_property
     def failing_sessions(self) -> int:
-        return len({row.observation.session_id for row in self.rows if row.happened})
+        return len(np.unique(self.cases.places[self.happened]))
 
     def table(self) -> Table:
-        names = list(dict.fromkeys(name for row in self.rows for name in row.known))
-        values = {name: [row.known.get(name) for row in self.rows] for name in sorted(names)}
-        return Table.from_values(values, hours=[name for name in values if _is_hours(name, values[name])])
+        return self.cases.table
 
-    def users(self) -> list[str | None]:
-        return [row.observation.user for row in self.rows]
+    def sightings(self, rows: Ints) -> list[Sighting]:
+        """Where cases show: how they failed, else where they are."""
+        found = (self.shown[row][2] if row in self.shown else self.spared[row] for row in map(int, rows))
+        return [sighting for sighting in found if sighting is not None]
 
-    def sessions(self) -> list[str] | None:
-        """None where every row is a session of its own."""
-        return None if self.kind == "session" else [row.observation.session_id for row in self.rows]
-
-    def times(self) -> list[float | None]:
-        return [None if row.at is None else row.at.timestamp() for row in self.rows]
-
-    def strata(self) -> tuple[str | None, list[str | None] | None]:
-        """The name of what makes sessions comparable, and each row's stratum (a row without: one of its own)."""
-        name, stratum = strata_of([row.observation for row in self.rows])
-        if name is None:
-            return None, None
-        return name, [stratum(row.observation) or row.observation.session_id for row in self.rows]
+    def mistake(self, rows: Ints) -> tuple[str, str] | None:
+        """(name, example) of the mistake that nearly all of these failing cases are instances of."""
+        seen = [self.shown[row] for row in map(int, rows) if row in self.shown]
+        counts = Counter(name for name, failure, _ in seen if failure is not None)
+        if not counts:
+            return None
+        name = min(counts, key=lambda n: (-counts[n], n))
+        examples = Counter(f.example for n, f, _ in seen if f is not None and n == name)
+        if counts[name] < MOSTLY * len(seen):
+            return None
+        return name, min(examples, key=lambda e: (-examples[e], len(e), e))
 
 
-def questions(observations: Sequence[Observation]) -> list[Question]:
-    """Everything worth asking, most failures first, at most MOST_QUESTIONS. What to ask is chosen by totals alone."""
-    own = original_calls(observations)
-    names = Names(own)
-    found = [_outcome(observations)]
-    by_tool: dict[str, list[_Attempts]] = defaultdict(list)
-    for observation, calls in own:
-        for attempts in _attempts(observation, calls):
-            by_tool[attempts.calls[0].tool].append(attempts)
-    for tool in sorted(by_tool):
-        found += _of_tool(tool, by_tool[tool], names)
-    worth = [q for q in found if q.failing_sessions >= LEAST_FAILING and not all(q.happened)]
-    return sorted(worth, key=lambda q: (-q.failing_sessions, q.key))[:MOST_QUESTIONS]
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """``questions`` worth asking, most failures first, and ``unasked``: (what about, why not)."""
+
+    questions: Sequence[Question]
+    unasked: Sequence[tuple[str, str]]
 
 
-def _outcome(observations: Sequence[Observation]) -> Question:
-    """Which sessions fail?"""
-    rows = [
-        _Row(o, o.attributes, o.started_at, o.outcome == "failure", _end_of(o))
-        for o in sorted(observations, key=lambda o: (o.started_at or LATEST, o.session_id))
-        if o.outcome != "unknown"
-    ]
-    return Question("session", "", None, "", rows)
+def survey_of(observations: Sequence[Observation]) -> Survey:
+    """Everything worth asking, at most MOST_QUESTIONS. What to ask is chosen by totals alone."""
+    unasked: list[tuple[str, str]] = []
+    if not observations:
+        return Survey((), ())
+    own = original_calls(_originals(observations, unasked))
+    asked = [*_sessions_fail(own, unasked), *_calls_fail(own, unasked)]
+    asked.sort(key=lambda q: (-q.failing_sessions, q.key))
+    for question in asked[MOST_QUESTIONS:]:
+        unasked.append((question.key, f"{MOST_QUESTIONS} targets with more failures were asked about"))
+    return Survey(asked[:MOST_QUESTIONS], unasked)
+
+
+def _originals(observations: Sequence[Observation], unasked: list[tuple[str, str]]) -> list[Observation]:
+    """Without sessions that are another's copy under a second name: the same beginning, end and calls."""
+    seen: set[object] = set()
+    kept: list[Observation] = []
+    for o in sorted(observations, key=lambda o: o.session_id):
+        mark = (o.started_at, o.ended_at, o.user, o.task, tuple(c.signature for c in o.calls))
+        if o.started_at is None or not o.calls or mark not in seen:
+            kept.append(o)
+        seen.add(mark)
+    copies = len(observations) - len(kept)
+    if copies:
+        unasked.append((f"{copies} sessions", "copies of others, from another place: each was counted once"))
+    return kept
+
+
+# ---------------------------------------------------------------------- sessions
+
+
+def _sessions_fail(own: Own, unasked: list[tuple[str, str]]) -> Iterator[Question]:
+    known = [(o, calls) for o, calls in own if o.outcome != "unknown"]
+    failed = np.array([o.outcome == "failure" for o, _ in known], dtype=bool)
+    doubt = _undecided(len(known), int(failed.sum()))
+    if doubt is not None:
+        unasked.append(("which sessions fail", doubt))
+        return
+    sessions = [o for o, _ in known]
+    given, left_out = _given_throughout(known, failed)
+    begun = [calls[0].tool if calls else "" for _, calls in known]
+    at = [o.started_at for o in sessions]
+    cases = Cases(sessions, np.arange(len(known)), given, at, given_before=None, work=begun)
+    ends = [_end_of(o) for o in sessions]
+    shown = {row: ("", None, ends[row]) for row in map(int, np.flatnonzero(failed))}
+    after = sorted({name for o in sessions for name in o.consequences})
+    left_out += [NotMined(name, "known only afterwards: it may follow from the outcome") for name in after]
+    yield Question("session", "", None, cases, failed, shown, ends, tuple(left_out))
+
+
+def _undecided(known: int, failed: int) -> str | None:
+    """Why the outcomes tell nothing, if so."""
+    if not known:
+        return "no session says how it ended"
+    if failed == 0:
+        return f"none of {known} sessions with a known outcome failed"
+    if failed == known:
+        return f"all of {known} sessions with a known outcome failed: there is nothing to compare with"
+    if failed < LEAST_FAILING:
+        return f"only {failed} of {known} sessions failed: too few to tell circumstances from chance"
+    return None
+
+
+def _given_throughout(own: Own, failed: Bools) -> tuple[list[dict[str, Scalar]], list[NotMined]]:
+    """Arguments that stay the same in a session: what its job was about, not one of many calls.
+
+    Left out are those that change from call to call, those by which an agent reports how it went, and
+    those that are given (nearly) only when it goes well or badly.
+    """
+    firsts: list[dict[str, Scalar]] = []
+    steady, seen = Counter[str](), Counter[str]()
+    for _, calls in own:
+        values: dict[str, set[Scalar]] = defaultdict(set)
+        first: dict[str, Scalar] = {}
+        for call in calls:
+            for name, value in call.arguments.items():
+                values[name].add(value)
+                first.setdefault(name, value)
+        firsts.append(first)
+        seen.update(values.keys())
+        steady.update(name for name, of_name in values.items() if len(of_name) == 1)
+    reasons: dict[str, str] = {}
+    for name in sorted(seen):
+        if seen[name] >= LEAST_FAILING:
+            reason = _unfit(name, steady[name] / seen[name], np.array([name in f for f in firsts]), failed)
+            if reason is not None:
+                reasons[name] = reason
+        else:
+            reasons[name] = f"given in fewer than {LEAST_FAILING} sessions"
+    kept = [{name: value for name, value in first.items() if name not in reasons} for first in firsts]
+    return kept, [NotMined(name, reason) for name, reason in reasons.items()]
+
+
+def _unfit(name: str, steady: float, given: Bools, failed: Bools) -> str | None:
+    if name.rpartition(".")[2].lower() in REPORTS:
+        return "by its name it reports how it went"
+    if steady < STEADY:
+        return "it changes from call to call: ask of the calls"
+    if abs(_phi(given, failed)) >= MOST_TELLING:
+        return "whether it is given at all goes with the outcome: it may follow from it"
+    return None
+
+
+MOST_TELLING: Final = 0.3
+
+
+def _phi(one: Bools, other: Bools) -> float:
+    """The correlation of two truths; 0 where either never changes."""
+    if one.all() or not one.any() or other.all() or not other.any():
+        return 0.0
+    return float(np.corrcoef(one, other)[0, 1])
 
 
 def _end_of(observation: Observation) -> Sighting | None:
@@ -119,86 +223,102 @@ def _end_of(observation: Observation) -> Sighting | None:
     return None if remark is None else Sighting(observation, remark.at, remark.span)
 
 
+# ---------------------------------------------------------------------- calls
+
+
 @dataclass(frozen=True, slots=True)
 class _Attempts:
-    """The same call made once or more in a session: one row, for retries are no independent evidence."""
+    """The same call made once or more in a session: one case, for retries are no independent evidence.
 
-    observation: Observation
-    calls: Sequence[Call]
+    ``before``: the tools that had worked when it was first made, and how often any had.
+    """
+
+    place: int
+    calls: list[Call]
+    before: tuple[frozenset[str], int]
 
     def failures(self) -> list[tuple[Call, Failure]]:
         """What went wrong in any of them, but for the ordinary course of the work."""
         found = [(c, f) for c in self.calls if c.failure is not None for f in (c.failure, *c.also)]
         return [(c, f) for c, f in found if f.kind not in NOISE and f.template]
 
-    def row(self, known: Mapping[str, Scalar], shown: tuple[Call, Failure] | None) -> _Row:
-        call = self.calls[0] if shown is None else shown[0]
-        seen = (
-            use_sighting(self.observation, call)
-            if shown is None
-            else failure_sighting(self.observation, *shown)
-        )
-        return _Row(self.observation, known, call.at or self.observation.started_at, shown is not None, seen)
+
+def _calls_fail(own: Own, unasked: list[tuple[str, str]]) -> Iterator[Question]:
+    names = Names(own)
+    by_tool: dict[str, list[_Attempts]] = defaultdict(list)
+    for place, (_, calls) in enumerate(own):
+        for attempts in _attempts(place, calls):
+            by_tool[attempts.calls[0].tool].append(attempts)
+    sessions = [o for o, _ in own]
+    seldom = 0
+    for tool in sorted(by_tool):
+        asked = list(_of_tool(tool, sessions, by_tool[tool], names, unasked))
+        seldom += not asked
+        yield from asked
+    if seldom:
+        unasked.append((f"{seldom} tools", f"they fail in fewer than {LEAST_FAILING} sessions"))
 
 
-def _attempts(observation: Observation, calls: Sequence[Call]) -> list[_Attempts]:
+def _attempts(place: int, calls: Sequence[Call]) -> Iterable[_Attempts]:
     """Calls that ran and have a result, those with the same arguments together."""
-    groups: dict[str, list[Call]] = defaultdict(list)
+    groups: dict[str, _Attempts] = {}
+    tools, worked = frozenset[str](), 0
     for call in calls:
-        if call.ran and call.result_event_id is not None:
-            groups[call.signature].append(call)
-    return [_Attempts(observation, group) for group in groups.values()]
+        if not call.ran or call.result_event_id is None:
+            continue
+        if call.signature not in groups:
+            groups[call.signature] = _Attempts(place, [], (tools, worked))
+        groups[call.signature].calls.append(call)
+        if call.failure is None:
+            worked += 1
+            tools = tools if call.tool in tools else tools | {call.tool}
+    return groups.values()
 
 
-def _of_tool(tool: str, tried: Sequence[_Attempts], names: Names) -> Iterator[Question]:
+def _of_tool(
+    tool: str,
+    sessions: Sequence[Observation],
+    tried: Sequence[_Attempts],
+    names: Names,
+    unasked: list[tuple[str, str]],
+) -> Iterator[Question]:
     """Does it fail, and for each error that is not nearly all of its failures: does that occur?"""
     failures = [attempts.failures() for attempts in tried]
+    failing = {row for row, found in enumerate(failures) if found}
+    if len({tried[row].place for row in failing}) < LEAST_FAILING:
+        return
+    if len(failing) == len(tried):
+        unasked.append((f"`{tool}`", "every call of it fails: there is nothing to compare with"))
+        return
+    cases = _cases(sessions, tried)
+    spared = [use_sighting(cases.session(row), a.calls[0]) for row, a in enumerate(tried)]
     by_error = [{names.of(f).key: (c, f) for c, f in reversed(found)} for found in failures]
-    totals = Counter(key for found in by_error for key in found)
-    failing = sum(bool(found) for found in failures)
-    known = [_known_before(attempts.observation, attempts.calls[0]) for attempts in tried]
 
     def asked(error: str | None) -> Question:
-        shown = [
-            (found[0] if found else None) if error is None else mine.get(error)
-            for found, mine in zip(failures, by_error, strict=True)
-        ]
-        example = next((seen[1].example for seen in shown if seen is not None), "")
-        rows = [attempts.row(k, seen) for attempts, k, seen in zip(tried, known, shown, strict=True)]
-        return Question("call", tool, error, example, rows)
+        happened = np.array([bool(found if error is None else error in found) for found in by_error])
+        shown: dict[int, tuple[str, Failure | None, Sighting | None]] = {}
+        for row in map(int, np.flatnonzero(happened)):
+            name = error or next(iter(reversed(by_error[row])))
+            call, failure = by_error[row][name]
+            shown[row] = name, failure, failure_sighting(cases.session(row), call, failure)
+        return Question("call", tool, error, cases, happened, shown, spared)
 
     yield asked(None)
+    totals: dict[str, set[int]] = defaultdict(set)
+    cases_with = Counter(key for found in by_error for key in found)
+    for attempts, found in zip(tried, by_error, strict=True):
+        for key in found:
+            totals[key].add(attempts.place)
     for key in sorted(totals):
-        if LEAST_FAILING <= totals[key] < MOSTLY * failing:
+        if len(totals[key]) >= LEAST_FAILING and cases_with[key] < MOSTLY * len(failing):
             yield asked(key)
 
 
-def _known_before(observation: Observation, call: Call) -> Mapping[str, Scalar]:
-    """A call's arguments under their own names, and what was known of its session (with the call's own hour)."""
-    session = dict(observation.attributes)
-    hour = _hour_of(observation, call.at)
-    if hour is not None:
-        session["hour"] = hour
-    renamed = {
-        f"session.{name}" if name in call.arguments else name: value for name, value in session.items()
-    }
-    return renamed | dict(call.arguments)
-
-
-def _hour_of(observation: Observation, at: datetime | None) -> int | None:
-    """The hour of a call in the zone in which the session's own hour was told."""
-    told, started = observation.attributes.get("hour"), observation.started_at
-    if at is None or started is None or not isinstance(told, int):
-        return None
-    return (at.astimezone(UTC).hour + told - started.astimezone(UTC).hour) % 24
-
-
-def _is_hours(name: str, values: Sequence[Scalar]) -> bool:
-    """Whether an attribute's name and values say hours of the day."""
-    if name.rpartition(".")[2] not in ("hour", "hour_of_day"):
-        return False
-    return all(
-        isinstance(v, int | float) and not isinstance(v, bool) and 0 <= v < 24
-        for v in values
-        if v is not None
-    )
+def _cases(sessions: Sequence[Observation], tried: Sequence[_Attempts]) -> Cases:
+    used = sorted({attempts.place for attempts in tried})
+    index = {place: i for i, place in enumerate(used)}
+    firsts = [attempts.calls[0] for attempts in tried]
+    own = [sessions[place] for place in used]
+    places = np.array([index[attempts.place] for attempts in tried], dtype=np.int64)
+    at = [call.at or own[place].started_at for call, place in zip(firsts, map(int, places), strict=True)]
+    return Cases(own, places, [call.arguments for call in firsts], at, before=[a.before for a in tried])

@@ -7,47 +7,70 @@ from math import ceil, floor
 
 from reverie.domain.events import Scalar
 from reverie.domain.findings import Condition
+from reverie.mining.conditional.cases import WORKED_BEFORE
 from reverie.mining.conditional.report import Bound, Clause, Rule, Share
 from reverie.mining.phrasing import code, listed, quoted
 
-__all__ = ["claim_of", "clause_words", "conditions_of", "subject_of", "warning_of"]
+__all__ = [
+    "advice_of",
+    "claim_of",
+    "clause_words",
+    "conditions_of",
+    "occasion_of",
+    "subject_of",
+    "title_of",
+    "warning_of",
+]
 
 MOSTLY = 0.5
+ALWAYS = 0.95
 
 
 def subject_of(kind: str, tool: str, error_example: str | None) -> str:
     """What happens: ``\\`upload\\` fails``, ``\\`upload\\` fails with “busy”``, ``sessions fail``."""
     if kind == "session":
         return "sessions fail"
-    return f"{code(tool)} fails" + (f" with “{quoted(error_example)}”" if error_example else "")
+    return f"{code(tool)} fails" + _with(error_example)
 
 
 def claim_of(subject: str, rule: Rule, unit: str) -> str:
     """``\\`upload\\` fails when file_ext is docx and size_mb ≥ 50: 27 of 30 calls; elsewhere 12 of 900``."""
-    return (
-        f"{subject} when {_all_words(rule)}: {_share(rule.here)} {unit}s; elsewhere {_share(rule.elsewhere)}"
-    )
+    when = " and ".join(clause_words(clause) for clause in rule.clauses)
+    return f"{subject} when {when}: {_share(rule.here)} {unit}s; elsewhere {_share(rule.elsewhere)}"
 
 
-def warning_of(subject: str, rule: Rule) -> str:
-    """The same for someone about to do it: what befalls them, without the statistics."""
-    how = "mostly" if rule.here.rate >= MOSTLY else "often"
-    what, _, rest = subject.partition(" fail")
-    return f"{what} {how} fail{rest} when {_all_words(rule)}."
+def title_of(subject: str, rule: Rule) -> str:
+    """The claim without its numbers and its error: what a heading has room for."""
+    when = " and ".join(_symbols(clause) for clause in rule.clauses)
+    return f"{subject.partition(' with “')[0].replace(' fail', f' {_often(rule)}fail', 1)} when {when}"
+
+
+def warning_of(kind: str, tool: str, error_example: str | None, rule: Rule) -> str:
+    """``When …, expect `upload` to fail with “busy”.``: what befalls someone about to do it, in prose."""
+    who = "the session" if kind == "session" else code(tool)
+    return f"When {_circumstances(rule.clauses)}, expect {who} to {_often(rule)}fail{_with(error_example)}."
+
+
+def advice_of(
+    tool: str, error_example: str | None, rule: Rule, choice: Clause, others: Sequence[Clause], better: Scalar
+) -> str:
+    """What to do otherwise, where one of the conditions is for the agent to choose."""
+    when = f"When {_circumstances(others)}, call" if others else "Call"
+    why = f"{_prose(choice)} it {_often(rule)}fails{_with(error_example)}"
+    return f"{when} {code(tool)} {_otherwise(choice, better)}: when {why}."
+
+
+def occasion_of(kind: str, tool: str) -> str:
+    """When to read it."""
+    return f"before calling {code(tool)}" if kind == "call" else "before starting"
 
 
 def clause_words(clause: Clause) -> str:
-    """One condition in words."""
-    name = clause.attribute
-    if clause.same_here:
-        name += f" (or {listed(list(clause.same_here), 2)}, which says the same here)"
-    if clause.kind == "category":
-        return f"{name} is {_label(clause.label)}"
-    low, high = clause.low, clause.high
-    if low is not None and high is not None:
-        joint = "or" if low.value > high.value else "and"
-        return f"{name} ≥ {_number(low)} {joint} < {_number(high)}"
-    return f"{name} ≥ {_number(low)}" if low is not None else f"{name} < {_number(high)}"
+    """One condition as in a claim, with the attributes that say the same."""
+    if not clause.same_here:
+        return _symbols(clause)
+    same = f" (or {listed(list(clause.same_here), 2)}, which says the same here)"
+    return _symbols(clause).replace(clause.attribute, clause.attribute + same, 1)
 
 
 def conditions_of(clauses: Sequence[Clause]) -> tuple[Condition, ...]:
@@ -71,8 +94,18 @@ def conditions_of(clauses: Sequence[Clause]) -> tuple[Condition, ...]:
     return tuple(found)
 
 
-def _all_words(rule: Rule) -> str:
-    return " and ".join(clause_words(clause) for clause in rule.clauses)
+# ---------------------------------------------------------------------- symbols
+
+
+def _symbols(clause: Clause) -> str:
+    """``size_mb ≥ 50``, ``file_ext is docx``."""
+    name, low, high = clause.attribute, clause.low, clause.high
+    if clause.kind == "category":
+        return f"{name} is {_label(clause.label)}"
+    if low is not None and high is not None:
+        joint = "or" if low.value > high.value else "and"
+        return f"{name} ≥ {_number(low)} {joint} < {_number(high)}"
+    return f"{name} ≥ {_number(low)}" if low is not None else f"{name} < {_number(high)}"
 
 
 def _share(share: Share) -> str:
@@ -84,8 +117,76 @@ def _label(label: Scalar) -> str:
 
 
 def _number(bound: Bound | None) -> str:
-    return "" if bound is None else f"{_plain(bound.value):g}"
+    return "" if bound is None else f"{_plain(bound.value):.10g}"
 
 
 def _plain(value: float) -> int | float:
     return int(value) if value.is_integer() else value
+
+
+# ---------------------------------------------------------------------- prose
+
+
+def _circumstances(clauses: Sequence[Clause]) -> str:
+    """All conditions in prose: ``file_ext is .docx, size_mb is 50 or more and it is 17:00 or later``."""
+    words = [_prose(clause) for clause in clauses]
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def _prose(clause: Clause) -> str:
+    name, low, high = clause.attribute, clause.low, clause.high
+    if name == WORKED_BEFORE:
+        return _worked_before(low, high)
+    if clause.kind == "category":
+        return f"it is a {clause.label}" if name == "weekday" else f"{code(name)} is {_label(clause.label)}"
+    if clause.kind == "hour" and name in ("hour", "session.hour"):
+        return f"it is {_between(_o_clock(low), _o_clock(high), '{} or later', 'before {}')}"
+    limits = " and ".join(dict.fromkeys(text for bound in (low, high) if (text := _limit(bound))))
+    exact = f" (the exact limit lies between {limits})" if limits else ""
+    return f"{code(name)} is {_between(_number(low), _number(high), '{} or more', 'below {}')}{exact}"
+
+
+def _worked_before(low: Bound | None, high: Bound | None) -> str:
+    if low is None and high is not None and high.value <= 1:
+        return "no call has worked before it in the session"
+    numbers = _between(_number(low), _number(high), "{} or more", "fewer than {}")
+    return f"{numbers} calls have worked before it in the session"
+
+
+def _between(low: str, high: str, upwards: str, downwards: str) -> str:
+    if low and high:
+        return f"between {low} and {high}"
+    return upwards.format(low) if low else downwards.format(high)
+
+
+def _o_clock(bound: Bound | None) -> str:
+    return "" if bound is None else f"{floor(bound.value)}:{round(bound.value % 1 * 60):02d}"
+
+
+def _limit(bound: Bound | None) -> str:
+    """Between which values a threshold lies, where that is worth saying."""
+    if bound is None or bound.low >= bound.high:
+        return ""
+    return f"{_plain(bound.low):.4g} and {_plain(bound.high):.4g}"
+
+
+def _often(rule: Rule) -> str:
+    rate = rule.here.rate
+    return "" if rate >= ALWAYS else "mostly " if rate >= MOSTLY else "often "
+
+
+def _with(error_example: str | None) -> str:
+    return f" with “{quoted(error_example)}”" if error_example else ""
+
+
+def _otherwise(clause: Clause, better: Scalar) -> str:
+    """The way out of a condition: another label, the other side of a threshold."""
+    name, low, high = code(clause.attribute), clause.low, clause.high
+    if clause.kind == "category":
+        instead = f", say {_label(better)}" if better is not None else ""
+        return f"with another {name} than {_label(clause.label)}{instead}"
+    if low is not None and high is not None:
+        return f"with {name} below {_number(low)} or from {_number(high)} on"
+    return (
+        f"with {name} below {_number(low)}" if low is not None else f"with {name} of {_number(high)} or more"
+    )

@@ -1,0 +1,200 @@
+"""What a rule is when looked at again: an agent's choice or its situation, more than an argument's presence,
+and whether sessions that had no part in finding it bear it out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from reverie.domain.events import Scalar
+from reverie.mining.conditional.arrays import Bools, Ints
+from reverie.mining.conditional.cases import CHARS, WORKED_BEFORE, Cases
+from reverie.mining.conditional.report import Clause, Result, Rule, Share, rows_of
+from reverie.mining.conditional.table import Column
+from reverie.mining.conditional.targets import Question
+from reverie.mining.statistics import Table as Fourfold
+from reverie.mining.statistics import compare_within, exact_p
+
+__all__ = ["Choice", "HeldBack", "choice_of", "held_back", "merely_given", "missing_step"]
+
+ENOUGH_SESSIONS: Final = 2_000
+"""From how many sessions on a part is held back to confirm."""
+HELD_BACK: Final = 4  # every fourth session
+FEW: Final = 5
+ALPHA: Final = 0.05
+SAME_ROWS: Final = 0.5
+STRAYS: Final = 0.05
+DERIVED: Final = (CHARS, "_count")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A condition that agents fulfil or not when they try the same thing, and fare better when they do not.
+
+    ``better`` is the label that went well most often instead (None for numbers).
+    """
+
+    clause: Clause
+    others: tuple[Clause, ...]
+    better: Scalar
+
+
+def choice_of(question: Question, rule: Rule) -> Choice | None:
+    """The condition that is for the agent to choose, if one is: tested between calls of one session that
+    differ in this argument alone.
+
+    What stays the same whenever the same thing is tried (a file's kind, the hour) is a situation.
+    """
+    if question.kind != "call":
+        return None
+    cases = question.cases
+    for clause in rule.clauses:
+        if not _is_argument(cases, clause):
+            continue
+        others = tuple(c for c in rule.clauses if c is not clause)
+        comparable = rows_of(cases.table, others)
+        having = rows_of(cases.table, rule.clauses)
+        alike = _alike_but_for(cases, clause.attribute)
+        within = compare_within(_tables(alike, question.happened, having, comparable & ~having))
+        if within and within.strata >= FEW and within.difference < 0 and within.p_value <= ALPHA:
+            return Choice(clause, others, _better(question, clause, comparable & ~having))
+    return None
+
+
+def _is_argument(cases: Cases, clause: Clause) -> bool:
+    """Whether an attribute is given with the call itself, not known of its session or counted from a text."""
+    return any(clause.attribute in given for given in cases.given) and not clause.attribute.endswith(DERIVED)
+
+
+def _alike_but_for(cases: Cases, attribute: str) -> Ints:
+    """Codes of calls of the same session with the same arguments, this one apart."""
+    codes: dict[tuple[int, frozenset[tuple[str, Scalar]]], int] = {}
+    return np.array(
+        [
+            codes.setdefault(
+                (int(place), frozenset((n, v) for n, v in given.items() if n != attribute)), len(codes)
+            )
+            for place, given in zip(cases.places, cases.given, strict=True)
+        ],
+        dtype=np.int64,
+    )
+
+
+def _tables(groups: Ints, failed: Bools, having: Bools, without: Bools) -> list[Fourfold]:
+    size = int(groups.max(initial=-1)) + 1
+
+    def counts(chosen: Bools) -> Ints:
+        return np.bincount(groups[chosen], minlength=size)
+
+    n, m = counts(having), counts(without)
+    a, b = counts(having & ~failed), counts(without & ~failed)
+    return [Fourfold(int(a[i]), int(n[i]), int(b[i]), int(m[i])) for i in np.flatnonzero((n > 0) & (m > 0))]
+
+
+def _better(question: Question, clause: Clause, elsewhere: Bools) -> Scalar:
+    column = _column(question, clause)
+    if clause.kind != "category" or column is None:
+        return None
+    well = column.values[elsewhere & ~question.happened & (column.values >= 0)]
+    return column.labels[int(np.bincount(well).argmax())] if len(well) else None
+
+
+def _column(question: Question, clause: Clause) -> Column | None:
+    return next((c for c in question.table().columns if c.name == clause.attribute), None)
+
+
+def merely_given(question: Question, rule: Rule) -> str | None:
+    """The attribute of which only the presence tells, if there is one: the same happens with its other values.
+
+    Values that are missing are often missing for a reason; a threshold must tell more than that. A call's
+    flag that is set or missing is a condition all the same; a session has an argument because of what it did.
+    """
+    for clause in rule.clauses:
+        column = _column(question, clause)
+        assert column is not None
+        given = column.values >= 0 if clause.kind == "category" else np.isfinite(column.values)
+        if given.all():
+            continue
+        others = rows_of(question.table(), [c for c in rule.clauses if c is not clause]) & given
+        having = rows_of(question.table(), rule.clauses)
+        here, there = (_share(question, rows) for rows in (having, others & ~having))
+        if there.rows < FEW and (question.kind == "call" or not _is_argument(question.cases, clause)):
+            continue
+        if there.rows < FEW or _more_often(here, there) > ALPHA:
+            return clause.attribute
+    return None
+
+
+def missing_step(question: Question, rule: Rule) -> str | None:
+    """The tool that had not worked before in these cases and had in all others, where it is a matter of that."""
+    cases = question.cases
+    if not any(clause.attribute == WORKED_BEFORE for clause in rule.clauses):
+        return None
+    inside = rows_of(cases.table, rule.clauses)
+    tools = frozenset[str]().union(*(tools for tools, _ in cases.before))
+    for tool in sorted(tools):
+        done = np.array([tool in before for before, _ in cases.before])
+        if float(np.mean(done[inside])) <= STRAYS and float(np.mean(done[~inside])) >= 1 - STRAYS:
+            return tool
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """A rule found without some of the sessions, counted on those: one-sided exact ``p_value``."""
+
+    here: Share
+    elsewhere: Share
+    p_value: float
+
+    @property
+    def refutes(self) -> bool:
+        """Enough was held back to see it, and it is not there."""
+        return self.here.rows >= FEW and self.p_value > ALPHA
+
+
+def held_back(
+    question: Question, result: Result, search: Callable[[Sequence[bool | None]], Result]
+) -> list[HeldBack | None]:
+    """What every fourth session, held back, says of each rule; None where there are too few of them, or
+    where the others alone do not show the rule.
+
+    ``search`` mines the question's table for a target (None: unknown).
+    """
+    cases = question.cases
+    if not result.rules or len(cases.sessions) < ENOUGH_SESSIONS:
+        return [None] * len(result.rules)
+    kept = np.array([_is_kept(o.session_id) for o in cases.sessions])[cases.places]
+    target = [bool(h) if k else None for h, k in zip(question.happened, kept, strict=True)]
+    found = [rows_of(cases.table, rule.clauses) for rule in search(target).rules]
+    return [_borne_out(question, rule, found, kept) for rule in result.rules]
+
+
+def _is_kept(session_id: str) -> bool:
+    return hashlib.blake2b(session_id.encode(), digest_size=2).digest()[0] % HELD_BACK != 0
+
+
+def _borne_out(question: Question, rule: Rule, found: Sequence[Bools], kept: Bools) -> HeldBack | None:
+    rows = rows_of(question.table(), rule.clauses) & kept
+    shared = [
+        int(np.count_nonzero(rows & other)) / max(1, np.count_nonzero(kept & (rows | other)))
+        for other in found
+    ]
+    if not shared or max(shared) < SAME_ROWS:
+        return None
+    twin = found[int(np.argmax(shared))]
+    here, there = _share(question, twin & ~kept), _share(question, ~twin & ~kept)
+    return HeldBack(here, there, _more_often(here, there))
+
+
+def _share(question: Question, rows: Bools) -> Share:
+    return Share(int(np.count_nonzero(question.happened & rows)), int(np.count_nonzero(rows)))
+
+
+def _more_often(here: Share, there: Share) -> float:
+    """One-sided exact p-value of "no more often here than there"."""
+    return exact_p([Fourfold(here.failed, here.rows, there.failed, there.rows)], alternative="greater")
