@@ -22,6 +22,7 @@ from reverie.storage.failures import Translated
 from reverie.storage.postgres import PostgreSQL
 from reverie.storage.scope import enter
 from reverie.storage.sqlite import Sqlite
+from reverie.storage.tail import Tail
 
 __all__ = ["Connection", "Database"]
 
@@ -38,6 +39,7 @@ class _Engine(Protocol):
     def migrate(self) -> None: ...
     def read(self) -> AbstractContextManager[Connection]: ...
     def write(self, work: Callable[[Connection], T]) -> T: ...
+    def tail(self) -> Tail: ...
     def close(self) -> None: ...
 
 
@@ -122,6 +124,12 @@ class Database:
 
         with self._translated:
             return self._engine.write(scoped)
+
+    def tail(self) -> Tail:
+        """Something that hears of commits to this database, whichever process makes them."""
+        self._check()
+        with self._translated:
+            return self._engine.tail()
 
     def close(self) -> None:
         """Finish what was given to ``write``, and let go. Again is harmless."""

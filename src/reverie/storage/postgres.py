@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Final, TypeVar
 
-from sqlalchemy import URL, Connection, create_engine, event
+from sqlalchemy import URL, Connection, NullPool, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -15,6 +15,7 @@ from reverie.domain.workspaces import EVERYWHERE
 from reverie.storage.failures import retryable
 from reverie.storage.migrations import needed, upgrade
 from reverie.storage.scope import enter
+from reverie.storage.tail import PostgresTail, Tail
 
 __all__ = ["PostgreSQL"]
 
@@ -80,8 +81,18 @@ class PostgreSQL:
                     raise
         raise AssertionError("unreachable")
 
+    def tail(self) -> Tail:
+        return PostgresTail(self._alone)
+
     def close(self) -> None:
         self._engine.dispose()
+
+    def _alone(self) -> Connection:
+        """A connection that is not the pool's, and says no BEGIN of its own."""
+        engine = create_engine(
+            self._engine.url, connect_args={"connect_timeout": _CONNECT}, poolclass=NullPool
+        )
+        return engine.connect().execution_options(isolation_level="AUTOCOMMIT")
 
     def _check_encoding(self, connection: Connection) -> None:
         encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()

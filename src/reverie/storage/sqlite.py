@@ -16,6 +16,7 @@ from reverie.domain.errors import Unavailable
 from reverie.storage.lock import WriterLock
 from reverie.storage.migrations import needed, upgrade
 from reverie.storage.place import prepare
+from reverie.storage.tail import SqliteTail, Tail
 from reverie.storage.writer import Writer
 
 __all__ = ["Sqlite"]
@@ -84,6 +85,9 @@ class Sqlite:
 
     def write(self, work: Callable[[Connection], T]) -> T:
         return self._writer.submit(work)
+
+    def tail(self) -> Tail:
+        return SqliteTail(self._connect_reader)
 
     def close(self) -> None:
         self._readers.dispose()  # first: the last connection to go takes the log's files with it
