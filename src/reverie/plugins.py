@@ -6,7 +6,7 @@ own ``pyproject.toml`` and come in by the same door.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import BinaryIO, Final, Protocol, TypeAlias, runtime_checkable
@@ -23,18 +23,22 @@ __all__ = [
     "IMPORTERS",
     "MINERS",
     "OBSERVERS",
+    "RUNTIMES",
     "Corpus",
     "Importer",
     "Miner",
     "Observer",
     "Read",
+    "Runtime",
     "TranscriptFile",
+    "Waker",
     "load",
 ]
 
 IMPORTERS: Final = "reverie.importers"
 MINERS: Final = "reverie.miners"
 OBSERVERS: Final = "reverie.observers"
+RUNTIMES: Final = "reverie.runtimes"
 
 SNIFFED_BYTES: Final = 65_536
 
@@ -136,6 +140,24 @@ class Miner(Protocol):
     def version(self) -> str: ...
 
     def mine(self, corpus: Corpus) -> Iterable[Finding | Silence]: ...
+
+
+Waker: TypeAlias = Callable[[str, str], None]
+"""``wake(workspace, session_id)``: there is something to do in a session. Called when it is on the disk, any
+number of times, from any thread; must return at once. What it misses (a crash in between) is found again
+by asking for sessions whose input nobody took."""
+
+
+@runtime_checkable
+class Runtime(Protocol):
+    """What runs sessions. Made once for each opened database, with the opened ``Reverie`` as its argument;
+    what an agent does when it is woken is its business."""
+
+    def wake(self, workspace: str, session_id: str) -> None: ...
+
+    def close(self) -> None:
+        """Let go of what runs; it goes on from the log when a runtime is there again."""
+        ...
 
 
 def load(group: str) -> dict[str, type[object]]:
