@@ -14,11 +14,12 @@ from sqlalchemy import Table, text
 from tests.conftest import START
 
 from reverie.domain.events import NewEvent, Origin
-from reverie.domain.memories import content_sha256
+from reverie.domain.memories import MemoryStore, MemoryVersion, content_sha256
 from reverie.domain.sessions import SessionInfo, Transcript
 from reverie.sessions.log import SessionLog
 from reverie.sessions.verify import Problem, verify
 from reverie.storage import audit, tables
+from reverie.storage import memories as memory_rows
 from reverie.storage.database import Connection, Database
 
 LENGTH = 6
@@ -170,7 +171,7 @@ def test_events_that_changed_places_are_named(tampering: Tampering, a: int, b: i
 )
 def test_an_event_put_in_is_named(tampering: Tampering, seq: int, kind: str) -> None:
     copy = (
-        "INSERT INTO events SELECT session_id, :seq, 'sevt_new', 'new', type, at, thread, payload, origin, hash "
+        "INSERT INTO events SELECT session_id, :seq, 'sevt_new', 'new', type, at, thread, payload, origin, hash, workspace "
         "FROM events WHERE session_id = :session AND seq = 2"
     )
     problem = tampering.run(lambda c: c.execute(text(copy), {"session": tampering.session, "seq": seq}))
@@ -185,7 +186,7 @@ def test_an_event_put_in_between_shifts_the_rest_and_is_named(tampering: Tamperi
             tampering.event(seq, "UPDATE events SET seq = seq + 1")(conn)
         conn.execute(
             text(
-                "INSERT INTO events SELECT session_id, 3, 'sevt_new', 'new', type, at, thread, payload, origin, hash "
+                "INSERT INTO events SELECT session_id, 3, 'sevt_new', 'new', type, at, thread, payload, origin, hash, workspace "
                 "FROM events WHERE session_id = :session AND seq = 2"
             ),
             {"session": tampering.session},
@@ -262,17 +263,25 @@ def test_an_orphan_and_columns_of_another_type_are_named(sqlite_url: str) -> Non
 
 
 def _remember(conn: Connection) -> None:
-    conn.execute(text("INSERT INTO memory_stores VALUES ('memstore_1', 'default', '', '')"))
-    newest = {"id": "mem_1", "content": "two", "sha": content_sha256("two")}
-    row = "INSERT INTO memories VALUES (:id, 'memstore_1', '/a.md', :content, :sha, 'memver_2', 2, '')"
-    conn.execute(text(row), newest)
+    memory_rows.add_store(conn, MemoryStore("memstore_1", "default", "", START, START))
     for number, content in ((1, "one"), (2, "two")):
-        values = {"n": number, "id": f"memver_{number}", "content": content, "sha": content_sha256(content)}
-        row = (
-            "INSERT INTO memory_versions VALUES ('mem_1', :n, :id, 'memstore_1', '/a.md', 'modified', "
-            ":content, :sha, 'ana', NULL, NULL, '')"
+        memory_rows.record(
+            conn,
+            MemoryVersion(
+                id=f"memver_{number}",
+                memory_id="mem_1",
+                store_id="memstore_1",
+                path="/a.md",
+                version=number,
+                operation="modified",
+                content=content,
+                content_sha256=content_sha256(content),
+                actor="ana",
+                reason=None,
+                proposal_id=None,
+                created_at=START,
+            ),
         )
-        conn.execute(text(row), values)
     for n in range(3):
         audit.append(conn, START, "ana", "approve", f"prop_{n}", {"n": n})
 

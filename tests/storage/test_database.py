@@ -24,13 +24,14 @@ from reverie.domain.errors import (
     StorageError,
     Unavailable,
 )
-from reverie.storage import place, sqlite
+from reverie.storage import place, sqlite, tables
 from reverie.storage.database import Database
 from reverie.storage.lock import WriterLock
 
 
 def put(conn: Connection, name: str) -> None:
-    conn.execute(text("INSERT INTO memory_stores VALUES (:id, :id, '', '')"), {"id": name})
+    store = {"id": name, "name": name, "description": "", "created_at": "", "updated_at": "", "metadata": "{}"}
+    conn.execute(tables.memory_stores.insert().values(**store, workspace="wrkspc_default"))
 
 
 def names(db: Database) -> list[str]:
@@ -82,7 +83,7 @@ def test_a_reader_cannot_write(db: Database) -> None:
 
 def test_append_only_tables_refuse_update_and_delete(db: Database) -> None:
     def entry(conn: Connection) -> None:
-        conn.execute(text("INSERT INTO audit VALUES (1, '', '', '', '', '', '')"))
+        conn.execute(text("INSERT INTO audit VALUES (1, '', '', '', '', '', '', 'wrkspc_default')"))
 
     db.write(entry)
     refused = ["UPDATE audit SET actor = 'x'", "DELETE FROM audit"]
@@ -201,7 +202,7 @@ def test_one_that_fails_takes_nobody_along(lite: Database) -> None:
 def test_a_commit_that_fails_fails_everybody_in_it(lite: Database) -> None:
     def dangling(conn: Connection) -> None:  # found out only by COMMIT
         conn.execute(text("PRAGMA defer_foreign_keys = ON"))
-        conn.execute(text("INSERT INTO session_sources VALUES ('no such', 'no such')"))
+        conn.execute(text("INSERT INTO session_sources VALUES ('no such', 'no such', 'wrkspc_default')"))
 
     crowd = Crowd(lite)
     crowd.run([dangling if n == 2 else (lambda conn, n=n: put(conn, f"{n}")) for n in range(5)])
@@ -216,7 +217,7 @@ def test_a_commit_that_fails_alone_leaves_nothing(lite: Database) -> None:
     def dangling(conn: Connection) -> None:
         put(conn, "half")
         conn.execute(text("PRAGMA defer_foreign_keys = ON"))
-        conn.execute(text("INSERT INTO session_sources VALUES ('no such', 'no such')"))
+        conn.execute(text("INSERT INTO session_sources VALUES ('no such', 'no such', 'wrkspc_default')"))
 
     with pytest.raises(Conflict):
         lite.write(dangling)
@@ -273,15 +274,16 @@ from sqlalchemy import text
 from reverie.storage.database import Database
 db = Database.open(sys.argv[1])
 gate = threading.Event()
-db_write = lambda n: db.write(lambda c: (gate.wait(), c.execute(text("INSERT INTO memory_stores VALUES (:n,:n,'','')"), {"n": str(n)})) and None)
+sql = text("INSERT INTO audit VALUES (:n, '', '', '', '', '', '', '')")
+db_write = lambda n: db.write(lambda c: (gate.wait(), c.execute(sql, {"n": n})) and None)
 threads = [threading.Thread(target=db_write, args=(n,), daemon=True) for n in range(5)]
 [t.start() for t in threads]
 while db._engine._writer._queue.qsize() < 3: pass
 gate.set()
 """
     subprocess.run([sys.executable, "-c", program, sqlite_url], check=True, timeout=60)
-    with Database.open(sqlite_url) as db:
-        assert len(names(db)) == 5
+    with Database.open(sqlite_url) as db, db.read() as conn:
+        assert conn.execute(text("SELECT count(*) FROM audit")).scalar_one() == 5
 
 
 # ------------------------------------------------------------------ opening

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from reverie.domain.workspaces import EVERYWHERE
 from reverie.storage import integrity
 from reverie.storage.chain import GENESIS
 from reverie.storage.database import Connection, Database
@@ -58,7 +59,7 @@ def verify(db: Database) -> VerifyReport:
     those, keep a copy of the last digests elsewhere.
     """
     walked: Counter[str] = Counter()
-    with db.read() as conn, integrity.tolerant(conn):
+    with db.scoped(EVERYWHERE).read() as conn, integrity.tolerant(conn):
         problem = next(_problems(conn, walked), None)
     return VerifyReport(
         sessions=walked["sessions"],
@@ -73,6 +74,15 @@ def _problems(conn: Connection, walked: Counter[str]) -> Iterator[Problem]:
     orphan = integrity.orphan(conn)
     if orphan is not None:
         yield Problem("missing", "the session's row is gone, its events are there", orphan, orphan)
+    for _ in integrity.workspaces(conn):
+        yield from _workspace(conn, walked)
+
+
+def _workspace(conn: Connection, walked: Counter[str]) -> Iterator[Problem]:
+    deleted = integrity.unaccounted(conn)
+    if deleted is not None:
+        what = "it is marked deleted, and the audit log knows of no deletion"
+        yield Problem("missing", what, deleted, deleted)
     for head in integrity.heads(conn):
         yield from _session(conn, head, walked)
         walked["sessions"] += 1
@@ -124,10 +134,10 @@ def _memory(conn: Connection, newest: integrity.Newest, walked: Counter[str]) ->
         where = f"memory {newest.path} version {number}"
         if version.version != number:
             yield Problem("missing", f"the version is gone; the next is {version.version}", where)
-        if _digest(version.content) != version.content_sha256:
+        if _digest(version.content) != version.content_sha256 or (version.content is None) != version.empty:
             yield Problem("changed", "the text is not what was written", where)
         walked["memory_versions"] += 1
-    if not versions or (newest.version, newest.id, newest.content, newest.content_sha256) != versions[-1]:
+    if not versions or (newest.version, newest.id, newest.content, newest.content_sha256) != versions[-1][:4]:
         yield Problem("head", "the memory is not its newest version", f"memory {newest.path}")
 
 

@@ -7,10 +7,12 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from reverie.storage.audit import beginning
 from reverie.storage.chain import GENESIS, link
 from reverie.storage.database import Connection
 from reverie.storage.driver import driver, execute
 from reverie.storage.events import Link, links
+from reverie.storage.scope import enter, workspace
 
 __all__ = [
     "Chained",
@@ -24,7 +26,9 @@ __all__ = [
     "newest",
     "orphan",
     "tolerant",
+    "unaccounted",
     "versions",
+    "workspaces",
 ]
 
 
@@ -61,6 +65,8 @@ class Version(NamedTuple):
     id: str
     content: str | None
     content_sha256: str | None
+    empty: bool
+    """It is a deletion, or was redacted: no text belongs here."""
 
 
 @contextmanager
@@ -77,16 +83,42 @@ def tolerant(connection: Connection) -> Generator[None]:
         here.text_factory = str
 
 
+def workspaces(connection: Connection) -> Iterator[str]:
+    """Every workspace that anything is in, in order; the connection sees the one that is at hand. To be
+    asked of a connection that sees everything."""
+    tables = ("sessions", "memories", "audit")
+    sql = " UNION ".join(f"SELECT workspace FROM {table}" for table in tables)  # noqa: S608
+    for name in sorted(row[0] for row in execute(connection, sql).fetchall()):
+        enter(connection, name)
+        yield name
+
+
 def orphan(connection: Connection) -> str | None:
-    """The id of a session that has events and no row, if there is one."""
-    sql = "SELECT session_id FROM events WHERE session_id NOT IN (SELECT id FROM sessions) LIMIT 1"
+    """The id of a session that has events and no row in their workspace, if there is one. To be asked of
+    a connection that sees everything."""
+    sql = (
+        "SELECT session_id FROM events WHERE NOT EXISTS (SELECT 1 FROM sessions "
+        "WHERE sessions.id = events.session_id AND sessions.workspace = events.workspace) LIMIT 1"
+    )
     row = execute(connection, sql).fetchone()
+    return None if row is None else row[0]
+
+
+def unaccounted(connection: Connection) -> str | None:
+    """The id of a session that is marked deleted and of whose deletion the audit log knows nothing."""
+    mine = workspace(connection)
+    sql = (
+        "SELECT id FROM sessions WHERE workspace = ? AND deleted_at IS NOT NULL AND id NOT IN "
+        "(SELECT subject FROM audit WHERE workspace = ? AND action = 'session.deleted') ORDER BY id LIMIT 1"
+    )
+    row = execute(connection, sql, (mine, mine)).fetchone()
     return None if row is None else row[0]
 
 
 def heads(connection: Connection) -> list[Head]:
     """Every session's row, in order of id."""
-    rows = execute(connection, "SELECT id, events, head FROM sessions ORDER BY id")
+    sql = "SELECT id, events, head FROM sessions WHERE workspace = ? ORDER BY id"
+    rows = execute(connection, sql, (workspace(connection),))
     return [Head(row[0], _number(row[1]), row[2]) for row in rows.fetchall()]
 
 
@@ -101,21 +133,29 @@ def chained(connection: Connection, session_id: str) -> Iterator[Chained]:
 
 def newest(connection: Connection) -> list[Newest]:
     """Every memory's row, in order of id."""
-    sql = "SELECT id, path, version, version_id, content, content_sha256 FROM memories ORDER BY id"
-    return [Newest(*row) for row in execute(connection, sql).fetchall()]
+    sql = (
+        "SELECT id, path, version, version_id, content, content_sha256 FROM memories "
+        "WHERE workspace = ? ORDER BY id"
+    )
+    return [Newest(*row) for row in execute(connection, sql, (workspace(connection),)).fetchall()]
 
 
 def versions(connection: Connection, memory_id: str) -> list[Version]:
     """The versions of a memory, oldest first."""
-    sql = "SELECT version, id, content, content_sha256 FROM memory_versions WHERE memory_id = ? ORDER BY version"
-    return [Version(*row) for row in execute(connection, sql, (memory_id,)).fetchall()]
+    sql = (
+        "SELECT version, id, content, content_sha256, operation = 'deleted' OR redacted_at IS NOT NULL FROM memory_versions "
+        "WHERE memory_id = ? AND workspace = ? ORDER BY version"
+    )
+    rows = execute(connection, sql, (memory_id, workspace(connection)))
+    return [Version(*row[:4], empty=bool(row[4])) for row in rows.fetchall()]
 
 
 def audited(connection: Connection) -> Iterator[tuple[int, bool]]:
     """(number, whether its digest fits) of every line of the audit log, oldest first."""
-    previous = GENESIS
-    sql = "SELECT seq, at, actor, action, subject, detail, hash FROM audit ORDER BY seq"
-    for *row, digest in execute(connection, sql).fetchall():
+    mine = workspace(connection)
+    previous = beginning(mine)
+    sql = "SELECT seq, at, actor, action, subject, detail, hash FROM audit WHERE workspace = ? ORDER BY seq"
+    for *row, digest in execute(connection, sql, (mine,)).fetchall():
         yield row[0], digest == link(previous, row)
         previous = str(digest)
 
