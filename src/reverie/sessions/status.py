@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, cast
 
 import msgspec
 from msgspec.structs import replace
@@ -262,10 +262,10 @@ def _counted(state: SessionState, event: Event) -> SessionState:
 
 def _settled(field: str) -> Callable[[SessionState, Event], SessionState]:
     def change(state: SessionState, event: Event) -> SessionState:
-        call = event.payload.get(field)
+        call: object = event.payload.get(field)
         for name, thread in state.threads.items():
             if call in thread.pending:
-                left = {key: asked for key, asked in thread.pending.items() if key != call}
+                left: dict[str, Asked] = {key: asked for key, asked in thread.pending.items() if key != call}
                 return _with(state, name, pending=left, stop_reason=_remainder(thread, left))
         return state
 
@@ -345,9 +345,10 @@ def _requested(state: SessionState, event: Event) -> SessionState:
 
 
 def _used(state: SessionState, event: Event, field: str) -> SessionState:
-    told = event.payload.get(field)
+    told: object = event.payload.get(field)
     if not isinstance(told, Mapping):
         return state
+    told = cast(JsonObject, told)
     more = Usage(
         input_tokens=told.get("input_tokens") or 0,
         output_tokens=told.get("output_tokens") or 0,

@@ -1,0 +1,458 @@
+"""Sessions that run: what clients send, what the loop takes and emits, and how a session ends.
+
+The log is the record. What stands beside it (a session's status, its state) is the fold of the log, written
+in the transaction of the append; what a client sent and nobody took yet waits in the inbox.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, TypeVar
+
+from msgspec import structs
+
+from reverie.domain.clock import Clock
+from reverie.domain.errors import NotFound, UsageError
+from reverie.domain.events import PRIMARY_THREAD, Event, EventType, JsonObject, NewEvent, QueuedEvent
+from reverie.domain.ids import new_id
+from reverie.domain.sessions import SessionInfo
+from reverie.plugins import Waker
+from reverie.sessions.accepting import Accepted, ClientEvent, accept
+from reverie.sessions.feed import Feed
+from reverie.sessions.log import Mask, no_mask
+from reverie.sessions.status import SessionState, Status, StopReason, session_status
+from reverie.sessions.turns import Draft, end_outcome, terminate, thread_id, turn
+from reverie.storage import events as event_rows
+from reverie.storage import inbox, managed, threads
+from reverie.storage import sessions as session_rows
+from reverie.storage.codec import dumps, loads
+from reverie.storage.database import Connection, Database
+from reverie.storage.managed import SessionRow
+from reverie.storage.threads import ThreadRow
+
+__all__ = ["FORMAT", "LiveSessions", "NewSession", "Settled"]
+
+T = TypeVar("T")
+
+FORMAT: Final = "reverie-managed"
+"""The format of sessions that are run here, beside those of the tools that sessions are imported from."""
+MAX_CHILDREN: Final = 25
+_IMPORTED: Final = "this session was imported: it is a record, and takes no input"
+
+
+@dataclass(frozen=True, slots=True)
+class NewSession:
+    """A session to be made. ``body`` is what its client said of it; ``refs`` are ids that lists can ask for."""
+
+    id: str
+    info: SessionInfo
+    body: JsonObject
+    agent_name: str
+    self_hosted: bool = False
+    deployment: str | None = None
+    refs: Collection[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a transaction did to one session: to be told of once it is on the disk."""
+
+    session_id: str
+    links: Sequence[event_rows.Link] = ()
+    accepted: Sequence[Accepted] = ()
+    wake: bool = False
+    events: Sequence[Event] = field(default_factory=tuple[Event, ...])
+
+
+class LiveSessions:
+    """The sessions of one workspace that are run here.
+
+    Every method may raise the storage errors of ``Database``; NotFound where there is no such session;
+    UsageError where its state does not allow what is asked. What was written is on the disk when a method
+    returns; then listeners are told, and the loop is woken where there is something for it to do.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        feed: Feed,
+        wake: Waker,
+        *,
+        clock: Clock,
+        entropy: Callable[[int], bytes],
+        mask: Mask = no_mask,
+    ) -> None:
+        self._db = db
+        self._feed = feed
+        self._wake = wake
+        self._clock = clock
+        self._entropy = entropy
+        self._mask = mask
+
+    # ------------------------------------------------------------------ clients
+
+    def start(self, conn: Connection, new: NewSession, events: Sequence[ClientEvent] = ()) -> Settled:
+        """Make a session, in the caller's transaction; give the result to ``tell`` when it is committed."""
+        now = self._clock()
+        session_rows.create(conn, new.id, replace(new.info, started_at=now), now)
+        managed.describe(conn, new.id, new.body, new.deployment)
+        managed.refer(conn, new.id, new.refs)
+        state = SessionState(self_hosted=new.self_hosted)
+        state = _named(state, PRIMARY_THREAD, new.agent_name)
+        primary = thread_id(new.id, PRIMARY_THREAD)
+        body = loads(dumps(state), dict[str, Any])  # the state of the session lives there
+        threads.create(conn, ThreadRow(primary, new.id, None, "idle", now, now, None, body))
+        draft = self._draft(new.id, state, new.body)
+        accepted = accept(draft, self._masked(events), self._entropy)
+        return self._save(conn, draft, accepted)
+
+    def send(self, session_id: str, events: Sequence[ClientEvent]) -> list[Accepted]:
+        """Take events of a client, all or none: each is in the log or in the inbox, under its id.
+
+        Raises:
+            UsageError: the session is archived, terminated or imported, or its state does not allow one.
+        """
+        masked = self._masked(events)
+
+        def work(conn: Connection) -> Settled:
+            draft = self._open(conn, session_id)
+            return self._save(conn, draft, accept(draft, masked, self._entropy))
+
+        settled = self._db.write(work)
+        self.tell(settled)
+        return list(settled.accepted)
+
+    def archive(self, session_id: str) -> None:
+        """End a session for good and keep its log. Again is harmless; what waits in the inbox is dropped.
+
+        Raises:
+            UsageError: it is running.
+        """
+
+        def work(conn: Connection) -> Settled:
+            row = managed.row(conn, session_id, lock=True)
+            if row.archived_at is not None:
+                return Settled(session_id)
+            _must_rest(row, "archived")
+            at = self._clock()
+            settled = Settled(session_id)
+            if row.body is not None:
+                draft = self._draft(session_id, self._state(conn, session_id), row.body)
+                if session_status(draft.state) != "terminated":
+                    terminate(draft)
+                inbox.clear(conn, session_id)
+                threads.archive(conn, session_id, None, at)
+                settled = self._save(conn, draft)
+            managed.write(conn, session_id, at, archived_at=at)
+            return settled
+
+        self.tell(self._db.write(work))
+
+    def delete(self, conn: Connection, session_id: str) -> None:
+        """Remove a session and its log, in the caller's transaction; then say ``gone``.
+
+        Raises:
+            UsageError: it is running.
+        """
+        _must_rest(managed.row(conn, session_id, lock=True), "deleted")
+        managed.delete(conn, session_id, self._clock())
+
+    def gone(self, session_id: str) -> None:
+        """Tell whoever follows it that a session was deleted."""
+        self._feed.gone(session_id)
+
+    def update(
+        self, session_id: str, change: Callable[[SessionRow], tuple[JsonObject, JsonObject]]
+    ) -> SessionRow:
+        """Change what is said of a session. ``change`` gives the new body, and what of it changed: with
+        nothing changed nothing is written, else ``session.updated`` tells it."""
+
+        def work(conn: Connection) -> Settled:
+            row = managed.row(conn, session_id, lock=True)
+            if row.body is None:
+                raise UsageError(_IMPORTED, where=session_id)
+            body, changed = change(row)
+            if not changed:
+                return Settled(session_id)
+            draft = self._draft(session_id, self._state(conn, session_id), body)
+            draft.add("session.updated", changed)
+            draft.wake = "budget" in changed
+            managed.write(conn, session_id, draft.now, body=body)
+            return self._save(conn, draft)
+
+        self.tell(self._db.write(work))
+        return self.row(session_id)
+
+    def archive_thread(self, session_id: str, thread: str) -> None:
+        """End a child thread that is idle. Again is harmless.
+
+        Raises:
+            NotFound: no such thread.
+            UsageError: it is the primary one, or it is running.
+        """
+
+        def work(conn: Connection) -> Settled:
+            draft = self._open(conn, session_id)
+            found = threads.get(conn, session_id, thread)
+            if found is None:
+                raise NotFound(f"there is no thread {thread!r} in this session")
+            if found.parent is None:
+                raise UsageError("the primary thread is archived with its session", where=thread)
+            if found.status in ("running", "rescheduling"):
+                raise UsageError(f"it is {found.status}: interrupt it first", where=thread)
+            if found.archived_at is None:
+                turn(draft, "terminated", thread=thread)
+                threads.archive(conn, session_id, thread, draft.now)
+            return self._save(conn, draft)
+
+        self.tell(self._db.write(work))
+
+    # ------------------------------------------------------------------ the loop
+
+    def take(self, session_id: str, limit: int = 1_000) -> list[Event]:
+        """Move what waits in the inbox to the log, in order; gives it as it stands there. The moment is
+        the events' ``at``: they are being processed."""
+
+        def work(conn: Connection) -> Settled:
+            draft = self._open(conn, session_id)
+            self._take(conn, draft, limit)
+            return self._save(conn, draft)
+
+        return self._run(work)
+
+    def emit(self, session_id: str, events: Sequence[NewEvent]) -> list[Event]:
+        """Append events of the loop. One whose key is in the log already is not written again.
+
+        Calls of tools may leave ``tool_use_id`` out: it is the event's own id.
+        """
+        masked = [self._mask(_with_own_id(session_id, event))[0] for event in events]
+
+        def work(conn: Connection) -> Settled:
+            draft = self._open(conn, session_id)
+            known = event_rows.present(conn, [event_rows.event_id(session_id, e.key) for e in masked])
+            for event in masked:
+                if event_rows.event_id(session_id, event.key) not in known:
+                    draft.add(event.type, event.payload, thread=event.thread, key=event.key)
+            return self._save(conn, draft)
+
+        return self._run(work)
+
+    def turn(
+        self,
+        session_id: str,
+        status: Status,
+        *,
+        thread: str = PRIMARY_THREAD,
+        stop: StopReason | None = None,
+        details: JsonObject | None = None,
+    ) -> list[Event]:
+        """A thread begins to run, goes idle, is rescheduled or ends. ``stop`` is why it goes idle; where
+        calls wait for the client that is ``requires_action`` by itself.
+
+        Idle comes with ``session.usage`` before it. A status that the thread has already changes nothing.
+        """
+
+        def work(conn: Connection) -> Settled:
+            draft = self._open(conn, session_id)
+            turn(draft, status, thread=thread, stop=stop, details=details)
+            return self._save(conn, draft)
+
+        return self._run(work)
+
+    def terminate(self, session_id: str) -> list[Event]:
+        """End a session after an error that nothing mends."""
+
+        def work(conn: Connection) -> Settled:
+            draft = self._open(conn, session_id)
+            terminate(draft)
+            return self._save(conn, draft)
+
+        return self._run(work)
+
+    def open_thread(
+        self, session_id: str, agent: JsonObject, *, parent: str = PRIMARY_THREAD, run: str | None = None
+    ) -> str:
+        """Make a child thread that runs ``agent`` (a snapshot, as on the wire); gives its name and id.
+        ``run`` is the workflow run that makes it.
+
+        Raises:
+            UsageError: there are 25 children that are not archived.
+        """
+
+        def work(conn: Connection) -> Settled:
+            draft = self._open(conn, session_id)
+            self._open_thread(conn, draft, agent, parent, run)
+            return self._save(conn, draft)
+
+        (created,) = self._run(work)
+        return str(created.payload["session_thread_id"])
+
+    def unattended(self, session_id: str) -> None:
+        """What becomes of input when there is nobody to work on it: it is logged, and the session says so
+        and goes idle."""
+
+        def work(conn: Connection) -> Settled:
+            draft = self._open(conn, session_id)
+            self._take(conn, draft, 1_000)
+            turn(draft, "running")
+            error = {"type": "unknown_error", "message": _NOBODY, "retry_status": {"type": "exhausted"}}
+            draft.add("session.error", {"error": error})
+            end_outcome(draft, "interrupted", _NOBODY)
+            for name in draft.state.threads:
+                turn(draft, "idle", thread=name, stop={"type": "retries_exhausted"})
+            return self._save(conn, draft)
+
+        self._run(work)
+
+    def waiting(self) -> list[str]:
+        """Sessions with input that nobody took: what a loop looks for when it starts."""
+        with self._db.read() as conn:
+            return inbox.sessions(conn)
+
+    def preview(self, session_id: str, preview: JsonObject, *, thread: str = PRIMARY_THREAD) -> None:
+        """Show ``event_start`` or ``event_delta`` to streams that asked for it. Best effort, never kept."""
+        self._feed.preview(session_id, thread, preview)
+
+    # ------------------------------------------------------------------ reading
+
+    def row(self, session_id: str) -> SessionRow:
+        """What is said of a session."""
+        with self._db.read() as conn:
+            return managed.row(conn, session_id)
+
+    def state(self, session_id: str) -> SessionState:
+        """The state of a session that is run here: the fold of its log."""
+        with self._db.read() as conn:
+            managed.row(conn, session_id)
+            return self._state(conn, session_id)
+
+    def states(self, conn: Connection, session_ids: Sequence[str]) -> Mapping[str, SessionState]:
+        """The states of several, in the caller's transaction."""
+        return {found: self._state(conn, found) for found in session_ids}
+
+    # ------------------------------------------------------------------ inside
+
+    def tell(self, settled: Settled) -> None:
+        """Tell whoever listens of what was committed."""
+        self._feed.publish(settled.session_id, settled.links)
+        if settled.wake:
+            self._wake(self._db.workspace, settled.session_id)
+
+    def _run(self, work: Callable[[Connection], Settled]) -> list[Event]:
+        settled = self._db.write(work)
+        self.tell(replace(settled, wake=False))  # the loop itself did it
+        return [
+            replace(event, seq=link.seq, hash=bytes.fromhex(link.hash))
+            for event, link in zip(settled.events, settled.links, strict=True)
+        ]
+
+    def _masked(self, events: Sequence[ClientEvent]) -> list[ClientEvent]:
+        masked = [self._mask(NewEvent(event.type, event.payload, key=""))[0] for event in events]
+        return [ClientEvent(event.type, event.payload) for event in masked]
+
+    def _open(self, conn: Connection, session_id: str) -> Draft:
+        """The session, held until the transaction ends, and its state.
+
+        Raises:
+            UsageError: it takes nothing any more, or never did.
+        """
+        row = managed.row(conn, session_id, lock=True)
+        if row.body is None:
+            raise UsageError(_IMPORTED, where=session_id)
+        if row.archived_at is not None or row.status == "terminated":
+            what = "archived" if row.archived_at is not None else "terminated"
+            raise UsageError(f"the session is {what}: it takes no more events", where=session_id)
+        return self._draft(session_id, self._state(conn, session_id), row.body)
+
+    def _draft(self, session_id: str, state: SessionState, body: JsonObject) -> Draft:
+        return Draft(session_id, state, self._clock(), self._entropy, budget=body.get("budget"))
+
+    def _state(self, conn: Connection, session_id: str) -> SessionState:
+        text = threads.body(conn, thread_id(session_id, PRIMARY_THREAD))
+        return SessionState() if text is None else loads(text, SessionState)
+
+    def _take(self, conn: Connection, draft: Draft, limit: int) -> None:
+        found = inbox.waiting(conn, draft.session_id, limit=limit)
+        for queued in found:
+            draft.take(_logged(queued, draft))
+        inbox.remove(conn, draft.session_id, [queued.position for queued in found])
+
+    def _open_thread(
+        self, conn: Connection, draft: Draft, agent: JsonObject, parent: str, run: str | None
+    ) -> None:
+        children = [t for name, t in draft.state.threads.items() if name and t.status != "terminated"]
+        if len(children) >= MAX_CHILDREN:
+            raise UsageError(f"a session has at most {MAX_CHILDREN} child threads that are not archived")
+        name, now = new_id("sthr", self._entropy), draft.now
+        body = {"agent": agent, "workflow_run_id": run}
+        upward = thread_id(draft.session_id, parent)
+        threads.create(conn, ThreadRow(name, draft.session_id, upward, "idle", now, now, None, body))
+        told = {"session_thread_id": name, "agent_name": str(agent.get("name", "")), "workflow_run_id": run}
+        draft.add("session.thread_created", told, thread=parent)
+
+    def _save(self, conn: Connection, draft: Draft, accepted: Sequence[Accepted] = ()) -> Settled:
+        """Write what a draft holds: its events, its queue, and the state where that is another one."""
+        if draft.queued:
+            inbox.put(conn, draft.session_id, draft.queued)
+        links: list[event_rows.Link] = []
+        if draft.events:
+            rows = [_row(draft.session_id, event) for event in draft.events]
+            links = event_rows.append(conn, draft.session_id, rows, draft.now)
+        if draft.state is not draft.before:
+            self._save_state(conn, draft)
+        return Settled(draft.session_id, links, accepted, draft.wake, tuple(draft.events))
+
+    def _save_state(self, conn: Connection, draft: Draft) -> None:
+        primary = thread_id(draft.session_id, PRIMARY_THREAD)
+        threads.write_body(conn, primary, dumps(draft.state), draft.now)
+        for name, thread in draft.state.threads.items():
+            before = draft.before.threads.get(name)
+            if before is None or before.status != thread.status:
+                threads.write_status(conn, thread_id(draft.session_id, name), thread.status, draft.now)
+        if (status := session_status(draft.state)) != session_status(draft.before):
+            managed.write(conn, draft.session_id, draft.now, status=status)
+
+
+_NOBODY: Final = "no runtime is installed here: there is nobody to work on this session"
+
+
+def _named(state: SessionState, name: str, agent_name: str) -> SessionState:
+    """``state`` with the thread's agent named."""
+    thread = structs.replace(state.threads[name], agent_name=agent_name)
+    return structs.replace(state, threads={**state.threads, name: thread})
+
+
+def _must_rest(row: SessionRow, what: str) -> None:
+    if row.status in ("running", "rescheduling"):
+        raise UsageError(
+            f"a session that is {row.status} cannot be {what}",
+            where=row.id,
+            hint="send user.interrupt and wait until it is idle",
+        )
+
+
+def _logged(queued: QueuedEvent, draft: Draft) -> Event:
+    return Event(
+        queued.id, queued.session_id, 0, queued.type, queued.payload, queued.id, draft.now, queued.thread,
+        None, b"",
+    )  # fmt: skip
+
+
+def _row(session_id: str, event: Event) -> event_rows.Row:
+    new = NewEvent(event.type, event.payload, event.key, event.at, event.thread)
+    return event_rows.prepare(session_id, new, event.id)
+
+
+_CALLS: Final[frozenset[EventType]] = frozenset(
+    {"agent.tool_use", "agent.mcp_tool_use", "agent.custom_tool_use"}
+)
+
+
+def _with_own_id(session_id: str, event: NewEvent) -> NewEvent:
+    """A call with its id in the payload, where readers of imported logs look for it."""
+    if event.type not in _CALLS or "tool_use_id" in event.payload:
+        return event
+    return replace(
+        event, payload={**event.payload, "tool_use_id": event_rows.event_id(session_id, event.key)}
+    )
