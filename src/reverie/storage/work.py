@@ -6,7 +6,6 @@ lease has run out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -198,15 +197,14 @@ def _row(item: WorkItem) -> dict[str, Any]:
 
 
 def _item(row: Row[Any]) -> WorkItem:
-    said: Mapping[str, Any] = row._mapping
-    times = {name: None if (at := said[name]) is None else datetime.fromisoformat(at) for name in _AT}
+    times = {name: None if (at := getattr(row, name)) is None else datetime.fromisoformat(at) for name in _AT}
     return WorkItem(
-        id=said["id"],
-        environment_id=said["environment_id"],
-        session_id=said["session_id"],
-        state=said["state"],
-        created_at=datetime.fromisoformat(said["created_at"]),
-        ttl_seconds=said["ttl_seconds"],
-        metadata=loads(said["metadata"], dict[str, str]),
+        id=row.id,
+        environment_id=row.environment_id,
+        session_id=row.session_id,
+        state=row.state,
+        created_at=datetime.fromisoformat(row.created_at),
+        ttl_seconds=row.ttl_seconds,
+        metadata=loads(row.metadata, dict[str, str]),
         **times,
     )

@@ -12,18 +12,20 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final, TypeAlias
 
+from reverie.domain.clock import Clock
 from reverie.domain.errors import Archived
-from reverie.domain.resources import Cursor, Period, Resource
-from reverie.storage.database import Connection, Database
+from reverie.domain.resources import ALWAYS, Cursor, Period, Resource
+from reverie.storage.database import Connection
 from reverie.workspaces.metadata import patched, said
 from reverie.workspaces.resources import Resources
 from reverie.workspaces.roster import merged, pinned, shown
 from reverie.workspaces.tools import checked_servers, resolved_skills, resolved_tools
 from reverie.workspaces.webhooks import Webhooks
 
-__all__ = ["AGENT", "Agents", "resolved_model"]
+__all__ = ["AGENT", "DEPLOYMENT", "Agents", "resolved_model"]
 
 AGENT: Final = "agent"
+DEPLOYMENT: Final = "deployment"
 _EFFORT: Final = "high"
 _SERVICE_ACCOUNT: Final[Mapping[str, Any]] = {"type": "service_account"}
 
@@ -36,10 +38,10 @@ class Agents:
     All methods raise ``NotFound`` for an id that is not an agent of the workspace.
     """
 
-    def __init__(self, db: Database, resources: Resources, webhooks: Webhooks) -> None:
-        self._db = db
+    def __init__(self, resources: Resources, webhooks: Webhooks, *, clock: Clock) -> None:
         self._resources = resources
         self._webhooks = webhooks
+        self._clock = clock
 
     def create(self, asked: Said) -> Resource:
         """A new agent, at version 1.
@@ -54,7 +56,7 @@ class Agents:
             self._webhooks.emit(conn, "agent.created", agent.id)
             return agent
 
-        return _shown(self._db.write(work))
+        return _shown(self._resources.write(work))
 
     def get(self, agent_id: str, version: int | None = None, *, conn: Connection | None = None) -> Resource:
         """An agent, now or as it was."""
@@ -64,7 +66,9 @@ class Agents:
 
     def versions(self, agent_id: str, *, after: int | None = None, limit: int = 20) -> list[Resource]:
         """The versions of an agent, newest first; those before ``after``."""
-        return [_shown(found) for found in self._resources.versions(AGENT, agent_id, after, limit)]
+        return [
+            _shown(found) for found in self._resources.versions(AGENT, agent_id, after=after, limit=limit)
+        ]
 
     def update(self, agent_id: str, asked: Said) -> Resource:
         """Change an agent. What ``asked`` leaves out stays; see the wire for what null clears.
@@ -90,30 +94,30 @@ class Agents:
                 self._webhooks.emit(conn, "agent.updated", agent.id)
             return agent
 
-        return _shown(self._db.write(work))
+        return _shown(self._resources.write(work))
 
     def archive(self, agent_id: str) -> Resource:
         """Archive an agent for good, and its deployments with it. Again is harmless."""
+        now = self._clock()
 
         def work(conn: Connection) -> Resource:
             if (before := self._resources.get(AGENT, agent_id, conn=conn)).archived_at is not None:
                 return before
-            now = self._db.clock()
-            for deployment in self._resources.children("deployment", agent_id, conn=conn):
+            for deployment in self._resources.list(DEPLOYMENT, parent=agent_id, conn=conn):
                 archive = partial(_archived, now)
-                self._resources.change("deployment", deployment.id, archive, conn=conn)
+                self._resources.change(DEPLOYMENT, deployment.id, archive, conn=conn)
                 self._webhooks.emit(conn, "deployment.archived", deployment.id)
             self._webhooks.emit(conn, "agent.archived", agent_id)
             return self._resources.change(
                 AGENT, agent_id, partial(_archived, now), keep_versions=True, conn=conn
             )
 
-        return _shown(self._db.write(work))
+        return _shown(self._resources.write(work))
 
     def list(
         self,
         *,
-        created: Period | None = None,
+        created: Period = ALWAYS,
         archived: bool = False,
         after: Cursor | None = None,
         limit: int = 20,

@@ -42,7 +42,7 @@ def _level(asked: Said | None, stored: Said | None, default: Said) -> Said:
         return default if asked is None else asked
     base = stored if stored is not None and stored["type"] == "enabled" else default
     inline = asked.get("inline_agents", base["inline_agents"]) or default["inline_agents"]
-    agents = asked.get("predefined_agents", base["predefined_agents"]) or []
+    agents: list[str | Said] = asked.get("predefined_agents", base["predefined_agents"]) or []
     return {"type": "enabled", "inline_agents": inline, "predefined_agents": agents}
 
 
@@ -75,7 +75,7 @@ def _spawning(said: Said, field: str, pin: _Pin) -> dict[str, Any]:
     agents = pin.all(said["predefined_agents"], f"{field}.predefined_agents")
     if said["inline_agents"]["type"] == "disabled" and not agents:
         limit = "at least one agent where inline_agents is disabled"
-        raise Invalid(f"{field}.predefined_agents", limit=limit, value=0)
+        raise Invalid(f"{field}.predefined_agents", limit, 0)
     return {"type": "enabled", "inline_agents": dict(said["inline_agents"]), "predefined_agents": agents}
 
 
@@ -124,14 +124,15 @@ def shown(said: Said | None, owner: str, version: int) -> dict[str, Any] | None:
         return None
     me = {"type": "agent", "id": owner, "version": version}
 
-    def entries(found: Sequence[Said]) -> list[Said]:
-        return [me if entry["type"] == "self" else entry for entry in found]
+    def entries(members: Said, key: str) -> dict[str, Any]:
+        found: list[Said] = members.get(key, [])
+        return {**members, key: [me if entry["type"] == "self" else entry for entry in found]}
 
     if said["type"] == "coordinator":
-        return {**said, "agents": entries(said["agents"])}
-    return {
-        key: {**value, "predefined_agents": entries(value["predefined_agents"])}
-        if isinstance(value, Mapping) and "predefined_agents" in value
-        else value
-        for key, value in said.items()
+        return entries(said, "agents")
+    spawning = {
+        key: entries(said[key], "predefined_agents")
+        for key in ("subagents", "workflows")
+        if said[key]["type"] == "enabled"
     }
+    return {**said, **spawning}

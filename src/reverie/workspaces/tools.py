@@ -97,16 +97,21 @@ def _resolved(tool: Said, field: str, custom: Sequence[str]) -> dict[str, Any]:
     if tool["type"] == "custom":
         return _custom(tool, field)
     built_in = tool["type"] == "agent_toolset_20260401"
-    asked = tool.get("default_config") or {}
-    fallback = {"enabled": True, "permission_policy": {"type": "always_allow" if built_in else "always_ask"}}
-    defaults = {name: value if asked.get(name) is None else asked[name] for name, value in fallback.items()}
-    configs = tool.get("configs") or []
+    policy = {"type": "always_allow" if built_in else "always_ask"}
+    defaults = _filled(tool.get("default_config"), {"enabled": True, "permission_policy": policy})
+    configs: list[Said] = tool.get("configs") or []
     _distinct(f"{field}.configs", (config["name"] for config in configs))
     resolved = [_config(config, defaults, built_in=built_in) for config in configs]
     for number, config in enumerate(resolved):
         _check_web(config, f"{field}.configs[{number}]", custom)
     common = {"type": tool["type"], "configs": resolved, "default_config": defaults}
     return common if built_in else {**common, "mcp_server_name": tool["mcp_server_name"]}
+
+
+def _filled(asked: Said | None, defaults: Said) -> dict[str, Any]:
+    """The keys of ``defaults``, as asked for where anything was."""
+    told = asked or {}
+    return {key: value if told.get(key) is None else told[key] for key, value in defaults.items()}
 
 
 def _custom(tool: Said, field: str) -> dict[str, Any]:
@@ -117,7 +122,7 @@ def _custom(tool: Said, field: str) -> dict[str, Any]:
 
 
 def _config(asked: Said, defaults: Said, *, built_in: bool) -> dict[str, Any]:
-    found = {**asked, **{k: v if asked.get(k) is None else asked[k] for k, v in defaults.items()}}
+    found = {**asked, **_filled(asked, defaults)}
     if built_in:
         found["type"] = asked["name"]
     if sources := asked.get("url_sources"):
@@ -133,17 +138,17 @@ def _config(asked: Said, defaults: Said, *, built_in: bool) -> dict[str, Any]:
 def _check_web(config: Said, field: str, custom: Sequence[str]) -> None:
     if config.get("allowed_domains") and config.get("blocked_domains"):
         raise Invalid(f"{field}.blocked_domains", limit="not together with allowed_domains", value="both")
-    sources = config.get("url_sources")
+    sources: Mapping[str, Said | None] | None = config.get("url_sources")
     if not sources:
         return
-    if len(sources) == 3 and all((said or {}).get("type") == "none" for said in sources.values()):
+    if len(sources) == 3 and all(said is not None and said["type"] == "none" for said in sources.values()):
         raise Invalid(f"{field}.url_sources", limit="at least one source that is not none", value="none")
     _check_filter(sources.get("client_tool_results"), f"{field}.url_sources.client_tool_results", custom)
     _check_filter(sources.get("server_tool_results"), f"{field}.url_sources.server_tool_results", _WEB)
 
 
 def _check_filter(said: Said | None, field: str, known: Sequence[str]) -> None:
-    names = [tool["name"] for tool in (said or {}).get("tools", ())]
+    names: list[str] = [] if said is None else [tool["name"] for tool in said.get("tools", ())]
     _distinct(f"{field}.tools", names)
     for name in names:
         if name not in known:

@@ -264,9 +264,7 @@ class WebSearchAsk(_ConfigAsk, tag_field="name", tag="web_search"):
     user_location: UserLocation | None = None
 
 
-ConfigAsk: TypeAlias = (
-    BashAsk | EditAsk | ReadAsk | WriteAsk | GlobAsk | GrepAsk | WebFetchAsk | WebSearchAsk
-)
+ConfigAsk: TypeAlias = BashAsk | EditAsk | ReadAsk | WriteAsk | GlobAsk | GrepAsk | WebFetchAsk | WebSearchAsk
 Config: TypeAlias = (
     BashConfig
     | EditConfig
@@ -289,7 +287,7 @@ class AgentToolset(Wire, tag_field="type", tag="agent_toolset_20260401"):
 class AgentToolsetAsk(Ask, tag_field="type", tag="agent_toolset_20260401"):
     """What is asked of the built-in tools."""
 
-    configs: Annotated[list[ConfigAsk], Meta(max_length=8)] = []
+    configs: Annotated[list[ConfigAsk], Meta(max_length=8)] | None = None
     default_config: DefaultsAsk | None = None
 
 
@@ -324,7 +322,7 @@ class McpToolsetAsk(Ask, tag_field="type", tag="mcp_toolset"):
     """What is asked of the tools of one MCP server."""
 
     mcp_server_name: ServerName
-    configs: Annotated[list[McpConfigAsk], Meta(max_length=MAX_TOOLS)] = []
+    configs: Annotated[list[McpConfigAsk], Meta(max_length=MAX_TOOLS)] | None = None
     default_config: DefaultsAsk | None = None
 
 

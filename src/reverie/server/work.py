@@ -1,0 +1,154 @@
+"""Work queues over HTTP: what workers of self-hosted environments call, and what people look at."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+import anyio
+from anyio import to_thread
+
+from reverie.domain.work import Lease, WorkItem
+from reverie.server.endpoint import Call, Endpoint, Page
+from reverie.server.errors import WireError
+from reverie.server.paging import after, page
+from reverie.server.wire.work import (
+    Heartbeat,
+    HeartbeatAsk,
+    Poll,
+    SessionWork,
+    Stats,
+    StopAsk,
+    Work,
+    WorkList,
+    WorkUpdate,
+)
+from reverie.workspaces.work import RECLAIM, last_heartbeat
+
+__all__ = ["ENDPOINTS"]
+
+_PAUSE: Final = 0.05  # seconds between two looks at a queue that is waited for
+_PATH: Final = "/v1/environments/{environment_id}/work"
+_ITEM: Final = f"{_PATH}/{{work_id}}"
+_LONGEST: Final = 255
+
+
+async def _poll(call: Call[None, Poll]) -> Work | None:
+    queue, environment = call.house.work, call.path["environment_id"]
+    worker = call.request.headers.get("anthropic-worker-id")
+    await to_thread.run_sync(queue.note, environment, None if worker is None else worker[:_LONGEST])
+    asked = call.query.reclaim_older_than_ms
+    reclaim = RECLAIM if asked is None else timedelta(milliseconds=asked)
+    with anyio.move_on_after((call.query.block_ms or 0) / 1000) as patience:
+        while True:
+            with anyio.CancelScope(shield=True):  # what was claimed is answered, not lost
+                item = None
+                if await to_thread.run_sync(queue.waiting, environment, reclaim):
+                    item = await to_thread.run_sync(queue.poll, environment, reclaim)
+            if item is not None:
+                return _work(item)
+            if call.query.block_ms is None or patience.cancel_called:
+                return None
+            await anyio.sleep(_PAUSE)
+    return None
+
+
+def _retrieve(call: Call[None, None]) -> Work:
+    return _work(call.house.work.get(*_ids(call.path)))
+
+
+def _update(call: Call[WorkUpdate, None]) -> Work:
+    return _work(call.house.work.update(*_ids(call.path), call.body.metadata))
+
+
+def _list(call: Call[None, WorkList]) -> Page[Work]:
+    limit = call.query.limit
+    found = call.house.work.list(call.path["environment_id"], after=after(call.query.page), limit=limit + 1)
+    return page(found, limit, lambda item: (item.created_at, item.id), _work)
+
+
+def _ack(call: Call[None, None]) -> Work:
+    return _work(call.house.work.acknowledge(*_ids(call.path)))
+
+
+def _heartbeat(call: Call[None, HeartbeatAsk]) -> Heartbeat:
+    lease = call.house.work.heartbeat(
+        *_ids(call.path),
+        expected=call.query.expected_last_heartbeat,
+        ttl=call.query.desired_ttl_seconds,
+    )
+    if not lease.held:
+        raise _lost(lease)
+    return Heartbeat(
+        last_heartbeat=last_heartbeat(lease.item) or "",
+        lease_extended=lease.extended,
+        state=lease.item.state,
+        ttl_seconds=lease.item.ttl_seconds,
+    )
+
+
+def _stop(call: Call[StopAsk, None]) -> Work:
+    return _work(call.house.work.stop(*_ids(call.path), force=call.body.force))
+
+
+def _stats(call: Call[None, None]) -> Stats:
+    found = call.house.work.stats(call.path["environment_id"])
+    return Stats(
+        depth=found.depth,
+        oldest_queued_at=found.oldest_queued_at,
+        pending=found.pending,
+        workers_polling=found.workers_polling,
+    )
+
+
+def _ids(path: dict[str, str]) -> tuple[str, str]:
+    return path["environment_id"], path["work_id"]
+
+
+def _lost(lease: Lease) -> WireError:
+    current = {
+        "last_heartbeat": last_heartbeat(lease.item),
+        "lease_extended": False,
+        "state": lease.item.state,
+        "ttl_seconds": lease.item.ttl_seconds,
+    }
+    return WireError(
+        "`expected_last_heartbeat` is not the last heartbeat: another worker may hold this item",
+        status=412,
+        type="invalid_request_error",
+        details={"error_code": "heartbeat_precondition_failed", "current_state": current},
+    )
+
+
+def _work(item: WorkItem) -> Work:
+    return Work(
+        id=item.id,
+        acknowledged_at=item.acknowledged_at,
+        created_at=item.created_at,
+        data=SessionWork(id=item.session_id),
+        environment_id=item.environment_id,
+        latest_heartbeat_at=item.heartbeat_at,
+        metadata=dict(item.metadata),
+        secret=None,
+        started_at=item.started_at,
+        state=item.state,
+        stop_requested_at=item.stop_requested_at,
+        stopped_at=item.stopped_at,
+    )
+
+
+ENDPOINTS: Final = (
+    Endpoint("GET", _PATH, _list, Page[Work], "work:read", query=WorkList, tag="work",
+             summary="List an environment's items, newest first"),
+    Endpoint("GET", f"{_PATH}/poll", _poll, Work | None, "work:write", query=Poll, tag="work",
+             summary="Claim the oldest item; null when there is none"),
+    Endpoint("GET", f"{_PATH}/stats", _stats, Stats, "work:read", tag="work", summary="How the queue stands"),
+    Endpoint("GET", _ITEM, _retrieve, Work, "work:read", tag="work", summary="An item"),
+    Endpoint("POST", _ITEM, _update, Work, "work:write", body=WorkUpdate, tag="work",
+             summary="Patch an item's metadata"),
+    Endpoint("POST", f"{_ITEM}/ack", _ack, Work, "work:write", tag="work", summary="Take a claimed item on"),
+    Endpoint("POST", f"{_ITEM}/heartbeat", _heartbeat, Heartbeat, "work:write", query=HeartbeatAsk, tag="work",
+             summary="Keep an item"),
+    Endpoint("POST", f"{_ITEM}/stop", _stop, Work, "work:write", body=StopAsk, tag="work",
+             summary="Stop an item"),
+)  # fmt: skip
