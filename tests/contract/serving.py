@@ -12,7 +12,7 @@ from typing import Any, Final
 import anthropic
 import httpx2
 
-__all__ = ["BASE", "ENGINES", "Bridge", "Direct", "async_client", "async_http", "sync_http"]
+__all__ = ["BASE", "ENGINES", "Bridge", "Direct", "ask", "async_client", "async_http", "sync_http"]
 
 BASE: Final = "http://localhost:8000"
 ENGINES: Final = ["sqlite", "postgresql"]
@@ -183,3 +183,42 @@ def async_client(app: Any, api_key: str = "unused-on-loopback") -> anthropic.Asy
     return anthropic.AsyncAnthropic(
         api_key=api_key, base_url=BASE, http_client=async_http(app), max_retries=0
     )
+
+
+def ask(
+    app: Any,
+    method: str,
+    path: str,
+    receive: Any,
+    *,
+    query: bytes = b"",
+    kind: str = "application/json",
+    size: int | None = None,
+    headers: dict[str, str] | None = None,
+) -> int:
+    """One request straight to the application, with a ``receive`` of one's own; the status of the answer."""
+    status: list[int] = []
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            status.append(message["status"])
+
+    sent = {"host": "localhost:8000", "content-type": kind, **(headers or {})}
+    if size is not None:
+        sent["content-length"] = str(size)
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "method": method,
+        "headers": [(key.encode(), value.encode()) for key, value in sent.items()],
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": query,
+        "server": ("localhost", 8000),
+        "client": ("127.0.0.1", 50_000),
+        "root_path": "",
+    }
+    asyncio.run(asyncio.wait_for(app(scope, receive, send), _PATIENCE))
+    return status[0]

@@ -152,6 +152,15 @@ _NAMES: Final = {
     "datetime": "a time (RFC 3339)",
     "bytes": "base64",
 }
+_KINDS: Final[dict[type, str]] = {
+    str: "str",
+    int: "int",
+    float: "float",
+    bool: "bool",
+    list: "array",
+    dict: "object",
+    type(None): "null",
+}
 _LONGEST: Final = 120
 _ABSENT: Final = object()
 
@@ -164,12 +173,14 @@ def validation_error(error: msgspec.ValidationError, data: Any) -> UsageError:
     steps = _steps(at["path"]) if at else []
     if missing := _MISSING.match(said):
         return Invalid(_field([*steps, missing[1]]), "required, and it is missing")
-    value = _longest_key(data, steps) if at and at["key"] else _walk(data, steps)
-    field = _field(steps) + (" (a key)" if at and at["key"] else "")
+    if at and at["key"]:
+        return Invalid(_field(steps), f"keys of {_limit(said)}", _longest_key(_walk(data, steps)))
+    steps = _settle(data, steps, said)
+    value = _walk(data, steps)
     if _LENGTH.match(said) and isinstance(value, str | list | dict):
-        return Invalid(field, _limit(said), len(cast(str, value)))
+        return Invalid(_field(steps), _limit(said), len(cast(str, value)))
     shown = "" if value is _ABSENT else f", this is {_shown(value)}"
-    return Invalid(field, _limit(said) + shown)
+    return Invalid(_field(steps), _limit(said) + shown)
 
 
 def decoding_error(error: Exception) -> UsageError:
@@ -205,9 +216,29 @@ def _walk(data: Any, steps: list[str | int]) -> Any:
     return data
 
 
-def _longest_key(data: Any, steps: list[str | int]) -> Any:
-    found = _walk(data, steps)
-    return max(cast(dict[str, Any], found), key=len, default=_ABSENT) if isinstance(found, dict) else _ABSENT
+def _longest_key(found: Any) -> int | None:
+    return max(map(len, cast(dict[str, Any], found)), default=None) if isinstance(found, dict) else None
+
+
+def _settle(data: Any, steps: list[str | int], said: str) -> list[str | int]:
+    """``steps`` with the key in place of "one of the mapping's values", which is all that msgspec says: the
+    first whose value breaks what was said."""
+    if "..." not in steps:
+        return steps
+    at = steps.index("...")
+    found = _walk(data, steps[:at])
+    keys = cast(dict[str, Any], found) if isinstance(found, dict) else {}
+    settled = [_settle(data, [*steps[:at], key, *steps[at + 1 :]], said) for key in keys]
+    return next((tried for tried in settled if _breaks(said, _walk(data, tried))), steps)
+
+
+def _breaks(said: str, value: Any) -> bool:
+    if found := _LENGTH.match(said):
+        size, most = len(cast(str, value)) if isinstance(value, str | list | dict) else 0, int(found[3])
+        return {"<=": size > most, ">=": size < most, "==": size != most}[found[2]]
+    if found := _TYPE.match(said):
+        return found[2] == _KINDS.get(type(cast(object, value)))
+    return value is not _ABSENT
 
 
 def _limit(said: str) -> str:

@@ -7,8 +7,13 @@ from __future__ import annotations
 
 from typing import Final
 
+from reverie.server import agents, environments, work
 from reverie.server.endpoint import Endpoint
 
 __all__ = ["ENDPOINTS"]
 
-ENDPOINTS: Final[tuple[Endpoint, ...]] = ()
+ENDPOINTS: Final[tuple[Endpoint, ...]] = (
+    *agents.ENDPOINTS,
+    *environments.ENDPOINTS,
+    *work.ENDPOINTS,
+)
