@@ -1,4 +1,9 @@
-"""How long a dream takes: beside the import of the same sessions, and as their number grows."""
+"""How long a dream takes: beside the import of the same sessions, as their number grows, stage by stage, and on
+several cores.
+
+    python -m benchmarks.dreams                 all of it, in some minutes
+    python -m benchmarks.dreams --scale         only transcripts to findings, and workers
+"""
 
 from __future__ import annotations
 
@@ -9,13 +14,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import reverie
 from benchmarks.desks import fill
 from benchmarks.table import Row, print_table
+from benchmarks.transcripts import write_transcripts
+from reverie.dreaming.observing import Observing
+from reverie.mining.observe import SessionObserver
 
+SESSIONS, MOST_SECONDS = 10_000, 60.0
 DATA = Path(__file__).parents[2] / "shared" / "data" / "claude-code" / "sessions"
 
 
@@ -102,9 +111,81 @@ def start() -> list[Row]:
     ]
 
 
-def main() -> None:
-    print_table("Dreams", [*beside_import(), *growth(), *start()])
+def transcripts_to_findings() -> list[Row]:
+    """The whole way, from files to proposals, with the time of each stage."""
+    with tempfile.TemporaryDirectory() as home:
+        folder, db = Path(home) / "files", Path(home) / "a.db"
+        size = write_transcripts(folder, SESSIONS)
+        with reverie.open(db) as rv:
+            reading = seconds(lambda: rv.import_paths(folder))
+        unread = Path(shutil.copy(db, Path(home) / "unread.db"))
+        marks: list[tuple[str, float]] = []
+        with reverie.open(db) as rv:
+            began = time.perf_counter()
+            result = rv.dream(progress=lambda stage, done, total: marks.append((stage, time.perf_counter())))
+            dreaming = time.perf_counter() - began
+        total = reading + dreaming
+        rows = [
+            Row(
+                f"{SESSIONS:,} transcripts of 20 events ({size / 1e6:.0f} MB) to findings, {os.cpu_count()} cores",
+                f"{total:.0f} s",
+                f"≤ {MOST_SECONDS:.0f} s",
+                total <= MOST_SECONDS,
+            ),
+            Row("… findings", f"{len(result.findings)}"),
+            Row("… import, of the whole", f"{reading / total:.2f}"),
+            *(
+                Row(f"… {stage}, of the whole", f"{spent / total:.2f}")
+                for stage, spent in _stages(began, marks)
+            ),
+        ]
+        return [*rows, *workers(unread)]
+
+
+def _stages(began: float, marks: list[tuple[str, float]]) -> list[tuple[str, float]]:
+    """(stage, seconds): from the last word of the stage before to its own last word."""
+    last = dict(marks)
+    ends = [began, *last.values()]
+    return [(stage, at - before) for (stage, at), before in zip(last.items(), ends, strict=False)]
+
+
+def workers(unread: Path) -> list[Row]:
+    """Observation by one process and by two: the shortest of three each, in turns. On a busy machine two can
+    hardly be faster than one; what the parent itself still has to do bounds what many can win."""
+    times: dict[int, list[tuple[float, float]]] = {1: [], 2: []}
+    for run in range(6):
+        number = 1 + run % 2
+        db = Path(shutil.copy(unread, unread.parent / f"{run}.db"))
+        times[number].append(_observing(db, number))
+        db.unlink()
+    (one, _), (two, _) = min(times[1]), min(times[2])
+    alone, parent = (min(busy for _, busy in times[number]) for number in (1, 2))
+    return [
+        Row(
+            f"observing {SESSIONS:,} sessions in one process", f"{one:.2f} s, {SESSIONS / one:,.0f} a second"
+        ),
+        Row("… by two workers, of that time", f"{two / one:.2f}×", "< 1×", two < one),
+        Row(
+            "processor time left to the parent, of one process's",
+            f"{parent / alone:.2f}×",
+        ),
+    ]
+
+
+def _observing(db: Path, number: int) -> tuple[float, float]:
+    """(seconds, seconds of processor time in this process)."""
+    with reverie.open(db) as rv:
+        stage, sessions = Observing(rv._db, SessionObserver(), workers=number), rv.log.sessions()
+        busy = time.process_time()
+        took = seconds(lambda: stage.observe(sessions, lambda done, total: None))
+        return took, time.process_time() - busy
+
+
+def main(arguments: Sequence[str] = ()) -> None:
+    print_table("Transcripts to findings", transcripts_to_findings())
+    if "--scale" not in arguments:
+        print_table("Dreams", [*beside_import(), *growth(), *start()])
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
