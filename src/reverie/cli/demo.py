@@ -12,7 +12,7 @@ import typer
 import reverie
 from reverie.app import Reverie
 from reverie.cli.output import esc, out, talk
-from reverie.cli.show import finding_lines
+from reverie.cli.show import companion_lines, finding_lines
 from reverie.domain.findings import FindingKind
 from reverie.dreaming.dream import DreamResult
 from reverie.storage.database import Database
@@ -63,5 +63,5 @@ def _show(rv: reverie.Reverie, result: DreamResult) -> None:
             continue
         shown.add(finding.kind)
         out.print(f"\n[bold]{len(shown)}. {esc(proposal.title)}[/]  [dim]{finding.kind.replace('_', ' ')}[/]")
-        for line in finding_lines(rv, finding, examples=1):
+        for line in (*finding_lines(rv, finding, examples=1), *companion_lines(rv, proposal)):
             out.print("   " + line)

@@ -13,7 +13,7 @@ from rich.table import Table
 import reverie
 from reverie.cli.options import AsJson, Db, Quiet, Store
 from reverie.cli.output import data, esc, many, moment, out, print_json, since_time, talk
-from reverie.cli.show import finding_lines
+from reverie.cli.show import companion_lines, finding_lines
 from reverie.domain.clock import system_clock
 from reverie.domain.dreams import Stage
 from reverie.dreaming.dream import DreamResult
@@ -101,7 +101,7 @@ def _report(rv: reverie.Reverie, result: DreamResult, dry_run: bool) -> None:
         out.print(
             f"[bold]{esc(proposal.title)}[/]  [dim]{proposal.kind} {esc(proposal.path)} · {proposal.id}[/]"
         )
-        for line in finding_lines(rv, finding, examples=1):
+        for line in (*finding_lines(rv, finding, examples=1), *companion_lines(rv, proposal)):
             out.print("  " + line)
     if result.findings and all(finding.effect.raw is None for finding in result.findings):
         out.print(
@@ -116,6 +116,11 @@ def _report(rv: reverie.Reverie, result: DreamResult, dry_run: bool) -> None:
 
 
 def _silences(result: DreamResult) -> None:
+    if result.dream.silences:
+        more = many(len(result.dream.silences), "note")
+        out.print(
+            f"\n[dim]{more} on what could not be looked at, or not be told yet: reverie dream --json[/]"
+        )
     if not result.dream.withheld:
         return
     out.print(f"\n[dim]{len(result.dream.withheld)} more were seen and not proposed:[/]")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import reverie
 from reverie.cli.output import esc, moment
@@ -12,20 +12,26 @@ from reverie.domain.findings import Comparison, Finding
 from reverie.domain.proposals import Proposal
 from reverie.dreaming.render import quoted
 
-__all__ = ["diff_lines", "finding_lines", "proposal_lines", "quote_lines"]
+__all__ = ["companion_lines", "diff_lines", "finding_lines", "proposal_lines", "quote_lines"]
 
 _SAME: Final = {"cluster": "kind of request"}  # for people; every other stratum is called what it is
 
 
 def finding_lines(rv: reverie.Reverie, finding: Finding, *, examples: int = 3) -> Iterator[str]:
-    """Claim, dates, effect, then up to ``examples`` quotes for and against, as Rich markup lines."""
+    """Claim, conditions, dates, effect, then up to ``examples`` quotes for and against, as Rich markup lines."""
     yield esc(finding.claim)
-    for line in filter(None, (_when(finding), *_effect(finding))):
+    for line in filter(None, (_limits(finding), *_more(finding), _when(finding), *_effect(finding))):
         yield f"[dim]{esc(line)}[/]"
     for citation in finding.evidence[:examples]:
         yield from quote_lines(quoted(citation, rv.log.event), "[green]+[/]")
     for citation in finding.counter_evidence[:examples]:
         yield from quote_lines(quoted(citation, rv.log.event), "[red]−[/]")
+
+
+def companion_lines(rv: reverie.Reverie, proposal: Proposal) -> Iterator[str]:
+    """What else a proposal rests on, a line a finding: the same mistake told by others."""
+    for finding_id in proposal.findings[1:]:
+        yield f"[dim]and: {esc(rv.finding(finding_id).claim)}[/]"
 
 
 def quote_lines(citation: dict[str, Any], sign: str) -> Iterator[str]:
@@ -36,6 +42,27 @@ def quote_lines(citation: dict[str, Any], sign: str) -> Iterator[str]:
     source: dict[str, Any] = citation["source"] or {"uri": citation["session_id"], "line": None}
     place = f"{source['uri']}:{source['line']}" if source["line"] else str(source["uri"])
     yield f"  [dim]{esc(place)} · {citation['event_id']}[/]"
+
+
+def _limits(finding: Finding) -> str:
+    """Between which values each threshold that was found lies."""
+    found = [
+        f"{c.attribute} {'from' if c.op == '>=' else 'below'} {c.value} ({c.low:g} to {c.high:g})"
+        for c in finding.conditions
+        if c.low is not None and c.high is not None and c.low < c.high
+    ]
+    return f"limits and where they lie with 95 % probability: {' · '.join(found)}" if found else ""
+
+
+def _more(finding: Finding) -> Iterator[str]:
+    """What bears a conditional pattern out, and what else happens under its conditions."""
+    held = cast(dict[str, list[int]] | None, finding.statement.get("held_back"))
+    if held is not None:
+        (k, n), (a, m) = held["here"], held["elsewhere"]
+        yield f"in sessions that had no part in finding it: {k} of {n}; elsewhere {a} of {m}"
+    also = cast(list[str] | None, finding.statement.get("also"))
+    if also is not None:
+        yield f"under the same conditions: {', '.join(also)}"
 
 
 def _when(finding: Finding) -> str:

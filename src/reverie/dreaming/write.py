@@ -111,6 +111,14 @@ class _Topic:
         """What befalls an agent. Of a behaviour a warning says nothing: there the advice is the lesson."""
         return self.said("warning") if any(f.nature == "situation" for f in self.findings) else None
 
+    @property
+    def expectations(self) -> tuple[str, ...]:
+        """``When …, expect ….`` for each set of circumstances, where they are what the topic is about."""
+        if self.first.kind != "conditional_pattern":
+            return ()
+        found = (f.statement.get("warning") for f in self.findings if f.kind == "conditional_pattern")
+        return tuple(text for text in found if isinstance(text, str))
+
     def said(self, name: str) -> str | None:
         """The first non-empty ``statement[name]``, as one line."""
         for finding in self.findings:
@@ -127,13 +135,20 @@ def _topics(findings: Iterable[Finding]) -> list[_Topic]:
         topic = finding.statement.get("topic")
         groups.setdefault(topic if isinstance(topic, str) else finding.key, []).append(finding)
     return [
-        _Topic(idea, tuple(sorted(group, key=lambda f: (_mute(f), -f.weight, f.key))))
+        _Topic(idea, tuple(sorted(group, key=lambda f: (_mute(f), _rank(f), -f.weight, f.key))))
         for idea, group in groups.items()
     ]
 
 
 def _mute(finding: Finding) -> bool:
     return finding.nature in ("tautology", "explained")
+
+
+def _rank(finding: Finding) -> int:
+    """What says most of one mistake comes first: how to avoid it, then when to expect it, then the rest."""
+    if finding.nature == "behaviour" and finding.statement.get("advice") and finding.kind != "workaround":
+        return 0
+    return 1 if finding.kind == "conditional_pattern" else 2
 
 
 def _unwritable(topic: _Topic) -> str | None:
@@ -202,17 +217,24 @@ def _document(topic: _Topic, dream_id: str) -> Document:
 
 def _body(topic: _Topic) -> str:
     parts = [f"# {_heading(topic)}"]
-    advice, warning = topic.said("advice"), topic.warning
-    parts.extend(_sentence(text) for text in dict.fromkeys((advice, warning)) if text)
+    parts.extend(_sentence(text) for text in dict.fromkeys(_lesson(topic)) if text)
     example = topic.said("example")
     if example and example not in parts[-1]:
         shown = example if len(example) <= _MAX_QUOTE else example[: _MAX_QUOTE - 1] + "…"
         lead = "In their words:" if topic.first.kind == "preference" else "What it looks like:"
         parts.append(f"{lead}\n\n> {shown}")
     details = topic.said("details")
-    if details and topic.first.kind != "workaround":  # whose advice says the same
+    if details and topic.first.kind != "workaround" and topic.said("instead") is None:  # says the same
         parts.append(_sentence(details))
     return "\n\n".join(parts)
+
+
+def _lesson(topic: _Topic) -> Sequence[str | None]:
+    """When …, expect …, instead …; or the advice, and what befalls one otherwise."""
+    instead = topic.said("instead")
+    if topic.expectations:
+        return *topic.expectations, f"Instead: {instead}" if instead else topic.said("advice")
+    return topic.said("advice"), topic.warning
 
 
 def _heading(topic: _Topic) -> str:
@@ -229,7 +251,7 @@ def _kind(topic: _Topic) -> MemoryKind:
         return "preference"
     if topic.first.kind == "workflow":
         return "playbook"
-    return "note" if topic.said("advice") else "warning"
+    return "note" if topic.said("advice") and not topic.expectations else "warning"
 
 
 def _scope(topic: _Topic) -> dict[str, str]:

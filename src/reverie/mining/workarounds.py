@@ -180,6 +180,7 @@ def _claim(pair: _Pair, p_adjusted: float, observations: Sequence[Observation], 
             "title": f"After “{quoted(example)}”: {words}",
             "advice": _advice(pair, unit, example),
             "details": f"What works after it: {words}",
+            "instead": _instead(pair, unit),
             "when": f"when {unit} fails",
             "example": example,
         },
@@ -200,10 +201,16 @@ def _claim(pair: _Pair, p_adjusted: float, observations: Sequence[Observation], 
     )
 
 
+def _again_is_vain(pair: _Pair) -> bool:
+    return pair.against_retry and (pair.other.value or 0) < LEAST_RATE
+
+
+def _instead(pair: _Pair, unit: str) -> str:
+    """``use `upload_in_parts`; the same call again does not help``."""
+    words = f"use {pair.response.words.removesuffix(f' instead of {unit}')}"
+    return f"{words}; the same call again does not help" if _again_is_vain(pair) else words
+
+
 def _advice(pair: _Pair, unit: str, example: str) -> str:
-    not_again = (
-        "do not send the same call again; "
-        if pair.against_retry and (pair.other.value or 0) < LEAST_RATE
-        else ""
-    )
+    not_again = "do not send the same call again; " if _again_is_vain(pair) else ""
     return f"When {unit} fails with “{quoted(example)}”, {not_again}use {pair.response.words}."

@@ -313,6 +313,9 @@ class _Told:
                 "mistake": self.mistake[0],
                 "example": self.mistake[1],
             }
+        repositories = {question.cases.session(row).repository for row in map(int, rule.failed_rows)}
+        if len(repositories) == 1 and None not in repositories:
+            found["scope"] = {"repository": next(iter(repositories))}
         same = {c.attribute: list(c.same_here) for c in rule.clauses if c.same_here}
         found |= {"same_here": dict[str, Json](same)} if same else {}
         found |= {"also": list(dict.fromkeys(self.also))} if self.also else {}
@@ -321,7 +324,6 @@ class _Told:
             found["held_back"] = {
                 "here": [here.failed, here.rows],
                 "elsewhere": [there.failed, there.rows],
-                "p_value": self.confirmed.p_value,
             }
         return found | self._words()
 
