@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, cast
+from typing import Any, Final, Literal, cast
 
 import platformdirs
 
@@ -270,6 +270,14 @@ class Reverie(Workspace):
             fresh = Workspace(self._db.scoped(id), clock=self._clock, entropy=self._entropy, mask=self._mask)
             found = self._opened.setdefault(id, fresh)  # whichever thread was first
         return found
+
+    def engine(self) -> tuple[Literal["sqlite", "postgresql"], str]:
+        """Which database this is, and its version: asked of it, so that an answer is a sign of life.
+
+        Raises:
+            StorageError: it does not answer.
+        """
+        return self._db.dialect, self._db.version()
 
     def verify(self) -> VerifyReport:
         """Walk every hash chain; the report names the first thing that was changed outside Reverie."""

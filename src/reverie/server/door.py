@@ -64,7 +64,7 @@ class _Handler:
         self._running.rates.take(principal, self._rate)
         request = Request(scope, self._body.bounded(scope, receive))
         call: Call[Any, Any] = Call(
-            house=self._running.house(principal.workspace),
+            house=self._running.reverie.workspace(principal.workspace),
             principal=principal,
             path=scope["path_params"],
             query=self._query(scope["query_string"]),

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 import reverie
+from reverie.domain.errors import ReverieError
 from reverie.server.endpoint import Endpoint
 from reverie.server.errors import WireError
 from reverie.server.openapi import document
@@ -36,9 +37,9 @@ class Limits(Wire):
 class DatabaseHealth(Wire):
     """Which database, and whether it answers."""
 
-    kind: Literal["sqlite", "postgresql"]
-    sqlite_version: str | None
     answers: bool
+    kind: Literal["sqlite", "postgresql"] | None
+    version: str | None
 
 
 class Health(Wire):
@@ -101,4 +102,8 @@ class Public:
         )
 
     def _database(self) -> DatabaseHealth:
-        return DatabaseHealth(kind="sqlite", sqlite_version=None, answers=True)
+        try:
+            kind, version = self._running.reverie.engine()
+        except ReverieError:
+            return DatabaseHealth(answers=False, kind=None, version=None)
+        return DatabaseHealth(answers=True, kind=kind, version=version)

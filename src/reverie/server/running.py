@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable
-from typing import Final
 
 import anyio
 
-from reverie.app import Reverie, Workspace
+from reverie.app import Reverie
 from reverie.server.limits import RateLimits
 from reverie.server.settings import Settings
 
 __all__ = ["Running"]
-
-_MOST_HOUSES: Final = 1_000  # workspaces kept ready
 
 
 class Running:
@@ -28,18 +24,9 @@ class Running:
         self.rates = RateLimits(settings, now)
         self.threads = anyio.CapacityLimiter(settings.threads)
         """Bounds the pool that sync handlers run in."""
-        self._houses: OrderedDict[str, Workspace] = OrderedDict()
         self._closing: asyncio.Event | None = None
         self._farewells: list[Callable[[], None]] = []
         self._closed = False
-
-    def house(self, workspace: str) -> Workspace:
-        """The services of a workspace; made once, for they hold prepared things (patterns, statements)."""
-        found = self._houses.pop(workspace, None) or self.reverie.workspace(workspace)
-        self._houses[workspace] = found
-        if len(self._houses) > _MOST_HOUSES:
-            self._houses.popitem(last=False)
-        return found
 
     @property
     def closing(self) -> asyncio.Event:

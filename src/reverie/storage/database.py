@@ -108,6 +108,12 @@ class Database:
             enter(connection, self._workspace)
             yield connection
 
+    def version(self) -> str:
+        """The version of the engine, as it says it itself: a sign of life, too."""
+        ask = "SELECT sqlite_version()" if self.dialect == "sqlite" else "SHOW server_version"
+        with self.read() as connection:
+            return str(connection.exec_driver_sql(ask).scalar_one())
+
     def write(self, work: Callable[[Connection], T]) -> T:
         """Run ``work`` in one transaction. When this returns, it is on the disk; when it raises what
         ``work`` raised (or what the database said), nothing of it stays.
