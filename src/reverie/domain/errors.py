@@ -16,6 +16,8 @@
     ├── NothingToDo                    3   well-formed, but there is nothing to work on
     ├── Conflict                       1   the thing changed since you looked
     │   ├── PreconditionFailed             it is not in the state that the caller named
+    │   ├── StaleMemory                    a memory is not the one its writer saw
+    │   ├── PathTaken                      another memory is at the path
     │   ├── StaleBase                      a memory is no longer what the proposal was written against
     │   └── AlreadyDecided                 a proposal was decided before
     ├── InvalidMemory                  2   a path or text that memory does not take
@@ -51,11 +53,13 @@ __all__ = [
     "NotATranscript",
     "NotFound",
     "NothingToDo",
+    "PathTaken",
     "PreconditionFailed",
     "RateLimited",
     "ReverieError",
     "SchemaMismatch",
     "StaleBase",
+    "StaleMemory",
     "StorageError",
     "Tampered",
     "TooLarge",
@@ -168,6 +172,14 @@ class Conflict(ReverieError):
 
 class PreconditionFailed(Conflict):
     """The thing is not in the state that the caller named (a lease that is lost)."""
+
+
+class StaleMemory(Conflict):
+    """A memory is not (or no longer) the one that its writer says to have seen."""
+
+
+class PathTaken(Conflict):
+    """Another memory is at the path already."""
 
 
 class StaleBase(Conflict):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal
 
@@ -32,21 +32,30 @@ MAX_MEMORIES: Final = 2_000
 
 Operation = Literal["created", "modified", "deleted"]
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_UNSEEN: Final = frozenset({"Cc", "Cf", "Zl", "Zp"})
+"""Unicode categories that no eye sees: two paths that look the same shall be the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryStore:
+    """A named set of memories. Names need not be unique; an archived store is only read.
+
+    ``updated_at`` is of the store itself: what happens to its memories does not count.
+    """
+
     id: str
     name: str
     description: str
     created_at: datetime
+    updated_at: datetime
+    archived_at: datetime | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
     """The newest version of one text document. ``content_sha256`` (hex) is what a writer names to say
-    "I saw this one": the optimistic lock."""
+    "I saw this one": the optimistic lock. ``created_at`` is None in one that was never kept."""
 
     id: str
     store_id: str
@@ -56,11 +65,13 @@ class Memory:
     version_id: str
     version: int
     updated_at: datetime
+    created_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryVersion:
-    """One append-only row of a memory's history. ``content`` is None for a deletion."""
+    """One append-only row of a memory's history. ``content`` is None for a deletion; path and content are
+    empty and None once it is redacted, and only who and when remain."""
 
     id: str
     memory_id: str
@@ -74,6 +85,8 @@ class MemoryVersion:
     reason: str | None
     proposal_id: str | None
     created_at: datetime
+    redacted_at: datetime | None = None
+    redacted_by: str | None = None
 
 
 def content_sha256(content: str) -> str:
@@ -98,8 +111,11 @@ def valid_path(path: str) -> str:
         raise InvalidMemory("a memory path starts with '/'", where=path, hint=f"write it as /{path}")
     if any(s in ("", ".", "..") for s in segments):
         raise InvalidMemory("a memory path has no empty, '.' or '..' segment", where=path)
-    if _CONTROL.search(normal) or "\\" in normal:
-        raise InvalidMemory("a memory path has no control characters and no backslash", where=repr(path))
+    if "\\" in normal or any(unicodedata.category(c) in _UNSEEN for c in normal):
+        raise InvalidMemory(
+            "a memory path has no control or format characters, no line separators and no backslash",
+            where=repr(path),
+        )
     if len(segments) > MAX_PATH_SEGMENTS:
         raise InvalidMemory(
             f"{len(segments)} segments; a memory path has at most {MAX_PATH_SEGMENTS}", where=path

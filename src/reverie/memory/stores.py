@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final, TypeVar
 
 from reverie.domain.clock import Clock
-from reverie.domain.errors import Conflict, InvalidMemory, NotFound, UsageError
+from reverie.domain.errors import Ambiguous, Conflict, InvalidMemory, NotFound, StaleMemory, UsageError
 from reverie.domain.ids import derived_id, new_id
 from reverie.domain.memories import (
     MAX_MEMORIES,
@@ -28,9 +28,20 @@ from reverie.memory.merge import unified
 from reverie.memory.search import SearchHit, snippet, words
 from reverie.storage import audit
 from reverie.storage import memories as rows
+from reverie.storage import memory_stores as store_rows
 from reverie.storage.database import Connection, Database
 
-__all__ = ["DEFAULT_STORE", "MemoryService", "valid_name"]
+__all__ = [
+    "DEFAULT_STORE",
+    "Change",
+    "MemoryService",
+    "audit_version",
+    "expect",
+    "has_room",
+    "next_version",
+    "valid_name",
+    "writable",
+]
 
 T = TypeVar("T")
 
@@ -40,8 +51,9 @@ _MAX_QUERY: Final = 1_000  # characters
 
 
 @dataclass(frozen=True, slots=True)
-class _Change:
-    """A write or a deletion on its way into the transaction. ``content`` is None for a deletion."""
+class Change:
+    """A write or a deletion on its way into the transaction. ``content`` is None for a deletion; ``path``
+    is where the memory is to be afterwards."""
 
     path: str
     content: str | None
@@ -79,29 +91,37 @@ class MemoryService:
         """
         store = self._new_store(name, description)
         by = valid_name(actor)
-        if not self._db.write(lambda conn: _add_store(conn, store, by)):
+
+        def work(conn: Connection) -> bool:
+            return not store_rows.named(conn, store.name) and _add_store(conn, store, by)
+
+        if not self._db.write(work):
             raise Conflict(f"there is a memory store named {store.name!r} already")
         return store
 
     def store(self, name: str = DEFAULT_STORE, *, conn: Connection | None = None) -> MemoryStore:
-        """The store of that name (or id)."""
+        """The store of that name (or id).
+
+        Raises:
+            Ambiguous: several stores have that name.
+        """
         if conn is not None:
-            found = rows.find_store(conn, name)
+            found = _find_store(conn, name)
         else:
             with self._db.read() as reading:
-                found = rows.find_store(reading, name)
+                found = _find_store(reading, name)
         if found is not None:
             return found
         if name != DEFAULT_STORE:
             raise NotFound(f"there is no memory store {name!r}", hint="reverie memory stores")
         store = self._new_store(DEFAULT_STORE, "")
         self._write(conn, lambda writing: _add_store(writing, store, "reverie"))
-        return self.store(name, conn=conn)
+        return self.store(store.id, conn=conn)
 
     def stores(self) -> builtins.list[MemoryStore]:
         """Every store, by name."""
         with self._db.read() as conn:
-            return rows.all_stores(conn)
+            return store_rows.all_stores(conn)
 
     # ------------------------------------------------------------------ reading
 
@@ -198,7 +218,7 @@ class MemoryService:
             InvalidMemory: the path or the text breaks a limit, or the store is full.
         """
         text = valid_content(content, where=path)
-        change = self._change(path, text, actor, reason, expected_sha256, proposal_id)
+        change = self.change(path, text, actor, reason, expected_sha256, proposal_id)
         return self._write(conn, lambda writing: self._record(writing, store, change))
 
     def delete(
@@ -218,7 +238,7 @@ class MemoryService:
             NotFound: nothing is there.
             Conflict: the memory is not (or no longer) the one that was expected.
         """
-        change = self._change(path, None, actor, reason, expected_sha256, proposal_id)
+        change = self.change(path, None, actor, reason, expected_sha256, proposal_id)
         return self._write(conn, lambda writing: self._record(writing, store, change))
 
     def restore(self, store: str, path: str, version: int, *, actor: str) -> MemoryVersion:
@@ -239,11 +259,10 @@ class MemoryService:
         if name.startswith("memstore_"):
             raise UsageError("a store's name must not look like an id", where=name)
         # Derived, so that two processes that make "default" at once make the same one.
-        return MemoryStore(
-            derived_id("memstore", *identity(self._db.workspace, name)), name, description, self._clock()
-        )
+        id, now = derived_id("memstore", *identity(self._db.workspace, name)), self._clock()
+        return MemoryStore(id, name, description, now, now)
 
-    def _change(
+    def change(
         self,
         path: str,
         content: str | None,
@@ -251,8 +270,13 @@ class MemoryService:
         reason: str | None,
         expected_sha256: str | None,
         proposal_id: str | None,
-    ) -> _Change:
-        return _Change(
+    ) -> Change:
+        """What is to happen to a memory, checked, with its time and the ids it may need.
+
+        Raises:
+            InvalidMemory, UsageError: a malformed path, an empty name.
+        """
+        return Change(
             path=valid_path(path),
             content=content,
             actor=valid_name(actor),
@@ -267,25 +291,23 @@ class MemoryService:
     def _write(self, conn: Connection | None, work: Callable[[Connection], T]) -> T:
         return work(conn) if conn is not None else self._db.write(work)
 
-    def _record(self, conn: Connection, store_name: str, change: _Change) -> MemoryVersion:
+    def _record(self, conn: Connection, store_name: str, change: Change) -> MemoryVersion:
         store = self.store(store_name, conn=conn)
-        rows.lock_store(conn, store.id)
+        store_rows.lock_store(conn, store.id)
+        if change.content is not None:
+            writable(store)
         head = rows.head(conn, store.id, change.path)
         memory = None if head is None else head.memory
-        _expect(memory, change)
+        expect(memory, change)
         if head is not None and memory is not None and memory.content == change.content:
             return _found(rows.version(conn, head.memory_id, head.version), change.path, head.version)
         if memory is None and change.content is None:
             raise NotFound("there is no memory at this path", where=change.path, hint="reverie memory list")
-        if memory is None and rows.count(conn, store.id) >= MAX_MEMORIES:
-            raise InvalidMemory(
-                f"the store {store.name!r} is full: {MAX_MEMORIES:,} memories",
-                where=change.path,
-                hint="retire some, or use another store",
-            )
-        version = _next_version(store, head, change)
+        if memory is None:
+            has_room(conn, store, change.path)
+        version = next_version(store, head, change)
         rows.record(conn, version)
-        _audit_version(conn, store, memory, version)
+        audit_version(conn, store, memory, version)
         return version
 
     def _version(self, store: str, path: str, number: int) -> MemoryVersion:
@@ -309,27 +331,69 @@ def valid_name(name: str) -> str:
     return plain
 
 
+def writable(store: MemoryStore) -> None:
+    """Refuses a store that was archived.
+
+    Raises:
+        UsageError: it was.
+    """
+    if store.archived_at is not None:
+        raise UsageError("the memory store is archived: it is only read", where=store.id)
+
+
+def has_room(conn: Connection, store: MemoryStore, path: str) -> None:
+    """Refuses a memory more than a store holds.
+
+    Raises:
+        InvalidMemory: the store is full.
+    """
+    if rows.count(conn, store.id) >= MAX_MEMORIES:
+        raise InvalidMemory(
+            f"the store {store.name!r} is full: {MAX_MEMORIES:,} memories",
+            where=path,
+            hint="retire some, or use another store",
+        )
+
+
+def _find_store(conn: Connection, name: str) -> MemoryStore | None:
+    """By id first: a name can be anything, an id as well."""
+    found = store_rows.store(conn, name) if name.startswith("memstore_") else None
+    if found is not None:
+        return found
+    same = store_rows.named(conn, name)
+    if len(same) > 1:
+        ids = ", ".join(store.id for store in same)
+        raise Ambiguous(f"{len(same)} memory stores are named {name!r}: {ids}", hint="give the id")
+    return same[0] if same else None
+
+
 def _add_store(conn: Connection, store: MemoryStore, actor: str) -> bool:
-    made = rows.add_store(conn, store)
+    made = store_rows.add_store(conn, store)
     if made:
         audit.append(conn, store.created_at, actor, "store.created", store.id, {"name": store.name})
     return made
 
 
-def _expect(memory: Memory | None, change: _Change) -> None:
+def expect(memory: Memory | None, change: Change) -> None:
+    """Refuses a change of a memory that is not the one its writer saw.
+
+    Raises:
+        StaleMemory: it changed, or was deleted.
+    """
     if change.expected_sha256 is None:
         return
     if memory is None:
-        raise Conflict("the memory was deleted since it was read", where=change.path)
+        raise StaleMemory("the memory was deleted since it was read", where=change.path)
     if memory.content_sha256 != change.expected_sha256:
-        raise Conflict(
+        raise StaleMemory(
             f"the memory changed since it was read: it is at version {memory.version} now",
             where=change.path,
             hint="read it again and repeat the change on what is there",
         )
 
 
-def _next_version(store: MemoryStore, head: rows.Head | None, change: _Change) -> MemoryVersion:
+def next_version(store: MemoryStore, head: rows.Head | None, change: Change) -> MemoryVersion:
+    """The version that ``change`` makes of what ``head`` says is there."""
     return MemoryVersion(
         id=change.version_id,
         memory_id=change.memory_id if head is None else head.memory_id,
@@ -346,15 +410,16 @@ def _next_version(store: MemoryStore, head: rows.Head | None, change: _Change) -
     )
 
 
-def _operation(head: rows.Head | None, change: _Change) -> Operation:
+def _operation(head: rows.Head | None, change: Change) -> Operation:
     if change.content is None:
         return "deleted"
     return "created" if head is None or head.memory is None else "modified"
 
 
-def _audit_version(
+def audit_version(
     conn: Connection, store: MemoryStore, before: Memory | None, version: MemoryVersion
 ) -> None:
+    """Tell the audit log of a version, in its transaction."""
     detail = {
         "store": store.name,
         "path": version.path,
@@ -371,6 +436,8 @@ def _audit_version(
 
 def _history(conn: Connection, store_id: str, path: str) -> rows.Head:
     head = rows.head(conn, store_id, path)
+    if head is None and (moved := rows.was_at(conn, store_id, path)) is not None:
+        head = rows.by_id(conn, store_id, moved)  # it was renamed: its history went along
     if head is None:
         raise NotFound("there never was a memory at this path", where=path, hint="reverie memory list")
     return head

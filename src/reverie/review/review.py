@@ -21,6 +21,7 @@ from reverie.memory.merge import conflicting, has_conflict_markers, three_way, u
 from reverie.memory.stores import MemoryService, valid_name
 from reverie.storage import audit
 from reverie.storage import memories as memory_rows
+from reverie.storage import memory_stores as store_rows
 from reverie.storage import proposals as rows
 from reverie.storage.database import Connection, Database
 
@@ -241,7 +242,7 @@ class ReviewService:
         def work(conn: Connection) -> Proposal:
             proposal = rows.get(conn, proposal_id)
             # One at a time in a store: whoever waited here looks again at what the other one did.
-            memory_rows.lock_store(conn, proposal.store_id)
+            store_rows.lock_store(conn, proposal.store_id)
             before = rows.get(conn, proposal.id)
             after = act(conn, before, name, at)
             rows.decide(conn, after)
@@ -271,6 +272,8 @@ class ReviewService:
             return None  # memory said it already when it was approved
         now = self._now(conn, proposal)
         before = memory_rows.version(conn, written.memory_id, written.version - 1)
+        if written.redacted_at is not None or (before is not None and before.redacted_at is not None):
+            raise Conflict("the text it would take back, or bring back, was redacted", where=proposal.id)
         text = _merged(written.content, now, before.content if before else None, where=proposal.path)
         return self._put(conn, proposal, now, text, by, f"taken back: {proposal.title}")
 
@@ -336,7 +339,7 @@ def _waiting(
     """Pending proposals of other submissions about the same ideas, by store and idea."""
     found: dict[tuple[str, str], list[Proposal]] = {}
     for store_id in sorted({proposal.store_id for proposal in proposals}):
-        memory_rows.lock_store(conn, store_id)  # two dreams at once: the second sees the first one's pile
+        store_rows.lock_store(conn, store_id)  # two dreams at once: the second sees the first one's pile
         ideas = sorted({proposal.idea for proposal in proposals if proposal.store_id == store_id})
         for rival in rows.pending_for(conn, store_id, ideas):
             if rival.id not in ours:

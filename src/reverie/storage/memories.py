@@ -1,98 +1,100 @@
-"""SQL for memory stores, memories and their versions. Every function takes the caller's transaction."""
+"""SQL for memories and their versions. Every function takes the caller's transaction."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, func, select, text, update
+from sqlalchemy import Connection, Row, Select, and_, func, or_, select, text, update
 
 from reverie.domain.clock import iso
-from reverie.domain.memories import Memory, MemoryStore, MemoryVersion
+from reverie.domain.memories import Memory, MemoryVersion, Operation
+from reverie.domain.proposals import Decision
+from reverie.domain.resources import ALWAYS, Cursor, Period
+from reverie.storage.codec import dumps, loads
 from reverie.storage.scope import workspace
-from reverie.storage.tables import memories, memory_stores, memory_versions
+from reverie.storage.tables import memories, memory_versions, proposals
 from reverie.storage.text import clean_text
-from reverie.storage.upsert import insert
 
 __all__ = [
+    "REDACTED",
     "Connection",
     "Head",
-    "add_store",
-    "all_stores",
+    "by_id",
+    "by_ids",
     "count",
-    "find_store",
     "head",
     "listed",
-    "lock_store",
+    "paths",
     "record",
+    "redact",
     "search",
     "version",
     "version_by_id",
     "versions",
+    "versions_page",
+    "was_at",
 ]
+
+
+REDACTED: Final = "[redacted]"
+"""What stands where a text was that was taken out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Where the history of a path stands. ``memory`` is None after a deletion."""
+    """Where the history of a memory stands. ``memory`` is None after a deletion."""
 
     memory_id: str
+    path: str
     version: int
     memory: Memory | None
 
 
-def add_store(conn: Connection, store: MemoryStore) -> bool:
-    """Whether it was made: False when there is one of that name already."""
-    row = {
-        "id": store.id,
-        "name": store.name,
-        "description": store.description,
-        "created_at": iso(store.created_at),
-        "updated_at": iso(store.created_at),
-        "metadata": "{}",
-        "workspace": workspace(conn),
-    }
-    statement = insert(conn, memory_stores).values(row).on_conflict_do_nothing()
-    return conn.execute(statement.returning(memory_stores.c.id)).first() is not None
-
-
-def all_stores(conn: Connection) -> list[MemoryStore]:
-    """Every store, by name."""
-    found = [_store(row) for row in conn.execute(_stores(conn))]
-    return sorted(found, key=lambda store: store.name)  # not ORDER BY: collations differ between servers
-
-
-def find_store(conn: Connection, name: str) -> MemoryStore | None:
-    """The store of that name, else of that id."""
-    for column in (memory_stores.c.name, memory_stores.c.id):
-        query = _stores(conn).where(column == name)
-        row = conn.execute(query.order_by(memory_stores.c.created_at, memory_stores.c.id).limit(1)).first()
-        if row is not None:
-            return _store(row)
-    return None
-
-
-def lock_store(conn: Connection, store_id: str) -> None:
-    """Lets one writer at a time into a store until its transaction ends (SQLite has only one anyway)."""
-    conn.execute(
-        select(memory_stores.c.id)
-        .where(memory_stores.c.id == store_id, memory_stores.c.workspace == workspace(conn))
-        .with_for_update(key_share=True)
-    )
-
-
 def head(conn: Connection, store_id: str, path: str) -> Head | None:
-    """The newest state of a path; None when nothing was ever written there."""
-    row = conn.execute(
-        select(memories).where(
+    """The newest state of a path; None when nothing was ever written there. Of several memories that were
+    there one after the other, the living one, else the last that was changed."""
+    query = (
+        select(memories)
+        .where(
             memories.c.store_id == store_id, memories.c.path == path, memories.c.workspace == workspace(conn)
         )
-    ).one_or_none()
-    if row is None:
-        return None
-    return Head(row.id, row.version, None if row.content is None else _memory(row))
+        .order_by(memories.c.content.is_(None), memories.c.updated_at.desc(), memories.c.id)
+    )
+    row = conn.execute(query.limit(1)).one_or_none()
+    return None if row is None else _head(row)
+
+
+def by_id(conn: Connection, store_id: str, memory_id: str) -> Head | None:
+    """The newest state of a memory; None when there never was one."""
+    query = select(memories).where(
+        memories.c.store_id == store_id, memories.c.id == memory_id, memories.c.workspace == workspace(conn)
+    )
+    row = conn.execute(query).one_or_none()
+    return None if row is None else _head(row)
+
+
+def paths(conn: Connection, store_id: str, prefix: str = "") -> list[tuple[str, str]]:
+    """(path, id) of the living memories whose path begins with ``prefix``, by path (code points)."""
+    m = memories.c
+    query = _living(conn, store_id).where(func.substr(m.path, 1, len(prefix)) == prefix)  # not LIKE: % and _
+    return sorted((row.path, row.id) for row in conn.execute(query.with_only_columns(m.path, m.id)))
+
+
+def by_ids(conn: Connection, store_id: str, memory_ids: Sequence[str]) -> dict[str, Memory]:
+    """These memories, as far as they live."""
+    rows = conn.execute(_living(conn, store_id).where(memories.c.id.in_(memory_ids)))
+    return {row.id: _memory(row) for row in rows}
+
+
+def was_at(conn: Connection, store_id: str, path: str) -> str | None:
+    """The id of the memory that was last at a path, wherever it is now."""
+    v = memory_versions.c
+    query = _versions(conn).where(v.store_id == store_id, v.path == path)
+    row = conn.execute(query.order_by(v.created_at.desc(), v.version.desc()).limit(1)).one_or_none()
+    return None if row is None else row.memory_id
 
 
 def listed(conn: Connection, store_id: str, prefix: str = "") -> list[Memory]:
@@ -172,6 +174,57 @@ def version_by_id(conn: Connection, version_id: str) -> MemoryVersion | None:
     return None if row is None else _version(row)
 
 
+def versions_page(
+    conn: Connection,
+    store_id: str,
+    *,
+    memory_id: str | None = None,
+    operation: Operation | None = None,
+    actor: str | None = None,
+    created: Period = ALWAYS,
+    after: Cursor | None = None,
+    limit: int,
+) -> list[MemoryVersion]:
+    """Versions in a store that fit everything given, newest first, from behind ``after``."""
+    v = memory_versions.c
+    query = _versions(conn).where(v.store_id == store_id)
+    for column, value in ((v.memory_id, memory_id), (v.operation, operation), (v.actor, actor)):
+        if value is not None:
+            query = query.where(column == value)
+    if created.gte is not None:
+        query = query.where(v.created_at >= iso(created.gte))
+    if created.lte is not None:
+        query = query.where(v.created_at <= iso(created.lte))
+    if after is not None:
+        at = iso(after[0])
+        query = query.where(or_(v.created_at < at, and_(v.created_at == at, v.id < after[1])))
+    rows = conn.execute(query.order_by(v.created_at.desc(), v.id.desc()).limit(limit))
+    return [_version(row) for row in rows]
+
+
+def redact(conn: Connection, wiped: MemoryVersion, actor: str, at: datetime) -> None:
+    """Take the text and the path of a version, for good; and the copies of that text that a proposal for
+    the same store keeps, as what it proposed or what it was written against."""
+    v = memory_versions.c
+    blank = {"path": None, "content": None, "content_sha256": None}
+    said = {"redacted_at": iso(at), "redacted_by": actor}
+    conn.execute(
+        update(memory_versions).where(v.id == wiped.id, v.workspace == workspace(conn)).values(blank | said)
+    )
+    if wiped.content is None:
+        return
+    p = proposals.c
+    mine = (p.store_id == wiped.store_id, p.workspace == workspace(conn))
+    for column in (p.content, p.base_content):
+        which = (*mine, p.status != "pending", column == wiped.content)
+        conn.execute(update(proposals).where(*which).values({column.name: REDACTED}))
+    row = conn.execute(select(p.decision).where(*mine, p.id == wiped.proposal_id)).one_or_none()
+    decision = None if row is None or row.decision is None else loads(row.decision, Decision)
+    if decision is not None and decision.content == wiped.content:
+        kept = dumps(replace(decision, content=REDACTED))
+        conn.execute(update(proposals).where(*mine, p.id == wiped.proposal_id).values(decision=kept))
+
+
 def search(conn: Connection, store_id: str, words: Sequence[str], query: str, limit: int) -> list[Memory]:
     """The living memories that hold every word (or a word that begins with it), best first.
 
@@ -218,17 +271,12 @@ def _living(conn: Connection, store_id: str) -> Select[Any]:
     )
 
 
-def _stores(conn: Connection) -> Select[Any]:
-    s = memory_stores.c
-    return select(memory_stores).where(s.workspace == workspace(conn), s.deleted_at.is_(None))
-
-
 def _versions(conn: Connection) -> Select[Any]:
     return select(memory_versions).where(memory_versions.c.workspace == workspace(conn))
 
 
-def _store(row: Row[Any]) -> MemoryStore:
-    return MemoryStore(row.id, row.name, row.description, datetime.fromisoformat(row.created_at))
+def _head(row: Row[Any]) -> Head:
+    return Head(row.id, row.path, row.version, None if row.content is None else _memory(row))
 
 
 def _memory(row: Row[Any]) -> Memory:
@@ -241,6 +289,7 @@ def _memory(row: Row[Any]) -> Memory:
         version_id=row.version_id,
         version=row.version,
         updated_at=datetime.fromisoformat(row.updated_at),
+        created_at=datetime.fromisoformat(row.created_at),
     )
 
 
@@ -249,7 +298,7 @@ def _version(row: Row[Any]) -> MemoryVersion:
         id=row.id,
         memory_id=row.memory_id,
         store_id=row.store_id,
-        path=row.path,
+        path=row.path or "",
         version=row.version,
         operation=row.operation,
         content=row.content,
@@ -258,4 +307,6 @@ def _version(row: Row[Any]) -> MemoryVersion:
         reason=row.reason,
         proposal_id=row.proposal_id,
         created_at=datetime.fromisoformat(row.created_at),
+        redacted_at=None if row.redacted_at is None else datetime.fromisoformat(row.redacted_at),
+        redacted_by=row.redacted_by,
     )
