@@ -75,18 +75,22 @@ def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def _postgresql_database(postgresql_server: str) -> Iterator[tuple[str, Any]]:
-    """The URL of a migrated database, and a connection of its own to empty it by."""
+    """The URL of a migrated database, and a superuser's connection to empty it by. The URL's user is none:
+    row-level security, which superusers pass, is in force in every test."""
     import psycopg
 
     from reverie.storage.database import Database
 
     plain = postgresql_server.replace("+psycopg", "")
     with psycopg.connect(plain.format("postgres"), autocommit=True) as connection:
-        connection.execute("CREATE DATABASE reverie_tests")
-    Database.open(postgresql_server.format("reverie_tests")).close()
+        connection.execute("CREATE ROLE reverie LOGIN")
+        connection.execute("GRANT SET ON PARAMETER session_replication_role TO reverie")  # to tamper
+        connection.execute("CREATE DATABASE reverie_tests OWNER reverie")
+    url = postgresql_server.replace("postgres@", "reverie@").format("reverie_tests")
+    Database.open(url).close()
     ours = {"autocommit": True, "application_name": "emptier"}
     with psycopg.connect(plain.format("reverie_tests"), **ours) as connection:
-        yield postgresql_server.format("reverie_tests"), connection
+        yield url, connection
 
 
 @pytest.fixture

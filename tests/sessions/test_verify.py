@@ -18,7 +18,7 @@ from reverie.domain.memories import MemoryStore, MemoryVersion, content_sha256
 from reverie.domain.sessions import SessionInfo, Transcript
 from reverie.sessions.log import SessionLog
 from reverie.sessions.verify import Problem, verify
-from reverie.storage import audit, tables
+from reverie.storage import audit, memory_stores, tables
 from reverie.storage import memories as memory_rows
 from reverie.storage.database import Connection, Database
 
@@ -263,7 +263,7 @@ def test_an_orphan_and_columns_of_another_type_are_named(sqlite_url: str) -> Non
 
 
 def _remember(conn: Connection) -> None:
-    memory_rows.add_store(conn, MemoryStore("memstore_1", "default", "", START, START))
+    memory_stores.add_store(conn, MemoryStore("memstore_1", "default", "", START, START))
     for number, content in ((1, "one"), (2, "two")):
         memory_rows.record(
             conn,

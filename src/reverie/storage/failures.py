@@ -65,6 +65,8 @@ _POSTGRESQL: Final[dict[str, _Saying]] = {
     "42501": (Unavailable, "not permitted ({})", "grant this user the rights on the schema"),
     "25006": (Unavailable, "the database cannot be written ({})", "is this a read-only replica?"),
 }
+_WALL: Final = "row-level security"
+_ANOTHERS: Final[_Saying] = (StorageError, "a row of another workspace was to be written ({})", None)
 _UNREACHABLE: Final[_Saying] = (
     Unavailable,
     "the server cannot be reached ({})",
@@ -140,6 +142,8 @@ def _postgresql(error: BaseException) -> _Saying | None:
     state: str | None = getattr(error, "sqlstate", None)
     if state is None or state.startswith(("08", "57P")):  # no connection, or the server went away
         return _UNREACHABLE
+    if state == "42501" and _WALL in str(error):  # our fault, not that of the rights
+        return _ANOTHERS
     return _POSTGRESQL.get(state) or _POSTGRESQL.get(state[:2])
 
 
