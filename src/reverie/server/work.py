@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
@@ -101,7 +102,7 @@ def _stats(call: Call[None, None]) -> Stats:
     )
 
 
-def _ids(path: dict[str, str]) -> tuple[str, str]:
+def _ids(path: Mapping[str, str]) -> tuple[str, str]:
     return path["environment_id"], path["work_id"]
 
 

@@ -16,6 +16,7 @@ import html
 import json
 import math
 import re
+import threading
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -124,16 +125,32 @@ class Masker:
 
     def __init__(self, rules: Sequence[Rule] | None = None, registered: Sequence[str] = ()) -> None:
         self._rules = tuple(shipped_rules() if rules is None else rules)
-        short = next((value for value in registered if len(value) < _SHORTEST), None)
+        self._door = threading.Lock()
+        self._registered: frozenset[str] = frozenset()
+        self._forms: list[str] = []
+        self._compiled: _Compiled | None = None
+        self.register(*registered)
+
+    def register(self, *values: str) -> None:
+        """Mask these from now on, in every encoding.
+
+        Raises:
+            ConfigError: one has fewer than six characters.
+        """
+        short = next((value for value in values if len(value) < _SHORTEST), None)
         if short is not None:
             raise ConfigError(
                 f"a registered secret has {len(short)} characters; with fewer than {_SHORTEST} it would mask "
                 "ordinary text",
                 hint="register a longer value, or a longer part of it",
             )
-        self._registered = frozenset(registered)
-        self._forms = sorted({f for v in registered for f in encoded_forms(v)}, key=lambda f: (-len(f), f))
-        self._compiled: _Compiled | None = None
+        with self._door:
+            fresh = {form for value in {*values} - self._registered for form in encoded_forms(value)}
+            if not fresh:
+                return
+            self._registered |= {*values}
+            self._forms = sorted(fresh.union(self._forms), key=lambda form: (-len(form), form))
+            self._compiled = None
 
     def __call__(self, event: NewEvent) -> tuple[NewEvent, Counter[str]]:
         """The event without its secrets, and how many of each kind were masked: for reading, not to be changed."""
@@ -170,9 +187,11 @@ class Masker:
         return bool(counts)
 
     def _ready(self) -> _Compiled:
-        if self._compiled is None:  # not before it is needed: reading memory asks for none of this
-            self._compiled = _Compiled(self._rules, self._forms)
-        return self._compiled
+        ready = self._compiled
+        if ready is None:  # not before it is needed: reading memory asks for none of this
+            with self._door:
+                ready = self._compiled = self._compiled or _Compiled(self._rules, self._forms)
+        return ready
 
     def _value(self, value: Json, counts: Counter[str]) -> Json:
         if isinstance(value, str):

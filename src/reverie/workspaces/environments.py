@@ -27,7 +27,7 @@ _CLOSED: Final[Mapping[str, Any]] = {
     "allow_package_managers": False,
     "allowed_hosts": (),
 }
-_NONE: Final[Mapping[str, Any]] = {manager: () for manager in _MANAGERS}
+_NONE: Final[Mapping[str, Any]] = dict.fromkeys(_MANAGERS, ())
 _DEPLOYMENT: Final = "deployment"
 
 Said: TypeAlias = Mapping[str, Any]
