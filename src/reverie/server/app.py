@@ -31,6 +31,7 @@ from reverie.server.settings import Settings
 
 __all__ = ["App", "build"]
 
+_DRAINED: Final = 1 << 20  # bytes of an unread body that are let come in, to keep the connection
 _log: Final = logging.getLogger("reverie.server")
 
 
@@ -95,7 +96,7 @@ class App:
                 _log.exception("%s %s failed (%s)", scope["method"], scope["path"], request_id)
             if started:  # the status is out: all that is left is to cut the answer short, visibly
                 raise
-            await _refuse(error, request_id, named)
+            await _refuse(error, request_id, named, unread=_unread(scope))
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] in PUBLIC:
@@ -123,13 +124,22 @@ def _named(scope: Scope, request_id: str) -> list[tuple[bytes, bytes]]:
     return names
 
 
-async def _refuse(error: Exception, request_id: str, send: Send) -> None:
+async def _refuse(error: Exception, request_id: str, send: Send, *, unread: bool) -> None:
     status, told, extra = refusal(error)
     body = msgspec.json.encode(ErrorBody(error=told, request_id=request_id))
     headers: dict[str, Any] = {"content-type": "application/json", "content-length": str(len(body)), **extra}
+    if unread:
+        headers["connection"] = "close"
     raw = [(key.encode("latin-1"), value.encode("latin-1", "replace")) for key, value in headers.items()]
     await send({"type": "http.response.start", "status": status, "headers": raw})
     await send({"type": "http.response.body", "body": body})
+
+
+def _unread(scope: Scope) -> bool:
+    """Whether much of a body may still be on its way: it is not waited for, the connection ends instead."""
+    said = dict(scope["headers"])
+    length = said.get(b"content-length", b"0")
+    return b"transfer-encoding" in said or not length.isdigit() or int(length) > _DRAINED
 
 
 def _keyring(running: Running) -> Keyring:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from reverie.server.errors import MalformedBody, WireError, decoding_error, vali
 __all__ = ["Reader", "decode", "is_deep"]
 
 _DEEPEST: Final = 100
+_STALLED: Final = 30.0
 _QUICK: Final = 256 * 1024  # bytes that are decoded in about a millisecond
 _TEXT: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
 _NO_BRACKET: Final = bytes(set(range(256)) - set(b"[]{}"))
@@ -34,15 +36,23 @@ class Reader:
 
         Raises:
             TooLarge: the body says it is larger, or (while it is read) turns out to be.
+            WireError: nothing of it came for half a minute (408).
         """
         said = _header(scope, b"content-length")
         if said.isdigit() and int(said) > self._limit:
             raise self._too_large(f"{int(said)} bytes")
-        seen = 0
+        seen, ended = 0, False
 
         async def counted() -> Message:
-            nonlocal seen
-            message = await receive()
+            nonlocal seen, ended
+            if ended:  # what comes now is that the client goes away, and for that one may wait
+                return await receive()
+            try:
+                async with asyncio.timeout(_STALLED):
+                    message = await receive()
+            except TimeoutError:
+                raise _stalled() from None
+            ended = not message.get("more_body", False)
             seen += len(message.get("body", b""))
             if seen > self._limit:
                 raise self._too_large("more")
@@ -75,6 +85,10 @@ class Reader:
 
     def _too_large(self, found: str) -> TooLarge:
         return TooLarge(f"the body: at most {self._limit} bytes, this has {found}")
+
+
+def _stalled() -> WireError:
+    return WireError(f"nothing of the body came for {_STALLED:.0f} seconds", status=408, type="timeout_error")
 
 
 def decode(data: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:
