@@ -157,11 +157,15 @@ def _column(name: str, values: Sequence[Scalar]) -> Column:
 
 def _as_numbers(values: Sequence[Scalar]) -> Sequence[Scalar] | None:
     """Numbers written as text, where all the values are: "62" is a size, "062" a name."""
-    if not any(isinstance(v, str) for v in values):
-        return None
-    numbers = [_number(v) if isinstance(v, str) else v for v in values]
-    told = [(v, n) for v, n in zip(values, numbers, strict=True) if v is not None]
-    return numbers if all(isinstance(n, int | float) and not isinstance(n, bool) for _, n in told) else None
+    read: dict[Scalar, float | None] = {}
+    for value in values:
+        if isinstance(value, str) and value not in read:
+            read[value] = _number(value)
+            if read[value] is None:
+                return None
+        elif isinstance(value, bool):
+            return None
+    return [read[v] if isinstance(v, str) else v for v in values] if read else None
 
 
 def _number(text: str) -> float | None:

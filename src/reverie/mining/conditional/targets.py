@@ -22,9 +22,10 @@ from reverie.mining.conditional.cases import Cases
 from reverie.mining.conditional.table import Table
 from reverie.mining.evidence import Sighting, failure_sighting, original_calls, use_sighting
 from reverie.mining.identity import Names
+from reverie.mining.phrasing import code
 from reverie.mining.vocabulary import vocabulary
 
-__all__ = ["NOISE", "Question", "Survey", "survey_of"]
+__all__ = ["NOISE", "Question", "Survey", "question_about", "survey_of"]
 
 NOISE: Final = frozenset({"lint", "compile", "test", "conflict", "exit"})
 """Failures that are the ordinary course of the work, or not the tool's."""
@@ -127,13 +128,29 @@ def _originals(observations: Sequence[Observation], unasked: list[tuple[str, str
     return kept
 
 
+def question_about(
+    observations: Sequence[Observation], kind: str, tool: str | None, error: str | None
+) -> Question | None:
+    """One question asked of any corpus, however few its failures: to look at a finding again elsewhere.
+
+    None where there is no such call, or no session that says how it ended.
+    """
+    own = original_calls(_originals(observations, []))
+    if kind == "session":
+        return next(_sessions_fail(own, [], least=0), None)
+    tried = _by_tool(own).get(tool or "")
+    return _Tool.of(tool or "", [o for o, _ in own], tried, Names(own)).asked(error) if tried else None
+
+
 # ---------------------------------------------------------------------- sessions
 
 
-def _sessions_fail(own: Own, unasked: list[tuple[str, str]]) -> Iterator[Question]:
+def _sessions_fail(
+    own: Own, unasked: list[tuple[str, str]], least: int = LEAST_FAILING
+) -> Iterator[Question]:
     known = [(o, calls) for o, calls in own if o.outcome != "unknown"]
     failed = np.array([o.outcome == "failure" for o, _ in known], dtype=bool)
-    doubt = _undecided(len(known), int(failed.sum()))
+    doubt = _undecided(len(known), int(failed.sum()), least)
     if doubt is not None:
         unasked.append(("which sessions fail", doubt))
         return
@@ -149,7 +166,7 @@ def _sessions_fail(own: Own, unasked: list[tuple[str, str]]) -> Iterator[Questio
     yield Question("session", "", None, cases, failed, shown, ends, tuple(left_out))
 
 
-def _undecided(known: int, failed: int) -> str | None:
+def _undecided(known: int, failed: int, least: int) -> str | None:
     """Why the outcomes tell nothing, if so."""
     if not known:
         return "no session says how it ended"
@@ -157,7 +174,7 @@ def _undecided(known: int, failed: int) -> str | None:
         return f"none of {known} sessions with a known outcome failed"
     if failed == known:
         return f"all of {known} sessions with a known outcome failed: there is nothing to compare with"
-    if failed < LEAST_FAILING:
+    if failed < least:
         return f"only {failed} of {known} sessions failed: too few to tell circumstances from chance"
     return None
 
@@ -245,18 +262,27 @@ class _Attempts:
 
 def _calls_fail(own: Own, unasked: list[tuple[str, str]]) -> Iterator[Question]:
     names = Names(own)
-    by_tool: dict[str, list[_Attempts]] = defaultdict(list)
-    for place, (_, calls) in enumerate(own):
-        for attempts in _attempts(place, calls):
-            by_tool[attempts.calls[0].tool].append(attempts)
     sessions = [o for o, _ in own]
     seldom = 0
-    for tool in sorted(by_tool):
-        asked = list(_of_tool(tool, sessions, by_tool[tool], names, unasked))
-        seldom += not asked
-        yield from asked
+    for name, tried in _by_tool(own).items():
+        if len({a.place for a in tried if a.failures()}) < LEAST_FAILING:
+            seldom += 1
+            continue
+        tool = _Tool.of(name, sessions, tried, names)
+        if len(tool.failing) == len(tried):
+            unasked.append((code(name), "every call of it fails: there is nothing to compare with"))
+        else:
+            yield from tool.questions()
     if seldom:
         unasked.append((f"{seldom} tools", f"they fail in fewer than {LEAST_FAILING} sessions"))
+
+
+def _by_tool(own: Own) -> dict[str, list[_Attempts]]:
+    found: dict[str, list[_Attempts]] = defaultdict(list)
+    for place, (_, calls) in enumerate(own):
+        for attempts in _attempts(place, calls):
+            found[attempts.calls[0].tool].append(attempts)
+    return dict(sorted(found.items()))
 
 
 def _attempts(place: int, calls: Sequence[Call]) -> Iterable[_Attempts]:
@@ -275,43 +301,52 @@ def _attempts(place: int, calls: Sequence[Call]) -> Iterable[_Attempts]:
     return groups.values()
 
 
-def _of_tool(
-    tool: str,
-    sessions: Sequence[Observation],
-    tried: Sequence[_Attempts],
-    names: Names,
-    unasked: list[tuple[str, str]],
-) -> Iterator[Question]:
-    """Does it fail, and for each error that is not nearly all of its failures: does that occur?"""
-    failures = [attempts.failures() for attempts in tried]
-    failing = {row for row, found in enumerate(failures) if found}
-    if len({tried[row].place for row in failing}) < LEAST_FAILING:
-        return
-    if len(failing) == len(tried):
-        unasked.append((f"`{tool}`", "every call of it fails: there is nothing to compare with"))
-        return
-    cases = _cases(sessions, tried)
-    spared = [use_sighting(cases.session(row), a.calls[0]) for row, a in enumerate(tried)]
-    by_error = [{names.of(f).key: (c, f) for c, f in reversed(found)} for found in failures]
+@dataclass(frozen=True, slots=True)
+class _Tool:
+    """The calls of one tool: ``by_error`` holds of each case the mistakes that were made, the first one last."""
 
-    def asked(error: str | None) -> Question:
-        happened = np.array([bool(found if error is None else error in found) for found in by_error])
+    name: str
+    cases: Cases
+    spared: Sequence[Sighting]
+    by_error: Sequence[dict[str, tuple[Call, Failure]]]
+
+    @classmethod
+    def of(
+        cls, name: str, sessions: Sequence[Observation], tried: Sequence[_Attempts], names: Names
+    ) -> _Tool:
+        cases = _cases(sessions, tried)
+        spared = [use_sighting(cases.session(row), a.calls[0]) for row, a in enumerate(tried)]
+        failures = (attempts.failures() for attempts in tried)
+        by_error = [{names.of(f).key: (c, f) for c, f in reversed(found)} for found in failures]
+        return cls(name, cases, spared, by_error)
+
+    @property
+    def failing(self) -> list[int]:
+        return [row for row, found in enumerate(self.by_error) if found]
+
+    def sessions(self, rows: Iterable[int]) -> int:
+        return len({int(self.cases.places[row]) for row in rows})
+
+    def asked(self, error: str | None) -> Question:
+        happened = np.array([bool(found if error is None else error in found) for found in self.by_error])
         shown: dict[int, tuple[str, Failure | None, Sighting | None]] = {}
         for row in map(int, np.flatnonzero(happened)):
-            name = error or next(iter(reversed(by_error[row])))
-            call, failure = by_error[row][name]
-            shown[row] = name, failure, failure_sighting(cases.session(row), call, failure)
-        return Question("call", tool, error, cases, happened, shown, spared)
+            name = error or next(iter(reversed(self.by_error[row])))
+            call, failure = self.by_error[row][name]
+            shown[row] = name, failure, failure_sighting(self.cases.session(row), call, failure)
+        return Question("call", self.name, error, self.cases, happened, shown, self.spared)
 
-    yield asked(None)
-    totals: dict[str, set[int]] = defaultdict(set)
-    cases_with = Counter(key for found in by_error for key in found)
-    for attempts, found in zip(tried, by_error, strict=True):
-        for key in found:
-            totals[key].add(attempts.place)
-    for key in sorted(totals):
-        if len(totals[key]) >= LEAST_FAILING and cases_with[key] < MOSTLY * len(failing):
-            yield asked(key)
+    def questions(self) -> Iterator[Question]:
+        """Does it fail, and for each error that is not nearly all of its failures: does that occur?"""
+        yield self.asked(None)
+        rows: dict[str, list[int]] = defaultdict(list)
+        for row in self.failing:
+            for error in self.by_error[row]:
+                rows[error].append(row)
+        for error in sorted(rows):
+            enough = self.sessions(rows[error]) >= LEAST_FAILING
+            if enough and len(rows[error]) < MOSTLY * len(self.failing):
+                yield self.asked(error)
 
 
 def _cases(sessions: Sequence[Observation], tried: Sequence[_Attempts]) -> Cases:
