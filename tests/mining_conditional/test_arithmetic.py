@@ -6,7 +6,7 @@ from math import log
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -32,6 +32,7 @@ def test_fisher_is_the_hypergeometric_tail(total: int, data: st.DataObject) -> N
 def test_chernoff_bounds_the_binomial_tail(n: int, p: float, data: st.DataObject) -> None:
     k = data.draw(st.integers(0, n))
     exact = float(stats.binom.logsf(k - 1, n, p))
+    assume(exact > -700)  # beyond that scipy computes with denormal numbers
     assert chernoff(k, n, n * p) >= exact - 1e-9 * max(1.0, -exact)  # equal at k = n, but for rounding
     assert chernoff(k, n, n * p) == pytest.approx(
         -float(surprise(np.array([float(k)]), np.array([float(n)]), np.array([n * p]))[0]), abs=1e-9

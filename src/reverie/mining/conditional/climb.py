@@ -9,18 +9,16 @@ from typing import Final
 import numpy as np
 
 from reverie.mining.conditional.arrays import Bools
-from reverie.mining.conditional.counting import Conditions
 from reverie.mining.conditional.fit import Fit, Ground
 from reverie.mining.conditional.language import MAX_ARITY
 from reverie.mining.conditional.scan import View
 from reverie.mining.conditional.scores import fisher
 from reverie.mining.conditional.sheet import Conjunction, conds_of
-from reverie.mining.conditional.thresholds import covered, settle
+from reverie.mining.conditional.thresholds import Exact, covered, settle
 
 __all__ = [
-    "best_of_ties",
     "climb",
-    "rivals",
+    "ranked_ties",
 ]
 
 STEPS: Final = 6
@@ -85,7 +83,7 @@ def _significant_part(view: View, ground: Ground, fit: Fit, alpha: float) -> Fit
     return ground.polish(ground.sheet.pieces(sorted([*conds, *conds_of(part)])))
 
 
-def rivals(view: View, ground: Ground, fit: Fit) -> list[Fit]:
+def _rivals(view: View, ground: Ground, fit: Fit) -> list[Fit]:
     """Conjunctions with one attribute exchanged that explain nearly as much (at most NEAR_TIE nats less)."""
     conds = conds_of(fit.pieces)
     bases = [conds[:i] + conds[i + 1 :] for i in range(len(conds))]
@@ -104,15 +102,14 @@ def _alike(one: Bools, other: Bools) -> bool:
     return int(np.count_nonzero(one & other)) >= OVERLAP * int(np.count_nonzero(one | other))
 
 
-def best_of_ties(view: View, ground: Ground, fit: Fit) -> tuple[Fit, list[Fit]]:
-    """Among near ties the one that explains most at full resolution, and the others."""
-    near = rivals(view, ground, fit)
-    if not near:
-        return fit, []
-    best = max([fit, *near], key=lambda f: _sharp_score(ground, f.pieces))
-    return best, [f for f in [fit, *near] if f is not best]
+def ranked_ties(view: View, ground: Ground, fit: Fit) -> dict[Conjunction, tuple[Exact, ...]]:
+    """The fit and its rivals with their thresholds, in order of how much they explain at full resolution."""
+    fits = [fit, *_rivals(view, ground, fit)]
+    settled = {conds_of(f.pieces): settle(ground, f.pieces) for f in fits}
+    scores = {conds_of(f.pieces): _sharp_score(ground, f, settled[conds_of(f.pieces)]) for f in fits}
+    return {conds: settled[conds] for conds in sorted(settled, key=lambda conds: -scores[conds])}
 
 
-def _sharp_score(ground: Ground, pieces: Conditions) -> float:
-    inside = covered(ground.rows, settle(ground, pieces), ground.active)
-    return ground.gain_of(ground.tally(inside)) - ground.cost(pieces)
+def _sharp_score(ground: Ground, fit: Fit, exacts: tuple[Exact, ...]) -> float:
+    inside = covered(ground.rows, exacts, ground.active)
+    return ground.gain_of(ground.tally(inside)) - ground.cost(fit.pieces)

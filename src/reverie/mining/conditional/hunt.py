@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import log
 from typing import Final, Literal, TypeAlias
@@ -10,7 +11,7 @@ import numpy as np
 
 from reverie.mining.conditional.arrays import Bools, Floats, Ints
 from reverie.mining.conditional.axes import row_hash
-from reverie.mining.conditional.climb import best_of_ties, climb
+from reverie.mining.conditional.climb import climb, ranked_ties
 from reverie.mining.conditional.counting import Conditions, Tally
 from reverie.mining.conditional.fit import Fit, Ground
 from reverie.mining.conditional.offsets import GRAIN, Guard
@@ -63,7 +64,7 @@ class Claim:
     tally: Tally
     rows: Bools
     objection: Objection | None
-    rivals: tuple[Conditions, ...] = ()
+    rivals: tuple[tuple[Exact, ...], ...] = ()
 
     @property
     def conds(self) -> Conjunction:
@@ -174,16 +175,23 @@ class Hunt:
 
     def _tried(self, scene: Scene, fit: Fit, seen: set[Conjunction]) -> tuple[float, Claim | None]:
         """What a fit climbs to, with its score; None where it cannot be claimed or was tried before."""
-        fit = climb(scene.view, scene.sample, scene.sample.polish(fit.pieces), self.setting.alpha)
-        conds = conds_of(fit.pieces)
-        if conds in seen or fit.worth < HOPELESS:
-            return fit.score, None
-        seen.add(conds)
-        claim = self._examined(scene.full, scene.full, conds)
-        if claim.objection is None:
-            return fit.score, claim
-        self.refused.append(claim)
-        return fit.score, None
+        summit = fit
+        for summit in self._summits(scene, scene.sample.polish(fit.pieces)):
+            conds = conds_of(summit.pieces)
+            if conds in seen or summit.worth < HOPELESS:
+                continue
+            seen.add(conds)
+            claim = self._examined(scene.full, scene.full, conds)
+            if claim.objection is None:
+                return summit.score, claim
+            self.refused.append(claim)
+        return summit.score, None
+
+    def _summits(self, scene: Scene, start: Fit) -> Iterator[Fit]:
+        """What may be claimed near a fit, best first: a summit that explains more may be too loose to pass."""
+        yield climb(scene.view, scene.sample, start, self.setting.alpha)
+        yield climb(scene.view, scene.sample, start, self.setting.alpha, shrink=False)
+        yield start
 
     def _examined(self, ground: Ground, fitted_on: Ground, conds: Conjunction) -> Claim:
         """The claim of a conjunction: idle conditions dropped, thresholds settled, examined on ``ground``."""
@@ -227,15 +235,23 @@ class Hunt:
         return claims
 
     def _refitted(self, claim: Claim, active: Bools, shrink: bool) -> Claim:
-        """Fitted on what is expected without the claim's own rows, examined on what is expected with them."""
+        """Fitted on what is expected without the claim's own rows, examined on what is expected with them.
+
+        Of what explains the rows about equally well, the best that passes; else the claim as it was.
+        """
         scene = fitted = self.scene(active)
         if not self.guard.exchangeable:
             fitted = self.scene(active, learn=active & ~claim.rows)
         fit = fitted.sample.polish(self._small.pieces(claim.conds))
         fit = climb(fitted.view, fitted.sample, fit, self.setting.alpha, shrink)
-        fit, near = best_of_ties(fitted.view, fitted.sample, fit)
-        refitted = self._examined(scene.full, fitted.full, conds_of(fit.pieces))
-        return replace(refitted, rivals=tuple(f.pieces for f in near))
+        ties = ranked_ties(fitted.view, fitted.sample, fit)
+        refitted = claim
+        for conds in dict.fromkeys([*ties, claim.conds]):
+            refitted = self._examined(scene.full, fitted.full, conds)
+            if refitted.objection is None:
+                break
+        others = (tie for tie in ties.values() if frozenset(e.piece.place for e in tie) != refitted.places)
+        return replace(refitted, rivals=tuple(others))
 
 
 def _without(pieces: Conditions, idle: Idle) -> Conditions:

@@ -33,8 +33,8 @@ __all__ = [
 MAX_ARITY: Final = 3
 TAILS: Final = 0.9 / 1.2 ** np.arange(26)
 SIDES: Final = len(TAILS)
-LENGTHS: Final = 0.6 * 0.7 ** np.arange(13)
-PER_LENGTH: Final = 3
+LENGTHS: Final = 0.6 * 0.8 ** np.arange(21)
+PER_LENGTH: Final = 5
 
 
 def arity_cost(axes: int, arity: int) -> float:

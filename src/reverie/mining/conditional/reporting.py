@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log
 from typing import Any, Final
 
@@ -133,13 +133,12 @@ class Reporter:
         return compare_within([Fourfold(int(a[i]), int(n[i]), int(b[i]), int(m[i])) for i in both])
 
     def _clause(self, exact: Exact, claim: Claim) -> Clause:
-        axis, place = exact.piece.axis, exact.piece.place
-        same: set[str] = set()
-        for rival in claim.rivals:
-            if place not in {piece.place for piece in rival}:
-                same |= {piece.axis.name for piece in rival if piece.place not in claim.places}
-        label = axis.labels[exact.piece.low] if axis.kind == "category" else None
-        return Clause(axis.name, axis.kind, label, _bound(exact.low), _bound(exact.high), tuple(sorted(same)))
+        place = exact.piece.place
+        swapped = [rival for rival in claim.rivals if place not in {other.piece.place for other in rival}]
+        instead = [_said(e) for rival in swapped for e in rival if e.piece.place not in claim.places]
+        instead = list({clause.attribute: clause for clause in reversed(instead)}.values())[::-1]
+        same = tuple(sorted(clause.attribute for clause in instead))
+        return replace(_said(exact), same_here=same, instead=tuple(instead))
 
     def _candidates(self) -> list[Candidate]:
         """The best of what the last look refused, one of those that cover much the same rows."""
@@ -154,7 +153,7 @@ class Reporter:
                 continue
             needs = self._needs(claim) if claim.objection == "chance" else None
             rule = self._rule(claim)
-            if self._stands_out(rule):
+            if claim.objection == "small effect" or self._stands_out(rule):
                 found.append((claim, Candidate(rule, reason, needs)))
         return [candidate for _, candidate in found[:MAX_CANDIDATES]]
 
@@ -182,6 +181,12 @@ _REASONS: Final = {
     "small effect": "more often than elsewhere, but not by much",
     "one user": "seen with one user only",
 }
+
+
+def _said(exact: Exact) -> Clause:
+    axis = exact.piece.axis
+    label = axis.labels[exact.piece.low] if axis.kind == "category" else None
+    return Clause(axis.name, axis.kind, label, _bound(exact.low), _bound(exact.high))
 
 
 def _bound(cut: Cut | None) -> Bound | None:

@@ -8,6 +8,7 @@ probability 1 − alpha, hence no fitted conjunction does.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 from math import log
 from typing import Final, Literal, TypeAlias
 
@@ -17,13 +18,15 @@ from reverie.mining.conditional.arrays import Bytes, Floats
 from reverie.mining.conditional.counting import Conditions, Counts, Crossed, Piece
 from reverie.mining.conditional.fit import Ground
 from reverie.mining.conditional.language import SIDES, arity_cost
-from reverie.mining.conditional.scores import chernoff, fisher
+from reverie.mining.conditional.scores import chernoff, fisher, surprise
 
 __all__ = ["Exam", "Idle", "examine"]
 
 _Bound: TypeAlias = Literal["low", "high"] | None
 
-WITNESSES: Final = 4
+WITNESSES: Final = {1: 24, 2: 12, 3: 8}
+"""How many members of each axis' language are looked at, by arity."""
+BEST_WITNESSES: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ def examine(ground: Ground, pieces: Conditions, exchangeable: bool, alpha: float
     A condition gains when Fisher's exact test of the rule against the rule without it passes alpha after
     Bonferroni over every condition that could have been added instead (Webb 2007, "productive").
     """
-    sides = [_side(piece) for piece in pieces]
+    sides = [_side(piece, WITNESSES[len(pieces)]) for piece in pieces]
     axes = [Crossed(p.codes, s.segment_of, s.choices.shape[1]) for s, p in zip(sides, pieces, strict=True)]
     cube = ground.rows.cube(axes, ground.active, ground.expected)
     best = _best_witness(ground, cube, sides, exchangeable)
@@ -73,13 +76,13 @@ def examine(ground: Ground, pieces: Conditions, exchangeable: bool, alpha: float
     return Exam(best[0], arity_cost(len(ground.sheet.axes), len(pieces)) + sum(costs), idle)
 
 
-def _side(piece: Piece) -> _Side:
+def _side(piece: Piece, count: int) -> _Side:
     axis, cells = piece.axis, piece.axis.cells
     if axis.kind == "category":
         segment_of = np.ones(256, dtype=np.uint8)
         segment_of[piece.low] = 0
         return _Side(segment_of, np.array([[1.0, 0.0]]), np.array([piece.cost]))
-    near = axis.language.near(piece.low, axis.end(piece.low, piece.high), WITNESSES)
+    near = axis.language.near(piece.low, axis.end(piece.low, piece.high), count)
     low, high = axis.language.starts[near], axis.language.ends[near]
     high = np.where(high > cells, high - cells, high)
     edges = np.unique(np.concatenate([[0, cells], low, high]))
@@ -103,18 +106,18 @@ def _best_witness(
     ground: Ground, cube: Counts, sides: list[_Side], exchangeable: bool
 ) -> tuple[float, tuple[int, ...]]:
     tallies = _summed(cube, [side.choices for side in sides])
-    best: tuple[float, float, tuple[int, ...]] | None = None
-    for index in np.ndindex(tallies.rows.shape):
+    costs = reduce(np.add.outer, [side.costs for side in sides])
+    bounds = costs - surprise(tallies.failed, tallies.rows, tallies.expected)
+    nearest = np.argsort(bounds, axis=None, kind="stable")[: 1 if not exchangeable else BEST_WITNESSES]
+    best: list[tuple[float, float, tuple[int, ...]]] = []
+    for index in zip(*np.unravel_index(nearest, bounds.shape), strict=True):
         k, n = int(tallies.failed[index]), int(tallies.rows[index])
         if exchangeable:
             log_p = fisher(k, n, ground.all.failed, ground.all.rows)
         else:
             log_p = chernoff(k, n, float(tallies.expected[index]))
-        adjusted = log_p + sum(float(side.costs[i]) for side, i in zip(sides, index, strict=True))
-        if best is None or adjusted < best[0]:
-            best = (adjusted, log_p, index)
-    assert best is not None
-    return best[1], best[2]
+        best.append((log_p + float(costs[index]), log_p, tuple(map(int, index))))
+    return min(best)[1:]
 
 
 def _most_idle(

@@ -24,7 +24,7 @@ SWEEPS: Final = 2
 NEGLIGIBLE: Final = 12.0  # nats below the best cut
 TAILS: Final = (0.025, 0.975)
 ONE_OF_FEW: Final = 0.1  # rows of a sample of the column that a gap between two of its values stands for
-SNAP: Final = 0.01  # of the rows: how far a threshold may move to become a round number
+SNAP: Final = 0.005  # of the rows: how far a threshold may move to become a round number
 
 
 @dataclass(frozen=True, slots=True)
