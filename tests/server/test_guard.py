@@ -84,7 +84,20 @@ def test_behind_a_proxy_its_name_is_allowed_and_then_a_key_is_needed(reverie: Re
 
 @pytest.mark.parametrize(
     ("host", "alone"),
-    [("127.0.0.1", True), ("127.1.2.3", True), ("::1", True), ("[::1]", True), ("localhost", True), ("LocalHost", True), ("0.0.0.0", False), ("::", False), ("192.168.0.1", False), ("example.com", False), ("", False), ("::ffff:127.0.0.1", False)],  # fmt: skip
+    [
+        ("127.0.0.1", True),
+        ("127.1.2.3", True),
+        ("::1", True),
+        ("[::1]", True),
+        ("localhost", True),
+        ("LocalHost", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("192.168.0.1", False),
+        ("example.com", False),
+        ("", False),
+        ("::ffff:127.0.0.1", False),
+    ],  # fmt: skip
 )
 def test_what_is_loopback(host: str, alone: bool) -> None:
     assert is_loopback(host) == alone

@@ -7,7 +7,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from reverie.server import agents, environments, work
+from reverie.server import (
+    agents,
+    credentials,
+    environments,
+    files,
+    memories,
+    memory_stores,
+    memory_versions,
+    models,
+    vaults,
+    work,
+)
 from reverie.server.endpoint import Endpoint
 
 __all__ = ["ENDPOINTS"]
@@ -16,4 +27,14 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     *agents.ENDPOINTS,
     *environments.ENDPOINTS,
     *work.ENDPOINTS,
+    *vaults.ENDPOINTS,
+    *credentials.ENDPOINTS,
+    *files.ENDPOINTS,
+    *vaults.ENDPOINTS,
+    *credentials.ENDPOINTS,
+    *files.ENDPOINTS,
+    *models.ENDPOINTS,
+    *memory_stores.ENDPOINTS,
+    *memories.ENDPOINTS,
+    *memory_versions.ENDPOINTS,
 )
