@@ -24,7 +24,7 @@ from reverie.server.wire.work import (
     WorkList,
     WorkUpdate,
 )
-from reverie.workspaces.work import RECLAIM, last_heartbeat
+from reverie.workspaces.work import RECLAIM, WorkQueue, last_heartbeat
 
 __all__ = ["ENDPOINTS"]
 
@@ -40,18 +40,20 @@ async def _poll(call: Call[None, Poll]) -> Work | None:
     await to_thread.run_sync(queue.note, environment, None if worker is None else worker[:_LONGEST])
     asked = call.query.reclaim_older_than_ms
     reclaim = RECLAIM if asked is None else timedelta(milliseconds=asked)
-    with anyio.move_on_after((call.query.block_ms or 0) / 1000) as patience:
-        while True:
-            with anyio.CancelScope(shield=True):  # what was claimed is answered, not lost
-                item = None
-                if await to_thread.run_sync(queue.waiting, environment, reclaim):
-                    item = await to_thread.run_sync(queue.poll, environment, reclaim)
-            if item is not None:
-                return _work(item)
-            if call.query.block_ms is None or patience.cancel_called:
-                return None
-            await anyio.sleep(_PAUSE)
-    return None
+    patience = anyio.current_time() + (call.query.block_ms or 0) / 1000
+    while True:
+        item = None
+        with anyio.CancelScope(shield=True):  # what was claimed is answered, not lost
+            item = await to_thread.run_sync(_claimed, queue, environment, reclaim)
+        if item is not None:
+            return _work(item)
+        if anyio.current_time() >= patience or call.server.closing.is_set():
+            return None
+        await anyio.sleep(_PAUSE)
+
+
+def _claimed(queue: WorkQueue, environment: str, reclaim: timedelta) -> WorkItem | None:
+    return queue.poll(environment, reclaim) if queue.waiting(environment, reclaim) else None
 
 
 def _retrieve(call: Call[None, None]) -> Work:

@@ -12,6 +12,7 @@ of megabytes a second; only an event that it stops is looked at closely.
 from __future__ import annotations
 
 import base64
+import copy
 import html
 import json
 import math
@@ -129,7 +130,16 @@ class Masker:
         self._registered: frozenset[str] = frozenset()
         self._forms: list[str] = []
         self._compiled: _Compiled | None = None
+        self._before: Callable[[], None] | None = None
         self.register(*registered)
+
+    def apart(self, before: Callable[[], None]) -> Masker:
+        """One that knows the same, and goes its own way from now on. ``before`` is called before each look,
+        to register what has come to be known meanwhile."""
+        own = copy.copy(self)
+        own._door = threading.Lock()
+        own._before = before
+        return own
 
     def register(self, *values: str) -> None:
         """Mask these from now on, in every encoding.
@@ -187,6 +197,8 @@ class Masker:
         return bool(counts)
 
     def _ready(self) -> _Compiled:
+        if self._before is not None:
+            self._before()
         ready = self._compiled
         if ready is None:  # not before it is needed: reading memory asks for none of this
             with self._door:

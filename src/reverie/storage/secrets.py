@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, select
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, select
 
 from reverie.domain.clock import iso
 from reverie.storage.scope import workspace
 from reverie.storage.tables import secrets
 from reverie.storage.upsert import insert
 
-__all__ = ["Connection", "every", "find", "forget", "names", "put"]
+__all__ = ["NONE", "Connection", "every", "find", "forget", "names", "put", "state"]
+
+
+NONE: Final = (0, None)
+"""The ``state`` of a workspace without values."""
 
 
 def put(conn: Connection, owner: str, name: str, sealed: bytes, at: datetime) -> None:
@@ -45,6 +50,13 @@ def every(conn: Connection) -> list[tuple[str, str, bytes]]:
     query = select(secrets.c.owner, secrets.c.name, secrets.c.sealed)
     rows = conn.execute(query.where(secrets.c.workspace == workspace(conn)))
     return [(row.owner, row.name, row.sealed) for row in rows]
+
+
+def state(conn: Connection) -> tuple[int, str | None]:
+    """What changes whenever a value of the workspace is kept: how many there are, and when the last was."""
+    query = select(func.count(), func.max(secrets.c.updated_at)).where(secrets.c.workspace == workspace(conn))
+    row = conn.execute(query).one()
+    return row[0], row[1]
 
 
 def forget(conn: Connection, owner: str, name: str | None = None) -> None:

@@ -256,7 +256,8 @@ def _renewed(asked: Said, refresh: Said | None, secrets: dict[str, str]) -> dict
         )
     if (token := asked.get("refresh_token")) is not None:
         secrets[_REFRESH_TOKEN] = token
-    if (secret := (asked.get("token_endpoint_auth") or {}).get("client_secret")) is not None:
+    method: Said | None = asked.get("token_endpoint_auth")
+    if method is not None and (secret := method.get("client_secret")) is not None:
         if refresh["token_endpoint_auth"]["type"] == "none":
             limit = "nothing: the token endpoint of this credential asks for no authentication"
             raise Invalid("auth.refresh.token_endpoint_auth", limit, "a client secret")

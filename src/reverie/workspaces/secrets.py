@@ -1,22 +1,25 @@
 """Secrets of one workspace: kept sealed, found by owner and name, and known to whoever masks the log.
 
-A process that seals or opens a value tells ``register`` of it, so that the value is masked wherever this
-process could write it. Nothing here gives values to the wire.
+Whoever seals or opens a value tells ``register`` of it first; what other processes sealed is told within a
+second. So it is masked wherever this process could write it. Nothing here gives values to the wire.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from reverie.domain.clock import Clock
-from reverie.domain.errors import NotFound
+from reverie.domain.errors import ConfigError, NotFound, Tampered
 from reverie.storage import secrets as rows
 from reverie.storage.database import Connection, Database
 from reverie.workspaces.sealing import Sealer
 
 __all__ = ["Secrets"]
 
+_LOOK: Final = 1.0  # seconds between two looks for what others have sealed
 _SHORTEST: Final = 6  # characters: to mask anything shorter would mask ordinary text
 
 
@@ -36,6 +39,8 @@ class Secrets:
         self._sealer = sealer
         self._register = register
         self._clock = clock
+        self._next_look = 0.0
+        self._state = rows.NONE
 
     def put(self, conn: Connection, owner: str, name: str, value: str) -> None:
         """Keep ``value``, in the place of what ``owner`` had under that name.
@@ -68,13 +73,19 @@ class Secrets:
         """Delete what ``owner`` has; with ``name``, that one."""
         rows.forget(conn, owner, name)
 
-    def register_all(self) -> int:
-        """Open every value of the workspace, so that it is masked from now on; gives how many."""
+    def refresh(self) -> None:
+        """Tell ``register`` of what was sealed by others, or before. Cheap: it looks once a second at most."""
+        now = time.monotonic()
+        if now < self._next_look:
+            return
+        self._next_look = now + _LOOK
         with self._db.read() as conn:
-            found = rows.every(conn)
+            state = rows.state(conn)
+            found = rows.every(conn) if state != self._state else []
         for owner, name, sealed in found:
-            self._told(self._sealer().open(sealed, *self._place(owner, name)))
-        return len(found)
+            with suppress(ConfigError, Tampered):  # what cannot be opened here cannot be used here either
+                self._told(self._sealer().open(sealed, *self._place(owner, name)))
+        self._state = state
 
     def _told(self, value: str) -> None:
         if len(value) >= _SHORTEST:
