@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, cast
@@ -26,6 +27,8 @@ from reverie.domain.sessions import Outcome, SessionInfo
 from reverie.domain.workspaces import DEFAULT_WORKSPACE
 from reverie.dreaming.dream import Dreamer, DreamResult, Progress
 from reverie.dreaming.render import dream_json, finding_json
+from reverie.memory.catalog import Catalog
+from reverie.memory.records import Records
 from reverie.memory.stores import MemoryService
 from reverie.plugins import IMPORTERS, MINERS, OBSERVERS, Importer, Miner, Observer, load
 from reverie.review.review import ReviewService
@@ -40,7 +43,18 @@ from reverie.storage import audit as audit_rows
 from reverie.storage import dreams as dream_rows
 from reverie.storage.audit import AuditEntry
 from reverie.storage.database import Database
+from reverie.workspaces.agents import Agents
+from reverie.workspaces.credentials import Credentials
+from reverie.workspaces.environments import Environments
+from reverie.workspaces.files import Files
+from reverie.workspaces.models import MODELS, Models
+from reverie.workspaces.outbound import Outbound
 from reverie.workspaces.resources import Resources
+from reverie.workspaces.sealing import Sealer, sealer
+from reverie.workspaces.secrets import Secrets
+from reverie.workspaces.vaults import Vaults
+from reverie.workspaces.webhooks import Webhooks
+from reverie.workspaces.work import WorkQueue
 
 __all__ = ["Reverie", "Workspace", "default_database", "open"]
 
@@ -63,6 +77,7 @@ def open(
     clock: Clock = system_clock,
     entropy: Callable[[int], bytes] = os.urandom,
     secrets: Sequence[str] = (),
+    allow: Sequence[str] = (),
 ) -> Reverie:
     """Open (and make, if need be) a database: a path, ``sqlite:///…`` or ``postgresql+psycopg://…``.
 
@@ -71,13 +86,14 @@ def open(
         clock: Gives the present, in UTC.
         entropy: ``entropy(n)`` gives n random bytes, for the ids of things without identity of their own.
         secrets: Values that must never be stored: masked in every encoding, besides the known patterns.
+        allow: Host names and networks of your own that webhooks may go to; see ``workspaces.outbound``.
 
     Raises:
         Unavailable: the database cannot be opened or reached.
         SchemaMismatch: it was made by a newer version, or is not Reverie's.
     """
     database = Database.open(db if db is not None else default_database(), clock=clock)
-    return Reverie(database, clock=clock, entropy=entropy, secrets=secrets)
+    return Reverie(database, clock=clock, entropy=entropy, secrets=secrets, allow=allow)
 
 
 class Workspace:
@@ -93,16 +109,33 @@ class Workspace:
         clock: Clock,
         entropy: Callable[[int], bytes],
         mask: Masker,
+        sealer: Callable[[], Sealer],
+        allow: Sequence[str] = (),
     ) -> None:
         self._db = db
         self._clock = clock
         self._entropy = entropy
-        self._mask = mask
+        self._mask = mask.apart(lambda: self.secrets.refresh())  # one's secrets are none of another's
+        self._sealer = sealer
+        self._allow = allow
         self.id: Final = db.workspace
         self.log = SessionLog(db, clock=clock, mask=self._mask)
-        self.memory = MemoryService(db, clock=clock, entropy=entropy)
-        self.review = ReviewService(db, self.memory, clock=clock)
         self.resources = Resources(db, workspace=db.workspace, clock=clock, entropy=entropy)
+        self.secrets = Secrets(db, sealer, self._mask.register, clock=clock)
+        self.webhooks = Webhooks(
+            db, self.resources, self.secrets, check=Outbound(allow=allow).check, clock=clock, entropy=entropy
+        )
+        self.memory = MemoryService(db, clock=clock, entropy=entropy)
+        self.stores = Catalog(db, clock=clock, entropy=entropy, announce=self.webhooks.emit)
+        self.memories = Records(db, self.memory, clock=clock)
+        self.review = ReviewService(db, self.memory, clock=clock, announce=self.webhooks.emit)
+        self.agents = Agents(self.resources, self.webhooks, clock=clock)
+        self.environments = Environments(self.resources, self.webhooks, clock=clock)
+        self.work = WorkQueue(db, self.resources, clock=clock, entropy=entropy)
+        self.vaults = Vaults(self.resources, self.secrets, self.webhooks, clock=clock)
+        self.credentials = Credentials(self.resources, self.secrets, self.webhooks, clock=clock)
+        self.files = Files(db, self.resources, clock=clock)
+        self.models = Models(os.environ.get(MODELS, ""))
 
     # ------------------------------------------------------------------ sessions
 
@@ -258,8 +291,10 @@ class Reverie(Workspace):
         clock: Clock = system_clock,
         entropy: Callable[[int], bytes] = os.urandom,
         secrets: Sequence[str] = (),
+        allow: Sequence[str] = (),
     ) -> None:
-        super().__init__(db, clock=clock, entropy=entropy, mask=Masker(registered=secrets))
+        mask, seal = Masker(registered=secrets), cache(lambda: sealer(db))
+        super().__init__(db, clock=clock, entropy=entropy, mask=mask, sealer=seal, allow=allow)
         self._opened: dict[str, Workspace] = {self.id: self}
 
     def workspace(self, id: str = DEFAULT_WORKSPACE) -> Workspace:
@@ -267,7 +302,14 @@ class Reverie(Workspace):
         a workspace is not asked."""
         found = self._opened.get(id)
         if found is None:
-            fresh = Workspace(self._db.scoped(id), clock=self._clock, entropy=self._entropy, mask=self._mask)
+            fresh = Workspace(
+                self._db.scoped(id),
+                clock=self._clock,
+                entropy=self._entropy,
+                mask=self._mask,
+                sealer=self._sealer,
+                allow=self._allow,
+            )
             found = self._opened.setdefault(id, fresh)  # whichever thread was first
         return found
 

@@ -94,7 +94,7 @@ class Catalog:
         """Change what is given; of the metadata, a key with None goes.
 
         Raises:
-            UsageError: the store is archived.
+            Archived: the store is archived.
             Invalid: the name, or more than 16 pairs of metadata.
         """
         by, now = valid_name(actor), self._clock()

@@ -61,7 +61,7 @@ class Records:
         Raises:
             PathTaken: there is a memory at the path.
             InvalidMemory: the path or the text breaks a limit, or the store is full.
-            UsageError: the store is archived.
+            Archived: the store is archived.
         """
         where, text = valid_path(path), valid_content(content, where=path)
 
@@ -95,7 +95,7 @@ class Records:
             StaleMemory: the memory is not the one of ``expected_sha256``.
             PathTaken: another memory is at the new path.
             InvalidMemory: the path or the text breaks a limit.
-            UsageError: the store is archived.
+            Archived: the store is archived.
         """
         where = None if path is None else valid_path(path)
         text = None if content is None else valid_content(content, where=path or memory_id)
@@ -222,7 +222,7 @@ class Records:
         where it was then.
 
         Raises:
-            UsageError: the version has no text (a deletion, a redaction), or the store is archived.
+            UsageError: the version has no text (a deletion, a redaction).
             PathTaken: another memory is there by now.
             InvalidMemory: the store is full.
         """

@@ -20,6 +20,7 @@ class SearchHit:
     path: str
     snippet: str
     rank: int
+    memory_id: str
 
 
 def words(query: str) -> list[str]:

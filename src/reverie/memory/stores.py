@@ -10,7 +10,15 @@ from datetime import datetime
 from typing import Final, TypeVar
 
 from reverie.domain.clock import Clock
-from reverie.domain.errors import Ambiguous, Conflict, InvalidMemory, NotFound, StaleMemory, UsageError
+from reverie.domain.errors import (
+    Ambiguous,
+    Archived,
+    Conflict,
+    InvalidMemory,
+    NotFound,
+    StaleMemory,
+    UsageError,
+)
 from reverie.domain.ids import derived_id, new_id
 from reverie.domain.memories import (
     MAX_MEMORIES,
@@ -193,7 +201,9 @@ class MemoryService:
             return []
         with self._db.read() as conn:
             found = rows.search(conn, store_id, wanted, query, limit)
-        return [SearchHit(m.path, snippet(body(m.content), wanted), rank) for rank, m in enumerate(found, 1)]
+        return [
+            SearchHit(m.path, snippet(body(m.content), wanted), rank, m.id) for rank, m in enumerate(found, 1)
+        ]
 
     # ------------------------------------------------------------------ writing
 
@@ -335,10 +345,10 @@ def writable(store: MemoryStore) -> None:
     """Refuses a store that was archived.
 
     Raises:
-        UsageError: it was.
+        Archived: it was.
     """
     if store.archived_at is not None:
-        raise UsageError("the memory store is archived: it is only read", where=store.id)
+        raise Archived("the memory store is archived: it is only read", where=store.id)
 
 
 def has_room(conn: Connection, store: MemoryStore, path: str) -> None:

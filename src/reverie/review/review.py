@@ -24,11 +24,14 @@ from reverie.storage import memories as memory_rows
 from reverie.storage import memory_stores as store_rows
 from reverie.storage import proposals as rows
 from reverie.storage.database import Connection, Database
+from reverie.storage.deliveries import Announce, unheard
 
 __all__ = ["ABSENT", "Preview", "ReviewService", "Submitted"]
 
 ABSENT: Final = ""
 """What ``seen_sha256`` says when the reviewer saw that nothing is at the path."""
+
+_ANNOUNCED: Final = ("approved", "modified", "rejected", "reverted")
 
 _Act = Callable[[Connection, Proposal, str, datetime], Proposal]
 
@@ -62,10 +65,13 @@ class ReviewService:
     for a proposal that somebody decided before; the message says who and when.
     """
 
-    def __init__(self, db: Database, memory: MemoryService, *, clock: Clock) -> None:
+    def __init__(
+        self, db: Database, memory: MemoryService, *, clock: Clock, announce: Announce = unheard
+    ) -> None:
         self._db = db
         self._memory = memory
         self._clock = clock
+        self._announce = announce
 
     # ------------------------------------------------------------------ the pile
 
@@ -85,7 +91,10 @@ class ReviewService:
         at = self._clock()
 
         def work(writing: Connection) -> Submitted:
-            return _submit(writing, proposals, at)
+            submitted = _submit(writing, proposals, at)
+            for proposal_id in submitted.added:
+                self._announce(writing, "proposal.created", proposal_id)
+            return submitted
 
         return work(conn) if conn is not None else self._db.write(work)
 
@@ -247,6 +256,8 @@ class ReviewService:
             after = act(conn, before, name, at)
             rows.decide(conn, after)
             _audit(conn, before, after, name, at)
+            if after.status in _ANNOUNCED:
+                self._announce(conn, f"proposal.{after.status}", after.id)
             return after
 
         return self._db.write(work)

@@ -84,6 +84,8 @@ _STATUS: Final[dict[type[ReverieError], tuple[int, str]]] = {
     ours.Forbidden: (403, "permission_error"),
     ours.NotFound: (404, "not_found_error"),
     ours.PreconditionFailed: (412, "precondition_failed_error"),
+    ours.StaleMemory: (409, "memory_precondition_failed_error"),
+    ours.PathTaken: (409, "memory_path_conflict_error"),
     ours.Conflict: (409, "conflict_error"),
     ours.TooLarge: (413, "request_too_large"),
     ours.RateLimited: (429, "rate_limit_error"),

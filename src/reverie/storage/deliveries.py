@@ -35,12 +35,18 @@ __all__ = [
     "requeue",
     "settle",
     "subscribed",
+    "unheard",
     "workspaces_due",
 ]
 
 Announce: TypeAlias = Callable[[Connection, str, str], None]
 """``announce(conn, "memory_store.created", store_id)``: the door for rooms that do not know webhooks. What
 it says is told to nobody if the transaction is rolled back."""
+
+
+def unheard(conn: Connection, type: str, subject: str) -> None:
+    """An ``Announce`` for houses in which nobody listens."""
+
 
 _D: Final = webhook_deliveries
 _E: Final = webhook_events

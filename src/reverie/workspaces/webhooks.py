@@ -11,7 +11,7 @@ import base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -23,8 +23,9 @@ from reverie.domain.webhooks import EVENT_TYPES, LEASE, SCHEDULE, Attempt, Deliv
 from reverie.storage import deliveries as rows
 from reverie.storage.database import Connection, Database
 from reverie.workspaces.resources import Resources
+from reverie.workspaces.secrets import Secrets
 
-__all__ = ["KIND", "MAX_ENDPOINTS", "ORGANIZATION", "Parcel", "Secrets", "Webhooks", "headers"]
+__all__ = ["KIND", "MAX_ENDPOINTS", "ORGANIZATION", "Parcel", "Webhooks", "headers"]
 
 KIND: Final = "webhook"
 ORGANIZATION: Final = "org_reverie"
@@ -34,14 +35,6 @@ _SECRET: Final = "signing_secret"  # noqa: S105  (its name)
 _AT_ONCE: Final = 4  # attempts at one endpoint at a time
 _KEPT: Final = timedelta(days=30)
 _GONE: Final = 410
-
-
-class Secrets(Protocol):
-    """Where values are kept sealed, by owner and name."""
-
-    def put(self, conn: Connection, owner: str, name: str, value: str) -> None: ...
-    def get(self, conn: Connection, owner: str, name: str) -> str: ...
-    def forget(self, conn: Connection, owner: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
