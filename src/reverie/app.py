@@ -47,8 +47,11 @@ from reverie.workspaces.agents import Agents
 from reverie.workspaces.credentials import Credentials
 from reverie.workspaces.environments import Environments
 from reverie.workspaces.files import Files
+from reverie.workspaces.idempotency import Idempotency
+from reverie.workspaces.keys import Keys
 from reverie.workspaces.models import MODELS, Models
 from reverie.workspaces.outbound import Outbound
+from reverie.workspaces.registry import Workspaces
 from reverie.workspaces.resources import Resources
 from reverie.workspaces.sealing import Sealer, sealer
 from reverie.workspaces.secrets import Secrets
@@ -121,6 +124,7 @@ class Workspace:
         self.id: Final = db.workspace
         self.log = SessionLog(db, clock=clock, mask=self._mask)
         self.resources = Resources(db, workspace=db.workspace, clock=clock, entropy=entropy)
+        self.idempotency = Idempotency(db, clock=clock, entropy=entropy)
         self.secrets = Secrets(db, sealer, self._mask.register, clock=clock)
         self.webhooks = Webhooks(
             db, self.resources, self.secrets, check=Outbound(allow=allow).check, clock=clock, entropy=entropy
@@ -296,6 +300,8 @@ class Reverie(Workspace):
         mask, seal = Masker(registered=secrets), cache(lambda: sealer(db))
         super().__init__(db, clock=clock, entropy=entropy, mask=mask, sealer=seal, allow=allow)
         self._opened: dict[str, Workspace] = {self.id: self}
+        self.keys = Keys(db, clock=clock, entropy=entropy)
+        self.workspaces = Workspaces(db, clock=clock, entropy=entropy)
 
     def workspace(self, id: str = DEFAULT_WORKSPACE) -> Workspace:
         """The services of one workspace, and of no other; the same ones at each call. Whether there is such

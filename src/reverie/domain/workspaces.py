@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-__all__ = ["DEFAULT_WORKSPACE", "EVERYWHERE", "WorkspaceInfo", "identity"]
+from reverie.domain.errors import Invalid
+
+__all__ = ["DEFAULT_WORKSPACE", "EVERYWHERE", "WorkspaceInfo", "identity", "valid_label"]
 
 DEFAULT_WORKSPACE: Final = "wrkspc_default"
 """Where everything is when nobody speaks of workspaces."""
@@ -14,6 +16,9 @@ DEFAULT_WORKSPACE: Final = "wrkspc_default"
 EVERYWHERE: Final = "*"
 """No workspace: the scope of the few jobs that look after the whole database (checking keys, walking hash
 chains, delivering). A query that asks for one workspace finds nothing from here."""
+
+
+_MAX_LABEL: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +35,17 @@ def identity(workspace: str, *parts: str) -> tuple[str, ...]:
     """What identifies a thing whose id is derived: ``parts`` alone in the default workspace, so that ids
     are what they were before there were others, and the workspace before them elsewhere."""
     return parts if workspace == DEFAULT_WORKSPACE else (workspace, *parts)
+
+
+def valid_label(field: str, text: str) -> str:
+    """What somebody calls a workspace or a key, without outer blanks.
+
+    Raises:
+        Invalid: it is empty, longer than 200 characters, or holds unprintable ones.
+    """
+    plain = text.strip()
+    if not 0 < len(plain) <= _MAX_LABEL:
+        raise Invalid(field, f"1 to {_MAX_LABEL} characters", len(plain))
+    if not plain.isprintable():
+        raise Invalid(field, "printable characters", plain)
+    return plain
