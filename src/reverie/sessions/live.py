@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from msgspec import structs
 
@@ -22,7 +22,7 @@ from reverie.sessions.accepting import Accepted, ClientEvent, accept
 from reverie.sessions.feed import Feed
 from reverie.sessions.log import Mask, no_mask
 from reverie.sessions.status import SessionState, Status, StopReason, session_status
-from reverie.sessions.turns import Draft, end_outcome, terminate, thread_id, turn
+from reverie.sessions.turns import Draft, budget_reached, end_outcome, terminate, thread_id, turn
 from reverie.storage import events as event_rows
 from reverie.storage import inbox, managed, threads
 from reverie.storage import sessions as session_rows
@@ -31,7 +31,7 @@ from reverie.storage.database import Connection, Database
 from reverie.storage.managed import SessionRow
 from reverie.storage.threads import ThreadRow
 
-__all__ = ["FORMAT", "LiveSessions", "NewSession", "Settled"]
+__all__ = ["FORMAT", "Announce", "LiveSessions", "NewSession", "Settled"]
 
 T = TypeVar("T")
 
@@ -65,6 +65,14 @@ class Settled:
     events: Sequence[Event] = field(default_factory=tuple[Event, ...])
 
 
+Announce: TypeAlias = Callable[[Connection, str, Sequence[Event]], None]
+"""Told of the events of one transaction, inside it: what it writes is there if they are."""
+
+
+def _nobody(conn: Connection, session_id: str, events: Sequence[Event]) -> None:
+    """Nobody wants to know."""
+
+
 class LiveSessions:
     """The sessions of one workspace that are run here.
 
@@ -82,8 +90,10 @@ class LiveSessions:
         clock: Clock,
         entropy: Callable[[int], bytes],
         mask: Mask = no_mask,
+        announce: Announce = _nobody,
     ) -> None:
         self._db = db
+        self._announce = announce
         self._feed = feed
         self._wake = wake
         self._clock = clock
@@ -163,25 +173,44 @@ class LiveSessions:
         self._feed.gone(session_id)
 
     def update(
-        self, session_id: str, change: Callable[[SessionRow], tuple[JsonObject, JsonObject]]
+        self,
+        session_id: str,
+        change: Callable[[SessionRow, SessionState], tuple[JsonObject, JsonObject | None]],
     ) -> SessionRow:
-        """Change what is said of a session. ``change`` gives the new body, and what of it changed: with
-        nothing changed nothing is written, else ``session.updated`` tells it."""
+        """Change what is said of a session. ``change`` gives the new body and what ``session.updated``
+        tells of it; None where nothing changed.
+
+        Raises:
+            UsageError: the session has ended, or was imported.
+        """
 
         def work(conn: Connection) -> Settled:
-            row = managed.row(conn, session_id, lock=True)
-            if row.body is None:
-                raise UsageError(_IMPORTED, where=session_id)
-            body, changed = change(row)
-            if not changed:
+            draft = self._open(conn, session_id)
+            body, changed = change(managed.row(conn, session_id), draft.state)
+            if changed is None:
                 return Settled(session_id)
-            draft = self._draft(session_id, self._state(conn, session_id), body)
+            draft.budget = body.get("budget")
             draft.add("session.updated", changed)
-            draft.wake = "budget" in changed
+            draft.wake = "budget" in changed and budget_reached(draft.state)
             managed.write(conn, session_id, draft.now, body=body)
             return self._save(conn, draft)
 
         self.tell(self._db.write(work))
+        return self.row(session_id)
+
+    def rewrite(self, session_id: str, change: Callable[[Connection, SessionRow], JsonObject]) -> SessionRow:
+        """Change what is said of a session without telling of it; ``change`` gives the new body.
+
+        Raises:
+            UsageError: the session has ended, or was imported.
+        """
+
+        def work(conn: Connection) -> None:
+            draft = self._open(conn, session_id)
+            body = change(conn, managed.row(conn, session_id))
+            managed.write(conn, session_id, draft.now, body=body)
+
+        self._db.write(work)
         return self.row(session_id)
 
     def archive_thread(self, session_id: str, thread: str) -> None:
@@ -401,6 +430,7 @@ class LiveSessions:
             links = event_rows.append(conn, draft.session_id, rows, draft.now)
         if draft.state is not draft.before:
             self._save_state(conn, draft)
+        self._announce(conn, draft.session_id, draft.events)
         return Settled(draft.session_id, links, accepted, draft.wake, tuple(draft.events))
 
     def _save_state(self, conn: Connection, draft: Draft) -> None:

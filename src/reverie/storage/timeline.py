@@ -83,11 +83,8 @@ def event(connection: Connection, session_id: str, event_id: str) -> Link | None
     return None if row is None else Link(*row)
 
 
-def imported_threads(connection: Connection, session_id: str) -> list[tuple[str, str | None, str | None]]:
-    """(name, first time, last time) of the threads that a session's events name, in their order."""
-    sql = (
-        "SELECT thread, min(at), max(at) FROM events WHERE session_id = ? AND workspace = ? "
-        "GROUP BY thread ORDER BY min(seq)"
-    )
+def imported_threads(connection: Connection, session_id: str) -> list[str]:
+    """The threads that a session's events name, in the order in which they come up."""
+    sql = "SELECT thread FROM events WHERE session_id = ? AND workspace = ? GROUP BY thread ORDER BY min(seq)"
     rows = execute(connection, sql, (session_id, workspace(connection))).fetchall()
-    return [(row[0], row[1], row[2]) for row in rows]
+    return [row[0] for row in rows]

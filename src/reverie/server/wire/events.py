@@ -1,0 +1,577 @@
+"""Events as a list or a stream shows them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+from msgspec import field
+
+from reverie.server.wire.agents import Metadata
+from reverie.server.wire.base import UNSET, Ask, Meta, Timestamp, UnsetType, Wire
+from reverie.server.wire.blocks import (
+    MessageBlock,
+    ResultBlock,
+    SystemBlock,
+    ThreadBlock,
+    UserBlock,
+)
+from reverie.server.wire.money import Budget, SpanUsage, Used
+from reverie.server.wire.sending import FileRubric, TextRubric
+
+__all__ = [
+    "EVENTS",
+    "EventList",
+    "EventStream",
+    "SendSessionEvents",
+    "SessionEvent",
+    "ThreadEventList",
+]
+
+Permission: TypeAlias = Literal["allow", "ask", "deny"]
+
+
+class _Said(Wire, tag_field="type"):
+    id: str
+    processed_at: Timestamp | None
+
+
+class _Logged(Wire, tag_field="type"):
+    id: str
+    processed_at: Timestamp
+
+
+# ------------------------------------------------------------------ what clients said
+
+
+class UserMessage(_Said, tag="user.message"):
+    """Something a person said."""
+
+    content: list[UserBlock]
+
+
+class UserInterrupt(_Said, tag="user.interrupt"):
+    """A person stopped the agent."""
+
+    session_thread_id: str | None = None
+
+
+class UserToolConfirmation(_Said, tag="user.tool_confirmation"):
+    """A person's yes or no."""
+
+    result: Literal["allow", "deny"]
+    tool_use_id: str
+    deny_message: str | None = None
+    session_thread_id: str | None = None
+
+
+class UserCustomToolResult(_Said, tag="user.custom_tool_result"):
+    """What a custom tool gave."""
+
+    custom_tool_use_id: str
+    content: list[ResultBlock] | None = None
+    is_error: bool | None = None
+    session_thread_id: str | None = None
+
+
+class UserToolResult(_Said, tag="user.tool_result"):
+    """What a tool gave in a self-hosted environment."""
+
+    tool_use_id: str
+    content: list[ResultBlock] | None = None
+    is_error: bool | None = None
+    session_thread_id: str | None = None
+
+
+class UserDefineOutcome(_Logged, tag="user.define_outcome"):
+    """What is wanted."""
+
+    description: str
+    outcome_id: str
+    rubric: TextRubric | FileRubric
+    max_iterations: int | None = None
+
+
+class SystemMessage(_Said, tag="system.message"):
+    """A turn of the system's."""
+
+    content: list[SystemBlock]
+
+
+SentEvent: TypeAlias = (
+    UserMessage
+    | UserInterrupt
+    | UserToolConfirmation
+    | UserCustomToolResult
+    | UserToolResult
+    | UserDefineOutcome
+    | SystemMessage
+)
+
+# ------------------------------------------------------------------ what the agent does
+
+
+class AutoAllow(Wire, tag_field="type", tag="allow"):
+    """Judged safe."""
+
+
+class AutoAsk(Wire, tag_field="type", tag="ask"):
+    """Not judged: a person decides."""
+
+    reason_code: str
+
+
+class AutoDeny(Wire, tag_field="type", tag="deny"):
+    """Judged unsafe."""
+
+    reason_code: str
+
+
+class ByAllow(Wire, tag_field="type", tag="always_allow"):
+    """The policy is to allow."""
+
+
+class ByAsk(Wire, tag_field="type", tag="always_ask"):
+    """The policy is to ask."""
+
+
+class ByAuto(Wire, tag_field="type", tag="auto"):
+    """The policy is to judge each call."""
+
+    evaluated_permission: AutoAllow | AutoAsk | AutoDeny
+
+
+Evaluation: TypeAlias = ByAllow | ByAsk | ByAuto
+
+
+class AgentMessage(_Logged, tag="agent.message"):
+    """Something the agent said."""
+
+    content: list[MessageBlock]
+
+
+class AgentThinking(_Logged, tag="agent.thinking"):
+    """The agent thinks; what, is not told."""
+
+
+class AgentToolUse(_Logged, tag="agent.tool_use"):
+    """A call of a built-in tool."""
+
+    input: dict[str, Any]
+    name: str
+    evaluated_permission: Permission | None = None
+    evaluation: Evaluation | None = None
+    session_thread_id: str | None = None
+
+
+class AgentToolResult(_Logged, tag="agent.tool_result"):
+    """What it gave."""
+
+    tool_use_id: str
+    content: list[ResultBlock] | None = None
+    is_error: bool | None = None
+
+
+class AgentMcpToolUse(_Logged, tag="agent.mcp_tool_use"):
+    """A call of an MCP server's tool."""
+
+    input: dict[str, Any]
+    mcp_server_name: str
+    name: str
+    evaluated_permission: Permission | None = None
+    evaluation: Evaluation | None = None
+    session_thread_id: str | None = None
+
+
+class AgentMcpToolResult(_Logged, tag="agent.mcp_tool_result"):
+    """What it gave."""
+
+    mcp_tool_use_id: str
+    content: list[ResultBlock] | None = None
+    is_error: bool | None = None
+
+
+class AgentCustomToolUse(_Logged, tag="agent.custom_tool_use"):
+    """A call that the client answers."""
+
+    input: dict[str, Any]
+    name: str
+    session_thread_id: str | None = None
+
+
+class AgentThreadMessageSent(_Logged, tag="agent.thread_message_sent"):
+    """One thread told another."""
+
+    content: list[ThreadBlock]
+    to_session_thread_id: str
+    to_agent_name: str | None = None
+
+
+class AgentThreadMessageReceived(_Logged, tag="agent.thread_message_received"):
+    """One thread was told by another."""
+
+    content: list[ThreadBlock]
+    from_session_thread_id: str
+    from_agent_name: str | None = None
+
+
+class AgentThreadContextCompacted(_Logged, tag="agent.thread_context_compacted"):
+    """The context was summarised to fit."""
+
+
+# ------------------------------------------------------------------ what becomes of the session
+
+
+class EndTurn(Wire, tag_field="type", tag="end_turn"):
+    """The turn is finished."""
+
+
+class RequiresAction(Wire, tag_field="type", tag="requires_action"):
+    """It waits for the client to answer these."""
+
+    event_ids: list[str]
+
+
+class BudgetReached(Wire, tag_field="type", tag="budget_reached"):
+    """The budget is spent."""
+
+
+class RetriesExhausted(Wire, tag_field="type", tag="retries_exhausted"):
+    """It gave up."""
+
+
+class Refusal(Wire, tag_field="type", tag="refusal"):
+    """The model refused."""
+
+
+StopReason: TypeAlias = EndTurn | RequiresAction | BudgetReached | RetriesExhausted | Refusal
+
+
+class RefusalDetails(Wire, tag_field="type", tag="refusal"):
+    """What was refused, and why."""
+
+    category: str | None = None
+    explanation: str | None = None
+
+
+class SessionStatusRunning(_Logged, tag="session.status_running"):
+    """It works."""
+
+
+class SessionStatusIdle(_Logged, tag="session.status_idle"):
+    """It rests."""
+
+    stop_reason: StopReason
+    stop_details: RefusalDetails | None = None
+
+
+class SessionStatusRescheduled(_Logged, tag="session.status_rescheduled"):
+    """It will try again."""
+
+
+class SessionStatusTerminated(_Logged, tag="session.status_terminated"):
+    """It has ended."""
+
+
+class _OfThread(_Logged):
+    agent_name: str
+    session_thread_id: str
+
+
+class ThreadStatusRunning(_OfThread, tag="session.thread_status_running"):
+    """A thread works."""
+
+
+class ThreadStatusIdle(_OfThread, tag="session.thread_status_idle"):
+    """A thread rests."""
+
+    stop_reason: StopReason
+    stop_details: RefusalDetails | None = None
+
+
+class ThreadStatusRescheduled(_OfThread, tag="session.thread_status_rescheduled"):
+    """A thread will try again."""
+
+
+class ThreadStatusTerminated(_OfThread, tag="session.thread_status_terminated"):
+    """A thread has ended."""
+
+
+class SessionThreadCreated(_OfThread, tag="session.thread_created"):
+    """A thread was made."""
+
+    workflow_run_id: str | None = None
+
+
+class SessionUpdated(_Logged, tag="session.updated"):
+    """The client changed something; only what changed is there."""
+
+    agent: dict[str, Any] | UnsetType = UNSET
+    budget: Budget | UnsetType | None = UNSET
+    metadata: Metadata | UnsetType = UNSET
+    title: str | UnsetType | None = UNSET
+
+
+class SessionDeleted(_Logged, tag="session.deleted"):
+    """It is gone, and the stream with it."""
+
+
+class SessionUsage(_Logged, tag="session.usage"):
+    """What was used so far."""
+
+    usage: Used
+    budget: Budget | None = None
+
+
+class Retry(Wire):
+    """Whether it is tried again."""
+
+    type: Literal["retrying", "exhausted", "terminal"]
+
+
+class ErrorObject(Wire):
+    """What went wrong. Some types say more."""
+
+    message: str
+    retry_status: Retry
+    type: str
+    credential_id: str | UnsetType = UNSET
+    mcp_server_name: str | UnsetType = UNSET
+    repository_url: str | UnsetType | None = UNSET
+    vault_id: str | UnsetType = UNSET
+
+
+class SessionError(_Logged, tag="session.error"):
+    """Something went wrong."""
+
+    error: ErrorObject
+
+
+# ------------------------------------------------------------------ spans and workflow runs
+
+
+class ModelRequestStart(_Logged, tag="span.model_request_start"):
+    """The model is asked."""
+
+
+class ModelRequestEnd(_Logged, tag="span.model_request_end"):
+    """The model has answered."""
+
+    model_request_start_id: str
+    model_usage: SpanUsage
+    is_error: bool | None = None
+
+
+class _Evaluation(_Logged):
+    iteration: int
+    outcome_id: str
+
+
+class OutcomeEvaluationStart(_Evaluation, tag="span.outcome_evaluation_start"):
+    """An evaluation begins."""
+
+
+class OutcomeEvaluationOngoing(_Evaluation, tag="span.outcome_evaluation_ongoing"):
+    """An evaluation goes on."""
+
+
+class OutcomeEvaluationEnd(_Evaluation, tag="span.outcome_evaluation_end"):
+    """A verdict."""
+
+    explanation: str
+    outcome_evaluation_start_id: str
+    result: str
+    usage: SpanUsage
+
+
+class Phase(Wire):
+    """A phase of a workflow run's plan."""
+
+    id: str
+    name: str
+    description: str | None = None
+
+
+class RunError(Wire):
+    """Why a run did not finish."""
+
+    message: str
+    type: str
+
+
+class RunCompleted(Wire, tag_field="type", tag="completed"):
+    """Its plan came to its end."""
+
+
+class RunStopped(Wire, tag_field="type", tag="stopped"):
+    """The agent stopped it."""
+
+
+class RunFailed(Wire, tag_field="type", tag="error"):
+    """It failed."""
+
+    error: RunError
+
+
+class _OfRun(_Logged):
+    workflow_run_id: str
+
+
+class RunCreated(_OfRun, tag="workflow_run.created"):
+    """A run was made."""
+
+    name: str
+    phases: list[Phase]
+    description: str | None = None
+
+
+class RunRunning(_OfRun, tag="workflow_run.status_running"):
+    """A run works."""
+
+
+class RunIdle(_OfRun, tag="workflow_run.status_idle"):
+    """A run rests."""
+
+
+class RunEnded(_OfRun, tag="workflow_run.status_ended"):
+    """A run has ended."""
+
+    result: RunCompleted | RunStopped | RunFailed
+
+
+class RunErrored(_Logged, tag="workflow_run.error"):
+    """A run met an error, or could not be made."""
+
+    error: RunError
+    workflow_run_id: str | None = None
+
+
+class RunPhaseStarted(_OfRun, tag="workflow_run.phase_started"):
+    """A phase began."""
+
+    workflow_run_phase_id: str
+
+
+class RunPhaseEnded(_OfRun, tag="workflow_run.phase_ended"):
+    """A phase is over."""
+
+    phase_started_id: str
+    workflow_run_phase_id: str
+
+
+# ------------------------------------------------------------------ ours
+
+
+class SessionOutcome(_Logged, tag="session.outcome"):
+    """How an imported session ended, and who says so. Shown when asked for by its type."""
+
+    label: str
+    score: float | None = None
+    label_source: str | None = None
+    explanation: str | None = None
+
+
+class Raw(_Logged, tag="raw"):
+    """A record of an imported log that no reader knows. Shown when asked for by its type."""
+
+    kind: str
+    record: Any = None
+
+
+SessionEvent: TypeAlias = (
+    SentEvent
+    | AgentMessage
+    | AgentThinking
+    | AgentToolUse
+    | AgentToolResult
+    | AgentMcpToolUse
+    | AgentMcpToolResult
+    | AgentCustomToolUse
+    | AgentThreadMessageSent
+    | AgentThreadMessageReceived
+    | AgentThreadContextCompacted
+    | SessionStatusRunning
+    | SessionStatusIdle
+    | SessionStatusRescheduled
+    | SessionStatusTerminated
+    | ThreadStatusRunning
+    | ThreadStatusIdle
+    | ThreadStatusRescheduled
+    | ThreadStatusTerminated
+    | SessionThreadCreated
+    | SessionUpdated
+    | SessionDeleted
+    | SessionUsage
+    | SessionError
+    | ModelRequestStart
+    | ModelRequestEnd
+    | OutcomeEvaluationStart
+    | OutcomeEvaluationOngoing
+    | OutcomeEvaluationEnd
+    | RunCreated
+    | RunRunning
+    | RunIdle
+    | RunEnded
+    | RunErrored
+    | RunPhaseStarted
+    | RunPhaseEnded
+    | SessionOutcome
+    | Raw
+)
+EVENTS: dict[str, type[Wire]] = {
+    struct.__struct_config__.tag: struct  # type: ignore[misc]
+    for struct in SessionEvent.__args__  # type: ignore[attr-defined]
+}
+
+
+class SendSessionEvents(Wire):
+    """What was taken, in the order in which it was sent."""
+
+    data: list[SentEvent]
+
+
+# ------------------------------------------------------------------ what is asked
+
+EventType: TypeAlias = Literal[
+    "user.message", "user.interrupt", "user.tool_confirmation", "user.custom_tool_result", "user.tool_result",
+    "user.define_outcome", "system.message", "agent.message", "agent.thinking", "agent.tool_use",
+    "agent.tool_result", "agent.mcp_tool_use", "agent.mcp_tool_result", "agent.custom_tool_use",
+    "agent.thread_message_sent", "agent.thread_message_received", "agent.thread_context_compacted",
+    "session.status_running", "session.status_idle", "session.status_rescheduled",
+    "session.status_terminated", "session.thread_status_running", "session.thread_status_idle",
+    "session.thread_status_rescheduled", "session.thread_status_terminated", "session.thread_created",
+    "session.updated", "session.usage", "session.error", "span.model_request_start", "span.model_request_end",
+    "span.outcome_evaluation_start", "span.outcome_evaluation_ongoing", "span.outcome_evaluation_end",
+    "workflow_run.created", "workflow_run.status_running", "workflow_run.status_idle",
+    "workflow_run.status_ended", "workflow_run.error", "workflow_run.phase_started",
+    "workflow_run.phase_ended", "session.outcome", "raw",
+]  # fmt: skip
+Limit: TypeAlias = Annotated[int, Meta(ge=1, le=1_000)]
+Preview: TypeAlias = Literal["agent.message", "agent.thinking"]
+
+
+class EventList(Ask):
+    """A page of events."""
+
+    created_at_gt: Timestamp | None = field(default=None, name="created_at[gt]")
+    created_at_gte: Timestamp | None = field(default=None, name="created_at[gte]")
+    created_at_lt: Timestamp | None = field(default=None, name="created_at[lt]")
+    created_at_lte: Timestamp | None = field(default=None, name="created_at[lte]")
+    limit: Limit = 100
+    order: Literal["asc", "desc"] = "asc"
+    page: str | None = None
+    types: list[EventType] = []  # noqa: RUF012  (msgspec copies it)
+
+
+class ThreadEventList(Ask):
+    """A page of a thread's events."""
+
+    limit: Limit = 100
+    page: str | None = None
+
+
+class EventStream(Ask):
+    """A stream of events. ``after`` is where to go on, as the header ``Last-Event-ID``: 0 is the beginning;
+    without either, only what happens from now on is told."""
+
+    after: Annotated[int, Meta(ge=0)] | None = None
+    event_deltas: Annotated[list[Preview], Meta(max_length=100)] = []  # noqa: RUF012
