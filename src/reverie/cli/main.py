@@ -8,7 +8,19 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from reverie.cli import demo, dreams, imports, memory, proposals, review, sessions, sync
+from reverie.cli import (
+    demo,
+    dreams,
+    imports,
+    keys,
+    memory,
+    proposals,
+    review,
+    serve,
+    sessions,
+    sync,
+    workspaces,
+)
 from reverie.cli.output import fail, talk
 from reverie.domain.errors import ReverieError
 
@@ -64,6 +76,9 @@ proposals.add_to(app)
 memory.add_to(app)
 sync.add_to(app)
 sessions.add_to(app)
+serve.add_to(app)
+keys.add_to(app)
+workspaces.add_to(app)
 demo.add_to(app)
 
 

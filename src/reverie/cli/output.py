@@ -59,7 +59,7 @@ def fail(error: ReverieError) -> None:
         talk.print(f"  next: {esc(error.hint)}")
 
 
-def since_time(text: str | None, now: datetime) -> datetime | None:
+def since_time(text: str | None, now: datetime, *, option: str = "--since") -> datetime | None:
     """``7d``, ``12h``, ``2026-11-01`` or a full ISO time, as an aware UTC datetime.
 
     Raises:
@@ -74,7 +74,7 @@ def since_time(text: str | None, now: datetime) -> datetime | None:
     except ValueError:
         raise UsageError(
             f"{text!r} is not a time",
-            where="--since",
+            where=option,
             hint="write 7d, 12h, 2026-11-01 or 2026-11-01T09:00:00Z",
         ) from None
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
