@@ -7,6 +7,7 @@ one of its services (``log``, ``memory``, ``review``).
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
@@ -30,9 +31,22 @@ from reverie.dreaming.render import dream_json, finding_json
 from reverie.memory.catalog import Catalog
 from reverie.memory.records import Records
 from reverie.memory.stores import MemoryService
-from reverie.plugins import IMPORTERS, MINERS, OBSERVERS, Importer, Miner, Observer, load
+from reverie.plugins import (
+    IMPORTERS,
+    MINERS,
+    OBSERVERS,
+    RUNTIMES,
+    Importer,
+    Miner,
+    Observer,
+    Runtime,
+    Waker,
+    load,
+)
 from reverie.review.review import ReviewService
+from reverie.sessions.feed import Feed
 from reverie.sessions.imports import ImportReport, ImportService
+from reverie.sessions.live import LiveSessions
 from reverie.sessions.log import SessionLog
 from reverie.sessions.recorder import SessionRecorder
 from reverie.sessions.secrets import Masker
@@ -55,6 +69,10 @@ from reverie.workspaces.registry import Workspaces
 from reverie.workspaces.resources import Resources
 from reverie.workspaces.sealing import Sealer, sealer
 from reverie.workspaces.secrets import Secrets
+from reverie.workspaces.session_news import announcer
+from reverie.workspaces.session_resources import Mounts
+from reverie.workspaces.sessions import Sessions
+from reverie.workspaces.threads import Threads
 from reverie.workspaces.vaults import Vaults
 from reverie.workspaces.webhooks import Webhooks
 from reverie.workspaces.work import WorkQueue
@@ -113,9 +131,12 @@ class Workspace:
         entropy: Callable[[int], bytes],
         mask: Masker,
         sealer: Callable[[], Sealer],
+        feed: Feed,
+        wake: Waker,
         allow: Sequence[str] = (),
     ) -> None:
         self._db = db
+        self.feed = feed
         self._clock = clock
         self._entropy = entropy
         self._mask = mask.apart(lambda: self.secrets.refresh())  # one's secrets are none of another's
@@ -140,6 +161,29 @@ class Workspace:
         self.credentials = Credentials(self.resources, self.secrets, self.webhooks, clock=clock)
         self.files = Files(db, self.resources, clock=clock)
         self.models = Models(os.environ.get(MODELS, ""))
+        self.live = LiveSessions(
+            db,
+            feed,
+            wake,
+            clock=clock,
+            entropy=entropy,
+            mask=self._mask,
+            announce=announcer(self.webhooks),
+        )
+        self.sessions = Sessions(
+            db,
+            self.live,
+            agents=self.agents,
+            environments=self.environments,
+            vaults=self.vaults,
+            files=self.files,
+            mounts=Mounts(self.resources, self.memory, self.secrets, entropy=entropy),
+            work=self.work,
+            webhooks=self.webhooks,
+            clock=clock,
+            entropy=entropy,
+        )
+        self.threads = Threads(db, self.live, clock=clock)
 
     # ------------------------------------------------------------------ sessions
 
@@ -296,9 +340,22 @@ class Reverie(Workspace):
         entropy: Callable[[int], bytes] = os.urandom,
         secrets: Sequence[str] = (),
         allow: Sequence[str] = (),
+        waker: Waker | None = None,
     ) -> None:
-        mask, seal = Masker(registered=secrets), cache(lambda: sealer(db))
-        super().__init__(db, clock=clock, entropy=entropy, mask=mask, sealer=seal, allow=allow)
+        mask, seal, feed = Masker(registered=secrets), cache(lambda: sealer(db)), Feed(db)
+        self._waker = waker
+        self._runtime: Runtime | None = None
+        self._door = threading.Lock()
+        super().__init__(
+            db,
+            clock=clock,
+            entropy=entropy,
+            mask=mask,
+            sealer=seal,
+            feed=feed,
+            wake=self._wake,
+            allow=allow,
+        )
         self._opened: dict[str, Workspace] = {self.id: self}
         self.keys = Keys(db, clock=clock, entropy=entropy)
         self.workspaces = Workspaces(db, clock=clock, entropy=entropy)
@@ -314,10 +371,17 @@ class Reverie(Workspace):
                 entropy=self._entropy,
                 mask=self._mask,
                 sealer=self._sealer,
+                feed=self.feed,
+                wake=self._wake,
                 allow=self._allow,
             )
             found = self._opened.setdefault(id, fresh)  # whichever thread was first
         return found
+
+    @property
+    def where(self) -> str:
+        """What the database is called in messages: its path, or its URL without user and password."""
+        return self._db.where
 
     def engine(self) -> tuple[Literal["sqlite", "postgresql"], str]:
         """Which database this is, and its version: asked of it, so that an answer is a sign of life.
@@ -333,7 +397,24 @@ class Reverie(Workspace):
 
     def close(self) -> None:
         """Finish what is being written and close. Idempotent."""
+        if self._runtime is not None:
+            self._runtime.close()
+        self.feed.close()
         self._db.close()
+
+    def _wake(self, workspace: str, session_id: str) -> None:
+        """Wake whoever runs sessions: the waker that was given, else the runtime that is installed; where
+        there is none, the session says so."""
+        with self._door:
+            if self._waker is None:
+                self._waker = self._installed()
+        self._waker(workspace, session_id)
+
+    def _installed(self) -> Waker:
+        for kind in load(RUNTIMES).values():
+            self._runtime = cast(Callable[[Reverie], Runtime], kind)(self)
+            return self._runtime.wake
+        return lambda workspace, session_id: self.workspace(workspace).live.unattended(session_id)
 
     def __enter__(self) -> Reverie:
         return self

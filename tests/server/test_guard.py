@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import httpx2
@@ -14,7 +13,7 @@ from tests.server.test_requests import refused
 
 from reverie.app import Reverie
 from reverie.server.app import App, build
-from reverie.server.auth import ALL_SCOPES, Keyring, Principal
+from reverie.server.auth import ALL_SCOPES, Principal
 from reverie.server.limits import RateLimits
 from reverie.server.settings import Settings, is_loopback
 
@@ -97,7 +96,7 @@ def test_behind_a_proxy_its_name_is_allowed_and_then_a_key_is_needed(reverie: Re
         ("example.com", False),
         ("", False),
         ("::ffff:127.0.0.1", False),
-    ],  # fmt: skip
+    ],
 )
 def test_what_is_loopback(host: str, alone: bool) -> None:
     assert is_loopback(host) == alone

@@ -19,7 +19,7 @@ from starlette.types import Message, Receive, Scope, Send
 from reverie.app import Reverie
 from reverie.domain.errors import NotFound, ReverieError
 from reverie.server.absent import refuse_absent
-from reverie.server.auth import ALL_SCOPES, PUBLIC, Keyring, Principal
+from reverie.server.auth import PUBLIC, Keyring
 from reverie.server.endpoint import Endpoint
 from reverie.server.errors import ErrorBody, refusal
 from reverie.server.guard import Guard
@@ -64,7 +64,11 @@ class App:
         self.running = running
         self._router = router
         self._public = public
-        self._guard = Guard(running.settings, _keyring(running), self._route)
+        self._guard = Guard(
+            running.settings,
+            Keyring(running.reverie.keys, keyless=running.settings.keyless, now=running.now),
+            self._route,
+        )
         self._entropy = entropy
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -140,10 +144,3 @@ def _unread(scope: Scope) -> bool:
     said = dict(scope["headers"])
     length = said.get(b"content-length", b"0")
     return b"transfer-encoding" in said or not length.isdigit() or int(length) > _DRAINED
-
-
-def _keyring(running: Running) -> Keyring:
-    def check(token: str) -> Principal:
-        return Principal(None, "wrkspc_default", ALL_SCOPES)
-
-    return Keyring(check, lambda: False, keyless=running.settings.keyless, now=running.now)

@@ -6,14 +6,15 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import anyio.to_thread
 
 from reverie.domain.errors import Unauthenticated
+from reverie.domain.keys import ApiKey, allows
 from reverie.domain.workspaces import DEFAULT_WORKSPACE
 
-__all__ = ["ALL_SCOPES", "PUBLIC", "Keyring", "Principal"]
+__all__ = ["ALL_SCOPES", "PUBLIC", "Keyring", "Keys", "Principal"]
 
 PUBLIC: Final = frozenset({"/health", "/openapi.json"})
 """The paths that anybody may ask; every other one needs a caller, whether it exists or not."""
@@ -40,34 +41,36 @@ class Principal:
 
     def may(self, scope: str) -> bool:
         """Whether the caller's key allows ``scope``."""
-        noun, _, verb = scope.partition(":")
-        return not self.scopes.isdisjoint((scope, "*", f"{noun}:*", f"*:{verb}"))
+        return allows(self.scopes, scope)
 
 
 _LOCAL: Final = Principal(None, DEFAULT_WORKSPACE, ALL_SCOPES)
+
+
+class Keys(Protocol):
+    """Where keys are kept: ``workspaces.keys.Keys``."""
+
+    def any(self) -> bool:
+        """Whether a key was ever made."""
+        ...
+
+    def check(self, token: str, /) -> ApiKey:
+        """The key that was sent; raises ``Unauthenticated``."""
+        ...
 
 
 class Keyring:
     """Looks keys up, and remembers for a second what it found, by the key's digest: under load that saves a
     query per request, and a revoked key is refused a second later at most."""
 
-    def __init__(
-        self,
-        check: Callable[[str], Principal],
-        any_key: Callable[[], bool],
-        *,
-        keyless: bool,
-        now: Callable[[], float],
-    ) -> None:
+    def __init__(self, keys: Keys, *, keyless: bool, now: Callable[[], float]) -> None:
         """
         Args:
-            check: The principal of a key; raises ``Unauthenticated``.
-            any_key: Whether there is a key at all.
-            keyless: Whether, while there is none, a caller without one may do everything.
+            keys: Where keys are kept.
+            keyless: Whether, until the first key is made, a caller without one may do everything.
             now: Seconds that only go forward.
         """
-        self._check = check
-        self._any_key = any_key
+        self._keys = keys
         self._keyless = keyless
         self._now = now
         self._known: OrderedDict[bytes, tuple[Principal, float]] = OrderedDict()
@@ -91,10 +94,11 @@ class Keyring:
         return principal
 
     def _look_up(self, token: str | None) -> Principal:
-        if self._keyless and not self._any_key():
+        if self._keyless and not self._keys.any():
             return _LOCAL
         if token is None:
             raise Unauthenticated(
                 "this request has no key: send it as `x-api-key`, or as `Authorization: Bearer …`"
             )
-        return self._check(token)
+        key = self._keys.check(token)
+        return Principal(key.id, key.workspace, frozenset(key.scopes))

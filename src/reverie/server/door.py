@@ -19,8 +19,9 @@ from starlette.types import Receive, Scope, Send
 from reverie.domain.errors import Forbidden
 from reverie.server import bodies, queries
 from reverie.server.auth import Principal
-from reverie.server.endpoint import Call, Endpoint
+from reverie.server.endpoint import Call, Endpoint, Raw, Stream, Upload
 from reverie.server.errors import WireError
+from reverie.server.repeats import once
 from reverie.server.running import Running
 
 __all__ = ["Door"]
@@ -55,6 +56,10 @@ class _Handler:
         self._asynchronous = inspect.iscoroutinefunction(endpoint.handle)
         self._rate = endpoint.rate or ("read" if endpoint.method == "GET" else "create")
         self._query = queries.Reader(endpoint.query)
+        self._route = f"{endpoint.method} {endpoint.path}"
+        self._once = (
+            endpoint.method == "POST" and endpoint.answer not in (Raw, Stream) and endpoint.body is not Upload
+        )
         self._body = bodies.Reader(endpoint.body, endpoint.limit)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -63,8 +68,9 @@ class _Handler:
             raise Forbidden(f"this key may not do that: it lacks the scope {self._endpoint.scope}")
         self._running.rates.take(principal, self._rate)
         request = Request(scope, self._body.bounded(scope, receive))
+        house = self._running.reverie.workspace(principal.workspace)
         call: Call[Any, Any] = Call(
-            house=self._running.reverie.workspace(principal.workspace),
+            house=house,
             principal=principal,
             path=scope["path_params"],
             query=self._query(scope["query_string"]),
@@ -72,10 +78,18 @@ class _Handler:
             request=request,
             server=self._running,
         )
-        answer = await self._handle(call)
-        if not isinstance(answer, Response):
-            answer = Response(_encode(answer), self._endpoint.status, media_type=_JSON)
+        answer = await (
+            once(house, self._route, request, partial(self._answer, call))
+            if self._once
+            else self._answer(call)
+        )
         await answer(scope, receive, send)
+
+    async def _answer(self, call: Call[Any, Any]) -> Response:
+        answer = await self._handle(call)
+        if isinstance(answer, Response):
+            return answer
+        return Response(_encode(answer), self._endpoint.status, media_type=_JSON)
 
     async def _handle(self, call: Call[Any, Any]) -> Any:
         if self._asynchronous:
