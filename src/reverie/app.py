@@ -99,6 +99,7 @@ def open(
     entropy: Callable[[int], bytes] = os.urandom,
     secrets: Sequence[str] = (),
     allow: Sequence[str] = (),
+    waker: Waker | None = None,
 ) -> Reverie:
     """Open (and make, if need be) a database: a path, ``sqlite:///…`` or ``postgresql+psycopg://…``.
 
@@ -108,13 +109,14 @@ def open(
         entropy: ``entropy(n)`` gives n random bytes, for the ids of things without identity of their own.
         secrets: Values that must never be stored: masked in every encoding, besides the known patterns.
         allow: Host names and networks of your own that webhooks may go to; see ``workspaces.outbound``.
+        waker: Wakes sessions; by default the runtime that is installed.
 
     Raises:
         Unavailable: the database cannot be opened or reached.
         SchemaMismatch: it was made by a newer version, or is not Reverie's.
     """
     database = Database.open(db if db is not None else default_database(), clock=clock)
-    return Reverie(database, clock=clock, entropy=entropy, secrets=secrets, allow=allow)
+    return Reverie(database, clock=clock, entropy=entropy, secrets=secrets, allow=allow, waker=waker)
 
 
 class Workspace:

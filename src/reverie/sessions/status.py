@@ -93,7 +93,7 @@ class SessionState(msgspec.Struct, frozen=True):
     ``self_hosted``: built-in tools run at the client, and wait for its results.
     """
 
-    threads: dict[str, ThreadState] = {PRIMARY_THREAD: ThreadState()}
+    threads: dict[str, ThreadState] = msgspec.field(default_factory=lambda: {PRIMARY_THREAD: ThreadState()})
     outcomes: tuple[OutcomeState, ...] = ()
     self_hosted: bool = False
     active_seconds: float = 0.0
