@@ -8,7 +8,7 @@ from typing import Any
 import anthropic
 import httpx2
 import pytest
-from tests.contract import serving
+from tests.contract import both, serving
 from tests.contract.strictness import strict as _strict
 
 from reverie.app import Reverie
@@ -65,6 +65,16 @@ def http(api: App) -> Iterator[httpx2.Client]:
 def async_client(api: App) -> anthropic.AsyncAnthropic:
     """The asynchronous SDK. Use it inside ``asyncio.run``; it holds nothing that needs closing."""
     return serving.async_client(api)
+
+
+@pytest.fixture(params=["sync", "async"])
+def sdk(request: pytest.FixtureRequest, api: App) -> Iterator[Any]:
+    """The SDK, once as each of its clients; see ``tests.contract.both``."""
+    if request.param == "sync":
+        yield request.getfixturevalue("client")
+    else:
+        with both.settled(serving.async_client(api)) as client:
+            yield client
 
 
 @pytest.fixture
