@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.mining.worlds import Book
 
 from reverie.mining.failures import judge_shell, judge_tool
 from reverie.mining.shell import parse
@@ -42,6 +43,18 @@ def shell(
         ("cat a b | head", "cat: b: No such file or directory\ncontent\n", "shell", "cat: b: No such file or directory"),
         ("git status; echo done", "fatal: not a git repository\ndone\n", "error", "not a git repository"),
         ("npm run build | tail -5", "src/a.ts(3,5): error TS2304: Cannot find name 'x'.\nnpm ERR! code 2\n", "compile", "TS2304: Cannot find name 'x'."),
+        ("make test; echo \"exit: $?\"", "make: *** [all] Error 2\nexit: 2\n", "error", "[all] Error 2"),
+        ("python x.py; echo $?", TRACE + "1\n", "exception", "no such shelf: 12"),
+        ("cargo build 2>&1 | tail", "error[E0308]: mismatched types\n --> src/main.rs:2:5\n", "compile", "mismatched types"),
+        ("go build ./... | head", "./a.go:3:5: undefined: foo\n", "compile", "undefined: foo"),
+        ("pytest -q || true", "..F\n1 failed, 2 passed in 0.2s\n", "test", "1 failed, 2 passed in 0.2s"),
+        ("mvn test | tail -20", "[ERROR] Tests run: 3, Failures: 1\n[INFO] BUILD FAILURE\n", "test", "Tests run: 3, Failures: 1"),
+        ("gradle build | tail", "FAILURE: Build failed with an exception.\nBUILD FAILED in 3s\n", "error", "FAILURE: Build failed with an exception."),
+        ("rspec | tail", "3 examples, 1 failure\n", "test", "3 examples, 1 failure"),
+        ("prove -v | cat", "ok 1 - a\nnot ok 2 - sums add up\n", "test", "sums add up"),
+        ("kubectl apply -f x.yaml | cat", "Error from server (NotFound): deployments x not found\n", "error", "deployments x not found"),
+        ("psql -c 'select 1' | cat", "psql: error: connection refused\n", "error", "connection refused"),
+        ("terraform apply | tail", "│ Error: Invalid reference\n", "error", "Invalid reference"),
     ],
 )  # fmt: skip
 def test_failures_hidden_behind_a_pipe_are_found(command: str, text: str, kind: str, example: str) -> None:
@@ -62,6 +75,10 @@ def test_failures_hidden_behind_a_pipe_are_found(command: str, text: str, kind: 
         ("gh run view 12 --log-failed | tail", "test\tUNKNOWN STEP\terror: it broke\nFAIL\n"),
         ("mise run test | tail -5", "ok  \tpkg\t0.1s\n0 failed, 3 passed\n"),
         ("golangci-lint run | tail", "0 issues.\n"),
+        ("make; echo $?", "built\n0\n"),
+        ("git merge-base --is-ancestor a b; echo \"rc=$?\"", "rc=1\n"),
+        ("grep -rn foo . | head", "./a.go:3:5: undefined: foo\n"),
+        ("cat build.log | tail", "./a.go:3:5: undefined: foo\nBUILD FAILED in 3s\n1 failed in 2s\n"),
     ],
 )  # fmt: skip
 def test_what_is_shown_is_no_failure(command: str, text: str) -> None:
@@ -158,6 +175,19 @@ def test_refusals_of_tools(text: str, template: str) -> None:
         ('{"error": {"code": 404, "message": "not here"}}', "not here"),
         ("HTTP 503 Service Unavailable", "503 Service Unavailable"),
         ("409 Conflict: document is not checked in", "409 Conflict: document is not checked in"),
+        ('{"ok": false, "error": "index is rebuilding"}', "index is rebuilding"),
+        ('{"success": false, "reason": "index is rebuilding"}', "index is rebuilding"),
+        ('{"isError": true, "content": [{"type": "text", "text": "index is busy"}]}', "index is busy"),
+        ('{"exit_code": 2, "stdout": "", "stderr": "no rule to make x"}', "no rule to make x"),
+        ('{"returncode": 1, "output": "boom happened"}', "boom happened"),
+        ('{"result": null, "errors": [{"message": "Cannot query x"}]}', "Cannot query x"),
+        ('{"status": 404, "title": "Not Found", "detail": "no such order"}', "no such order"),
+        ('{"statusCode": 503}', '"statusCode": 503'),
+        ("Request failed with status code 503", "Request failed with status code 503"),
+        ("Unable to find order 7", "Unable to find order 7"),
+        ("Fehler: Bestellung nicht gefunden", "Bestellung nicht gefunden"),
+        ("错误：找不到订单", "找不到订单"),
+        ("❌ Could not find it", "❌ Could not find it"),
     ],
 )
 def test_tools_that_confess_in_their_text(text: str, example: str) -> None:
@@ -174,6 +204,11 @@ def test_tools_that_confess_in_their_text(text: str, example: str) -> None:
         '{"error": null, "ok": true}',
         '[{"error": "in a row"}]',
         "No error.",
+        '{"count": 3, "error_rate": 0.2, "status": "ok"}',
+        '{"status": 200, "errors": []}',
+        '{"exit_code": 0, "stdout": "error: none"}',
+        '{"orders": [{"id": 1, "status": "failed"}]}',
+        '{"runs": [{"exit_code": 1}], "total": 1}',
         "",
     ],
 )
@@ -203,3 +238,26 @@ def test_no_output_is_too_strange_and_every_span_is_exact(
         for fault in faults:
             assert text[fault.start : fault.end] == fault.example
             assert len(fault.example) <= 1_000
+
+
+@pytest.mark.parametrize("format", ["codex", "claude-code"])
+def test_a_status_of_zero_behind_a_pipe_is_looked_through(format: str) -> None:
+    book = Book(format=format)
+    header = "Chunk ID: 1\nWall time: 0.1 seconds\nProcess exited with code 0\nOutput:\n"
+    book.bash("pytest -q | tail", (header if format == "codex" else "") + PYTEST, exit_code=0)
+    (call,) = book.observed().calls
+    assert call.failure is not None
+    assert call.failure.hidden
+    assert book.quote(call.failure.span) == "AssertionError: assert 1 == 2"
+
+
+@pytest.mark.parametrize("format", ["chat", "swe-agent", "intercode", "otlp", "atif"])
+def test_where_a_format_tells_no_status_the_text_does(format: str) -> None:
+    book = Book(format=format)
+    book.bash("python x.py", TRACE)
+    book.bash("cat nope", "cat: nope: No such file or directory\n")
+    book.call("find_order", '{"success": false, "message": "no such order"}', order=7)
+    book.call("read_file", "Error: this is what the file says", path="a.log")
+    failures = [c.failure for c in book.observed().calls]
+    assert [f.kind if f else None for f in failures] == ["exception", "shell", "tool", None]
+    assert all(f.hidden for f in failures if f)

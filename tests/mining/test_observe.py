@@ -12,6 +12,7 @@ from tests.mining.worlds import Book
 from reverie.domain.events import text_parts
 from reverie.domain.observations import Observation
 from reverie.mining.observe import SessionObserver
+from reverie.mining.tools import place_of
 
 
 def test_calls_are_paired_with_their_results_also_when_they_overlap() -> None:
@@ -137,13 +138,80 @@ def test_the_users_home_names_the_user_where_nobody_else_does() -> None:
     assert Book(cwd="/Users/ana/src/cli", user="carl").observed().user == "carl"
 
 
-def test_the_cluster_stands_in_for_the_task_only_where_there_is_none() -> None:
+def test_requests_alike_are_one_cluster_whether_the_task_is_named_or_not() -> None:
     a, b, c = Book(), Book(), Book(task="7")
     a.user_says("Please fix the merge conflicts")
     b.user_says("fix merge conflicts, please")
     c.user_says("fix merge conflicts")
-    assert a.observed().cluster == b.observed().cluster is not None
-    assert c.observed().cluster is None
+    assert a.observed().cluster == b.observed().cluster == c.observed().cluster is not None
+
+
+BEFORE = {
+    "format",
+    "agent",
+    "agent_version",
+    "model",
+    "repository",
+    "branch",
+    "hour",
+    "weekday",
+    "first_request_chars",
+}
+AFTER = {
+    "events", "turns", "calls", "tools", "files", "file_kinds", "places", "errors", "tools_s", "failures", "hidden_failures",
+    "retries", "corrections", "denials", "interrupts", "messages", "compactions", "tokens", "duration_s",
+}  # fmt: skip
+
+
+def test_every_attribute_is_known_before_or_after() -> None:
+    """A new attribute must say on which side it stands, here and in the observer."""
+    book = Book(user="ana", repository="shop", cwd="/home/ana/shop", timezone="Asia/Tokyo")
+    book.user_says("file the reports")
+    for name in ("a.docx", "b.docx", "c.pdf"):
+        book.call("upload", "stored", path=f"/home/ana/shop/reports/2026/{name}", size_mb=61)
+    book.call("upload", "Error: 413 Payload refused", is_error=True, path="/var/log/x.csv", size_mb=90)
+    book.add("span.model_request_end", {"model": "m", "usage": {"input_tokens": 5, "output_tokens": 2}})
+    observed = book.observed()
+    assert {*observed.attributes} <= BEFORE
+    assert {*observed.consequences} <= AFTER
+    assert not BEFORE & AFTER
+    told = observed.consequences
+    assert (told["tools"], told["files"], told["errors"]) == (1, 4, 1)
+    assert (told["file_kinds"], told["places"]) == ("docx, csv, pdf", "reports/2026, /var/log")
+    assert told["tools_s"] == 4 * 60
+    assert observed.attributes["hour"] == 18  # nine in London
+
+
+def test_what_a_result_tells_is_no_argument() -> None:
+    book = Book(format="codex")
+    book.bash("make", "built\n", exit_code=0)
+    book.use("make_tea", cups=2)
+    made, open_ended = book.observed().calls
+    assert made.after == {"duration_s": 60.0, "result_chars": 6, "exit_code": 0}
+    assert not {*made.arguments} & {*made.after}
+    assert open_ended.after == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "cwd", "place"),
+    [
+        ("/home/ana/shop/src/api/deep/x.py", "/home/ana/shop", "src/api"),
+        ("/home/ana/shop/x.py", "/home/ana/shop", "."),
+        ("/home/ana/shopping/x.py", "/home/ana/shop", "~/shopping"),
+        ("/Users/bo/.config/app/x.toml", None, "~/.config/app"),
+        ("~/notes/x.md", None, "~/notes"),
+        ("/var/log/nginx/error.log", None, "/var/log"),
+        ("/x.py", None, "/"),
+        ("src/x.py", "/srv/app", "src"),
+        ("./x.py", None, "."),
+        ("C:\\Users\\cy\\shop\\src\\x.py", "C:\\Users\\cy\\shop", "src"),
+        ("x.py", "/srv/app", None),
+        ("https://example.com/a/b.html", None, None),
+        (None, None, None),
+    ],
+)
+def test_places_compare_across_people(path: str | None, cwd: str | None, place: str | None) -> None:
+    assert place_of(path, cwd) == place
 
 
 def test_programs_in_a_persons_place_are_not_heard() -> None:

@@ -54,8 +54,9 @@ class Call:
 
     ``action`` is the call normalised for comparison across sessions ("Bash: go test", "Edit: .go"),
     ``signature`` identifies the exact call (equal signatures: the same call again, a plain retry).
-    ``arguments`` are typed attributes of the call (scalar arguments under their own names, and derived
-    ones such as ``file_ext``). ``result_event_id`` is None when the log has no result for the call.
+    ``arguments`` are typed attributes of the call, known *before* it was made (scalar arguments under
+    their own names, and derived ones such as ``file_ext``); ``after`` holds what its result told (how
+    long it took, how much it gave, its exit status) and is never a cause of how it ended. ``result_event_id`` is None when the log has no result for the call.
     ``ran`` is False for a call that never ran: a person refused it, or it was cancelled with another.
     ``also`` holds further, different complaints of one result (a linter's other rules).
     """
@@ -74,6 +75,7 @@ class Call:
     failure: Failure | None
     ran: bool = True
     also: tuple[Failure, ...] = ()
+    after: Mapping[str, Scalar] = field(default_factory=dict[str, Scalar])
 
 
 RemarkKind = Literal[

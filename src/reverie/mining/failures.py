@@ -47,15 +47,24 @@ _CODEX_HEADER = re.compile(
 _TIMED_OUT = re.compile(
     r"\s*(?:<error>)?(?:Error: )?(?:Command|Tool|Process) timed out(?: after [^\n]{0,40})?"
 )
+_TEXT = r'"\s*:\s*"(?P<{}>(?:[^"\\]|\\.){{3,300}})"'
 _JSON_ERROR = re.compile(
-    r'"(?:error|error_message|errorMessage)"\s*:\s*"(?P<text>(?:[^"\\]|\\.){3,300})"'
-    r'|"(?:error|errors)"\s*:\s*[\[{].{0,80}?"message"\s*:\s*"(?P<deep>(?:[^"\\]|\\.){3,300})"'
-    r'|"(?:is_?[eE]rror)"\s*:\s*true|"(?:success|ok)"\s*:\s*false|"status"\s*:\s*"(?:error|failed|failure)"',
+    r'"(?:error|error_message|errorMessage|err)' + _TEXT.format("text")
+    + r'|"(?:error|errors)"\s*:\s*[\[{].{0,80}?"message' + _TEXT.format("deep")
+    + r'|"is_?[eE]rror"\s*:\s*true|"(?:success|ok)"\s*:\s*false|"status"\s*:\s*"(?:error|failed|failure)"'
+    r'|"(?:exit_?(?:code|Code|status|Status)|return_?[cC]ode)"\s*:\s*-?[1-9]'
+    r'|"(?:http_?)?[sS]tatus_?(?:[cC]ode)?"\s*:\s*[45]\d\d\b',
     re.DOTALL,
-)
-_JSON_MESSAGE = re.compile(r'"(?:message|detail|reason|description)"\s*:\s*"(?P<text>(?:[^"\\]|\\.){3,300})"')
+)  # fmt: skip
+_JSON_MESSAGES: Final = tuple(  # where it says why, from the surest place to the least
+    re.compile(rf'"(?:{keys})' + _TEXT.format("text"), re.DOTALL)
+    for keys in ("error|error_message|errorMessage|err", "message|detail|reason|stderr", "description|title|msg|text", "output|body")
+)  # fmt: skip
+_JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _SAYS_ERROR = re.compile(
-    r"\s*(?:\[?(?:error|Error|ERROR|failed|Failed|FAILED|FATAL|fatal|Exception|Traceback)\b\]?|HTTP(?:/\S+)? [45]\d\d\b"
+    r"\s*(?:[❌✗✘] ?\S|<error>|(?:Request|Command|Operation|Call|Query|Upload|Download|Tool)(?: \w+)? failed\b"
+    r"|(?:Unable to|Could not|Cannot) \w|(?:Fehler|Erreur|Errore|Erro|Ошибка|错误|錯誤|エラー|오류)\b[^:：\n]{0,40}[:：]"
+    r"|\[?(?:error|Error|ERROR|failed|Failed|FAILED|FATAL|fatal|Exception|Traceback)\b\]?|HTTP(?:/\S+)? [45]\d\d\b"
     r"|[45]\d\d (?:Bad Request|Unauthorized|Forbidden|Not Found|Conflict|Payload|Unprocessable|Too Many|Internal|Bad "
     r"Gateway|Service Unavailable|Gateway)|[A-Z]\w*(?:Error|Exception)\b:)"
 )
@@ -91,7 +100,17 @@ _KEEP_FOR: Final[dict[str, frozenset[str]]] = {
     "compile": frozenset({"q", "id"}),
     "test": frozenset({"q", "id"}),
 }
-_PROOF: Final = frozenset({"test", "exception", "conflict", "shell", "usage", "error", "http"})
+_BUILDERS: Final = vocabulary(
+    """
+    go cargo rustc gcc g++ clang clang++ cc c++ javac kotlinc swiftc swift tsc make gmake ninja cmake mvn
+    mvnw gradle gradlew dotnet bazel zig ghc mypy pyright ruff flake8 pylint eslint golangci-lint npm npx
+    yarn pnpm bun mise just tox nox
+    """
+)
+_PROOF: Final = frozenset(
+    {"test", "exception", "conflict", "shell", "usage", "error", "http", "compile", "lint"}
+)
+_TOLD_STATUS = re.compile(r"(?:^|[\s:=(])(\d{1,3})\)?\s*\Z")
 _SHELLS: Final = frozenset({"bash", "zsh", "sh"})
 _CLIENTS: Final = frozenset({"curl", "wget", "http", "gh"})
 EDGE: Final = 3  # lines at either end of an output
@@ -153,11 +172,23 @@ def judge_shell(
     failed = is_error or bool(code)
     if not failed and _TIMED_OUT.match(text):
         failed = True
+    if not failed and (told := _told_status(text, begin, command)) is not None:
+        (text, code), command = told, Command(command.steps[:-1])
+        failed = code != 0
     if not failed:
         if trusted and not command.status_is_masked:
             return _OK
         return _by_text(text, begin, command)
     return _by_status(text, begin, command, code)
+
+
+def _told_status(text: str, begin: int, command: Command) -> tuple[str, int] | None:
+    """(output, status) where a command line ends with printing ``$?``."""
+    last = command.steps[-1] if len(command.steps) > 1 else None
+    if last is None or last.name not in ("echo", "printf") or not any("$?" in w for w in last.words):
+        return None
+    found = _TOLD_STATUS.search(text, max(begin, text.rstrip().rfind("\n")))
+    return (text[: max(begin, text.rstrip().rfind("\n"))], int(found[1])) if found else None
 
 
 def _unrun(text: str) -> Judgement | None:
@@ -235,6 +266,8 @@ class _Writers:
         return bool(self.runs) and self._run_said(sign, at_edge)
 
     def _run_said(self, sign: Sign, at_edge: bool) -> bool:
+        if sign.kind in ("compile", "lint"):
+            return self.only_runs and any(step.name in _BUILDERS for step in self.runs)
         if sign.kind == "test":
             return sign.whole or sign.rank >= NAMED_TEST
         return at_edge or self.only_runs if sign.whole else at_edge and self.only_runs
@@ -367,10 +400,21 @@ def _confessed(text: str, json_speaks: bool) -> Fault | None:
 
 
 def _json_fault(text: str) -> Fault | None:
-    found = _JSON_ERROR.search(text, 0, 600)
+    """What a JSON body confesses of itself; not what it tells of the things it lists."""
+    found = next((f for f in _JSON_ERROR.finditer(text, 0, 600) if _of_itself(text, f.start())), None)
     if found is None:
         return None
     if found.lastgroup:
         return _span(text, *found.span(found.lastgroup), "tool")
-    message = _JSON_MESSAGE.search(text, 0, 1_500)
-    return _span(text, *message.span("text"), "tool") if message else _span(text, *found.span(), "tool")
+    for anywhere in (False, True):
+        for pattern in _JSON_MESSAGES:
+            told = (m for m in pattern.finditer(text, 0, 1_500) if anywhere or _of_itself(text, m.start()))
+            if (message := next(told, None)) is not None:
+                return _span(text, *message.span("text"), "tool")
+    return _span(text, *found.span(), "tool")
+
+
+def _of_itself(text: str, place: int) -> bool:
+    """In no list, and at most two objects deep."""
+    before = _JSON_STRING.sub("", text[:place])
+    return before.count("[") == before.count("]") and before.count("{") - before.count("}") <= 2

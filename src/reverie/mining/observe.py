@@ -6,8 +6,10 @@ Pure and deterministic. What may be a consequence of failing (counts, durations)
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 from itertools import pairwise
 from typing import Final, cast
@@ -22,6 +24,7 @@ from reverie.mining.tools import (
     ToolKind,
     action_of,
     arguments_of,
+    file_of,
     parsed,
     signature_of,
     telling_argument,
@@ -36,6 +39,7 @@ STATUS_FORMATS: Final = frozenset({"claude-code", "codex"})
 
 _OUTSIDE_TOOLS: Final = ("web", "fetch", "browse", "mcp")
 _CLUSTER_WORDS: Final = 4
+_MOST_LISTED: Final = 8
 
 
 class SessionObserver:
@@ -43,7 +47,7 @@ class SessionObserver:
 
     @property
     def version(self) -> str:
-        return "1"
+        return "2"
 
     def observe(self, session: Session, events: Sequence[Event]) -> Observation:
         """Observes a session. ``events``: all of its events, in order of ``seq``. Never raises on content."""
@@ -152,10 +156,11 @@ class _Notes:
             action=use.action,
             signature=signature_of(use.tool, use.given),
             use=use.span,
-            arguments=arguments_of(use.kind, use.given, parsed(use.kind, use.given)),
+            arguments=arguments_of(use.kind, use.given, parsed(use.kind, use.given), self.session.info.cwd),
             failure=failures[0] if failures else None,
             ran=verdict != "not_run",
             also=failures[1:],
+            after=_told_after(use.event, result) if result is not None else {},
         )
 
     def _judged(self, use: _Use, result: Event) -> tuple[str, tuple[Failure, ...]]:
@@ -216,7 +221,7 @@ class _Notes:
             user=info.user or _home_owner(info.cwd),
             repository=info.repository,
             task=info.task,
-            cluster=_cluster(opening) if info.task is None else None,
+            cluster=_cluster(opening),
             day=_local(started, info.timezone).date().isoformat() if started else None,
             started_at=started,
             ended_at=info.ended_at or self.last,
@@ -258,10 +263,18 @@ class _Notes:
     ) -> Mapping[str, Scalar]:
         """What the course of the work brought about; never a cause."""
         seconds = (self.last - self.first).total_seconds() if self.first and self.last else None
+        ran = [c for c in calls if c.ran]
+        in_tools = [d for c in ran if isinstance(d := c.after.get("duration_s"), int | float)]
         found: dict[str, Scalar] = {
             "events": events,
             "turns": self.turn,
             "calls": len(calls),
+            "tools": len({c.tool for c in ran}),
+            "files": len({file for use in self.uses if (file := file_of(use.given))}),
+            "file_kinds": _listed(c.arguments.get("file_ext") for c in ran),
+            "places": _listed(c.arguments.get("file_place") for c in ran),
+            "errors": len({f.template for c in ran if c.failure for f in (c.failure, *c.also)}),
+            "tools_s": round(math.fsum(in_tools), 3) if in_tools else None,
             "failures": sum(c.failure is not None for c in calls),
             "hidden_failures": sum(c.failure is not None and c.failure.hidden for c in calls),
             "retries": sum(a.signature == b.signature for a, b in pairwise(calls)),
@@ -277,10 +290,29 @@ class _Notes:
 
 
 def _not_run(call: Call) -> Call:
-    return Call(
-        call.seq, call.event_id, call.result_event_id, call.thread, call.turn, call.at, call.tool, call.action,
-        call.signature, call.use, call.arguments, failure=None, ran=False,
-    )  # fmt: skip
+    return replace(call, failure=None, ran=False, also=(), after={})
+
+
+def _told_after(use: Event, result: Event) -> Mapping[str, Scalar]:
+    """What only the result of a call tells: seconds it took, characters it gave, its exit status."""
+    exact = result.payload.get("duration_ms")
+    duration: float | None = None
+    if isinstance(exact, int | float) and not isinstance(exact, bool):
+        duration = exact / 1_000
+    elif use.at is not None and result.at is not None:
+        duration = (result.at - use.at).total_seconds()
+    found: dict[str, Scalar] = {
+        "duration_s": duration,
+        "result_chars": sum(len(text) for _, text in _texts(result.payload)),
+        "exit_code": _whole(result.payload.get("exit_code")),
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _listed(values: Iterable[Scalar]) -> str | None:
+    """Distinct words, most frequent first: "py, md"."""
+    seen = Counter(value for value in values if isinstance(value, str))
+    return ", ".join(sorted(seen, key=lambda v: (-seen[v], v))[:_MOST_LISTED]) or None
 
 
 def _failure(fault: Fault, result: Event, path: str, hidden: bool) -> Failure:

@@ -71,6 +71,16 @@ _SIGNS: Final[tuple[tuple[re.Pattern[str], str, int], ...]] = (
     (_p(r"=+ (?=.*\b[1-9]\d* (?:failed|errors?)\b.*=+$)"), "test", 40),
     (_p(r"(?:Tests?|Test Suites?|Test Files):? +(?=.*\b[1-9]\d* failed)"), "test", 40),
     (_p(r"(?=test result: FAILED)"), "test", 40),
+    (_p(r"(?=(?:[1-9]\d* failed(?:, \d+ \w+)*|\d+ \w+, [1-9]\d* failed(?:, \d+ \w+)*) in \d)"), "test", 40),
+    (_p(r"(?=\d+ examples?, (?:\d+ \w+, )*[1-9]\d* failures?\b)"), "test", 40),
+    (_p(r"\s*(?=[1-9]\d* failing$)"), "test", 40),
+    (_p(r"(?=Tests: \d.*(?:Failures|Errors): [1-9])"), "test", 40),
+    (_p(r"(?:\[ERROR\] )?(?=Tests run: \d+, .*(?:Failures|Errors): [1-9])"), "test", 40),
+    (_p(r"(?=Failed!\s+- Failed:\s+[1-9])"), "test", 40),
+    (_p(r"(?=\d+% tests passed, [1-9]\d* tests? failed)"), "test", 40),
+    (_p(r"(?=FAILURES!$)"), "test", 40),
+    (_p(r"\s*not ok \d+ (?:- )?(?=\w)"), "test", 70),
+    (_p(r"(?:\[\w+\] )?(?=BUILD FAIL(?:URE|ED)\b|FAILURE: Build failed)"), "error", 44),
     (_p(r"FAIL(?:ED)?(?:\s*$|[\s:]+(?=\S))"), "test", 30),
     # exceptions
     (_p(r"(?:[a-zA-Z_][\w.]*\.)?[A-Z]\w*(?:Error|Exception|Exit|Interrupt|NotFound|Timeout|Refused)\b(?::\s+(?=\S)|$)"), "exception", 94),
@@ -94,6 +104,8 @@ _SIGNS: Final[tuple[tuple[re.Pattern[str], str, int], ...]] = (
     # anything that calls itself an error
     (_p(r"(?:[\w./ -]{1,40}: )?(?:fatal|Fatal|FATAL)(?: error)?: (?=\S)"), "error", 88),
     (_p(r"(?:npm|yarn|pnpm)?\s*(?:ERR!|ERROR) (?:code )?(?=\w)"), "error", 56),
+    (_p(r"(?:[│|╷] *)?(?:[\w./-]{1,40}: error|Error from server(?: \(\w+\))?|(?<=[│|╷] )Error): (?=\S)"), "error", 84),
+    (_p(r"(?:Fehler|Erreur|Errore|Erro\b|Ошибка|错误|錯誤|エラー|오류)[^:：\n]{0,40}[:：] ?(?=\S)"), "error", 84),
     (_p(r"(?:make|gmake|ninja)(?:\[\d+\])?: \*\*\* "), "error", 44),
     (_p(r"(?:\[?(?:error|Error|ERROR)\]?|E):(?: |$)(?=\S|$)"), "error", 84),
     (_p(r"go: (?!downloading|finding|extracting|added|upgraded|found|creating|to add)(?=\S)"), "error", 82),
@@ -113,7 +125,7 @@ _WHOLE: Final = frozenset({26, 30, 40, 44, 56})  # ranks of the summaries among 
 SUSPICIOUS: Final = re.compile(
     r"FAIL|[Ff]ail|[Ee]rror|ERR|[Ff]atal|FATAL|panic|Traceback|[Ee]xception|CONFLICT|No such|no such|not found|"
     r"denied|refused|[Cc]annot|[Cc]ould not|[Uu]nable|[Uu]nknown|[Uu]nrecog|[Ii]nvalid|[Ii]llegal|HTTP|issues:|"
-    r"\(eval\)|-c: line|no matches|parse error|timed out|✗|✕|cat: |ls: "
+    r"\(eval\)|-c: line|not ok |:\d+:\d+: |Fehler|Erreur|Erro|Ошибка|错误|錯誤|エラー|오류|no matches|parse error|timed out|✗|✕|cat: |ls: "
 )
 """A cheap first look: text without any of these is no failure."""
 

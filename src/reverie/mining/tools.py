@@ -23,6 +23,7 @@ __all__ = [
     "file_of",
     "kind_of",
     "parsed",
+    "place_of",
     "signature_of",
     "telling_argument",
     "tool_kind",
@@ -85,6 +86,7 @@ _PATH_KEYS: Final = ("file_path", "path", "notebook_path", "filename", "file", "
 _COMMAND_KEYS: Final = ("command", "cmd", "script", "code")
 _TELLING_KEYS: Final = ("command", "cmd", "file_path", "path", "pattern", "query", "url", "subagent_type", "skill", "name",
                         "filename", "file", "input", "prompt")  # fmt: skip
+_HOME = re.compile(r"~(?=/|$)|(?:[A-Za-z]:)?/(?:home|Users)/[^/]+|/root(?=/|$)")
 _EXTENSION = re.compile(r"\.([A-Za-z][A-Za-z0-9]{0,9})$")
 MAX_TEXT: Final = 160
 MAX_ARGUMENTS: Final = 40
@@ -147,6 +149,25 @@ def extension_of(path: str | None) -> str | None:
     return found[1].lower() if found else None
 
 
+def place_of(path: str | None, cwd: str | None) -> str | None:
+    """The folder a file lies in, two levels deep, to compare across people and machines: below the working
+    directory ("src/api", "." for itself), below a home ("~/.config"), else from the root ("/var/log").
+    None for a bare name, of which nothing is known, and for what is no path of a file system."""
+    if not path or "://" in path or ("/" not in path and "\\" not in path):
+        return None
+    folder = path.replace("\\", "/").rpartition("/")[0]
+    here = (cwd or "").replace("\\", "/").rstrip("/")
+    if here and f"{folder}/".startswith(f"{here}/"):
+        root, below = "", folder[len(here) :]
+    elif home := _HOME.match(folder):
+        root, below = "~/", folder[home.end() :]
+    else:
+        root, below = "/" if path[0] == "/" else "", folder
+    parts = [part for part in below.split("/") if part not in ("", ".")]
+    place = root + "/".join(parts[:2])
+    return place[:MAX_TEXT] or "."
+
+
 def signature_of(name: str, given: Json) -> str:
     """Names the exact call: equal signatures are the same call again."""
     try:
@@ -172,18 +193,23 @@ def _leaves(given: Json) -> Iterator[str]:
             yield repr(node)
 
 
-def arguments_of(kind: ToolKind, given: JsonObject, command: Command) -> dict[str, Scalar]:
+def arguments_of(
+    kind: ToolKind, given: JsonObject, command: Command, cwd: str | None = None
+) -> dict[str, Scalar]:
     """Typed attributes of a call: scalars under their own names (nested ones dotted), and derived ones.
 
     Long text is not copied, only counted (``<name>_chars``); of a list its length is kept
-    (``<name>_count``). Derived: ``file_ext`` of the file it is about, ``programs`` of a command line, and
-    ``masked_status`` where a pipe or list may hide its exit status.
+    (``<name>_count``). Derived: ``file_ext`` of the file it is about and ``file_place`` (``place_of``),
+    ``programs`` of a command line, and ``masked_status`` where a pipe or list may hide its exit status.
     """
     found: dict[str, Scalar] = {}
     _flatten("", given, found, 0)
-    extension = extension_of(file_of(given))
+    file = file_of(given)
+    extension, place = extension_of(file), place_of(file, cwd)
     if extension:
         found.setdefault("file_ext", extension)
+    if place:
+        found.setdefault("file_place", place)
     if kind == "shell":
         programs = ", ".join(command.programs)
         if programs:
