@@ -14,6 +14,7 @@ import uvicorn
 
 from reverie.domain.errors import ConfigError
 from reverie.server.app import App
+from reverie.server.connections import Connection
 
 __all__ = ["listen", "run"]
 
@@ -65,6 +66,7 @@ def run(app: App, sockets: list[socket.socket], *, started: Callable[[], None]) 
     requests in work have ``settings.grace`` seconds. A second Ctrl-C does not wait."""
     config = uvicorn.Config(
         app,
+        http=Connection,
         log_config=None,
         access_log=False,
         lifespan="on",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import TypeVar, cast
 
 import anyio
 
@@ -12,6 +13,8 @@ from reverie.server.limits import RateLimits
 from reverie.server.settings import Settings
 
 __all__ = ["Running"]
+
+T = TypeVar("T")
 
 
 class Running:
@@ -26,6 +29,7 @@ class Running:
         """Bounds the pool that sync handlers run in."""
         self._closing: asyncio.Event | None = None
         self._farewells: list[Callable[[], None]] = []
+        self._parts: dict[object, object] = {}
         self._closed = False
 
     @property
@@ -41,6 +45,12 @@ class Running:
     def closed(self) -> bool:
         """Whether it has begun to shut down; to be asked from any thread."""
         return self._closed
+
+    def shared(self, make: Callable[[Running], T]) -> T:
+        """What ``make`` made for this server, the first time it was asked for. Call it on the event loop."""
+        if make not in self._parts:
+            self._parts[make] = make(self)
+        return cast(T, self._parts[make])
 
     def on_close(self, farewell: Callable[[], None]) -> None:
         """Have ``farewell()`` called, on the loop, when the server begins to shut down."""

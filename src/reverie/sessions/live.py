@@ -24,12 +24,13 @@ from reverie.sessions.log import Mask, no_mask
 from reverie.sessions.status import SessionState, Status, StopReason, session_status
 from reverie.sessions.turns import Draft, budget_reached, end_outcome, terminate, thread_id, turn
 from reverie.storage import events as event_rows
-from reverie.storage import inbox, managed, threads
+from reverie.storage import inbox, managed, threads, timeline
 from reverie.storage import sessions as session_rows
 from reverie.storage.codec import dumps, loads
 from reverie.storage.database import Connection, Database
 from reverie.storage.managed import SessionRow
 from reverie.storage.threads import ThreadRow
+from reverie.storage.timeline import Slice
 
 __all__ = ["FORMAT", "Announce", "LiveSessions", "NewSession", "Settled"]
 
@@ -349,6 +350,19 @@ class LiveSessions:
         """What is said of a session."""
         with self._db.read() as conn:
             return managed.row(conn, session_id)
+
+    @property
+    def clock(self) -> Clock:
+        """Gives the present."""
+        return self._clock
+
+    def log_after(self, session_id: str, seq: int, limit: int) -> list[event_rows.Link]:
+        """The events behind ``seq`` as they are stored, at most ``limit``; of every thread."""
+        with self._db.read() as conn:
+            found = timeline.page(conn, session_id, Slice(), after=seq, limit=limit)
+            if not found:
+                managed.row(conn, session_id)  # none, or no session
+            return found
 
     def state(self, session_id: str) -> SessionState:
         """The state of a session that is run here: the fold of its log."""
