@@ -81,16 +81,16 @@ class Cases:
     def strata(self) -> tuple[str | None, Ints | None]:
         """The name of what makes sessions comparable, and each row's stratum (a row without: one of its own).
 
-        Where nothing makes two sessions comparable, the calls of one session are, or sessions that begin alike.
+            Where most sessions have none to be compared with, the calls of one session are compared, or sessions that
+        begin with the same tool.
         """
         name, stratum = strata_of(self.sessions)
-        if name is None and self.session_codes is not None:
+        codes = _codes([stratum(o) or o.session_id for o in self.sessions])
+        if name is not None and 2 * int((np.bincount(codes)[codes] > 1).sum()) >= len(codes):
+            return name, codes[self.places]
+        if self.session_codes is not None:
             return "session", self.places
-        if name is None and self.work:
-            return "first_tool", _codes(self.work)[self.places]
-        if name is None:
-            return None, None
-        return name, _codes([stratum(o) or o.session_id for o in self.sessions])[self.places]
+        return ("first_tool", _codes(self.work)[self.places]) if self.work else (None, None)
 
     # ------------------------------------------------------------------ columns
 

@@ -42,6 +42,7 @@ REPORTS: Final = frozenset(
     )
 )
 """Arguments by which an agent says how it went: they follow from the outcome."""
+AFTERWARDS: Final = "known only afterwards: it may follow from the outcome"
 LATEST: Final = datetime.max.replace(tzinfo=UTC)
 
 Own = Sequence[tuple[Observation, tuple[Call, ...]]]
@@ -162,7 +163,7 @@ def _sessions_fail(
     ends = [_end_of(o) for o in sessions]
     shown = {row: ("", None, ends[row]) for row in map(int, np.flatnonzero(failed))}
     after = sorted({name for o in sessions for name in o.consequences})
-    left_out += [NotMined(name, "known only afterwards: it may follow from the outcome") for name in after]
+    left_out += [NotMined(name, AFTERWARDS) for name in after]
     yield Question("session", "", None, cases, failed, shown, ends, tuple(left_out))
 
 
@@ -244,20 +245,21 @@ def _end_of(observation: Observation) -> Sighting | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Attempts:
-    """The same call made once or more in a session: one case, for retries are no independent evidence.
+class _Attempt:
+    """A call as it was first made in a session: doing the very same again is no independent evidence.
 
-    ``before``: the tools that had worked when it was first made, and how often any had.
+    ``before``: the tools that had worked by then, and how often any had.
     """
 
     place: int
-    calls: list[Call]
+    call: Call
     before: tuple[frozenset[str], int]
 
-    def failures(self) -> list[tuple[Call, Failure]]:
-        """What went wrong in any of them, but for the ordinary course of the work."""
-        found = [(c, f) for c in self.calls if c.failure is not None for f in (c.failure, *c.also)]
-        return [(c, f) for c, f in found if f.kind not in NOISE and f.template]
+    def failures(self) -> list[Failure]:
+        """What went wrong, but for the ordinary course of the work."""
+        failure = self.call.failure
+        found = () if failure is None else (failure, *self.call.also)
+        return [f for f in found if f.kind not in NOISE and f.template]
 
 
 def _calls_fail(own: Own, unasked: list[tuple[str, str]]) -> Iterator[Question]:
@@ -277,28 +279,27 @@ def _calls_fail(own: Own, unasked: list[tuple[str, str]]) -> Iterator[Question]:
         unasked.append((f"{seldom} tools", f"they fail in fewer than {LEAST_FAILING} sessions"))
 
 
-def _by_tool(own: Own) -> dict[str, list[_Attempts]]:
-    found: dict[str, list[_Attempts]] = defaultdict(list)
+def _by_tool(own: Own) -> dict[str, list[_Attempt]]:
+    found: dict[str, list[_Attempt]] = defaultdict(list)
     for place, (_, calls) in enumerate(own):
-        for attempts in _attempts(place, calls):
-            found[attempts.calls[0].tool].append(attempts)
+        for attempt in _attempts(place, calls):
+            found[attempt.call.tool].append(attempt)
     return dict(sorted(found.items()))
 
 
-def _attempts(place: int, calls: Sequence[Call]) -> Iterable[_Attempts]:
-    """Calls that ran and have a result, those with the same arguments together."""
-    groups: dict[str, _Attempts] = {}
+def _attempts(place: int, calls: Sequence[Call]) -> Iterator[_Attempt]:
+    """Calls that ran and have a result, of those with the same arguments the first."""
+    seen: set[str] = set()
     tools, worked = frozenset[str](), 0
     for call in calls:
         if not call.ran or call.result_event_id is None:
             continue
-        if call.signature not in groups:
-            groups[call.signature] = _Attempts(place, [], (tools, worked))
-        groups[call.signature].calls.append(call)
+        if call.signature not in seen:
+            seen.add(call.signature)
+            yield _Attempt(place, call, (tools, worked))
         if call.failure is None:
             worked += 1
             tools = tools if call.tool in tools else tools | {call.tool}
-    return groups.values()
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,17 +309,16 @@ class _Tool:
     name: str
     cases: Cases
     spared: Sequence[Sighting]
-    by_error: Sequence[dict[str, tuple[Call, Failure]]]
+    by_error: Sequence[dict[str, Failure]]
+    told_after: tuple[NotMined, ...]
 
     @classmethod
-    def of(
-        cls, name: str, sessions: Sequence[Observation], tried: Sequence[_Attempts], names: Names
-    ) -> _Tool:
+    def of(cls, name: str, sessions: Sequence[Observation], tried: Sequence[_Attempt], names: Names) -> _Tool:
         cases = _cases(sessions, tried)
-        spared = [use_sighting(cases.session(row), a.calls[0]) for row, a in enumerate(tried)]
-        failures = (attempts.failures() for attempts in tried)
-        by_error = [{names.of(f).key: (c, f) for c, f in reversed(found)} for found in failures]
-        return cls(name, cases, spared, by_error)
+        spared = [use_sighting(cases.session(row), a.call) for row, a in enumerate(tried)]
+        by_error = [{names.of(f).key: f for f in reversed(attempt.failures())} for attempt in tried]
+        after = sorted({told for attempt in tried for told in attempt.call.after})
+        return cls(name, cases, spared, by_error, tuple(NotMined(told, AFTERWARDS) for told in after))
 
     @property
     def failing(self) -> list[int]:
@@ -332,9 +332,9 @@ class _Tool:
         shown: dict[int, tuple[str, Failure | None, Sighting | None]] = {}
         for row in map(int, np.flatnonzero(happened)):
             name = error or next(iter(reversed(self.by_error[row])))
-            call, failure = self.by_error[row][name]
-            shown[row] = name, failure, failure_sighting(self.cases.session(row), call, failure)
-        return Question("call", self.name, error, self.cases, happened, shown, self.spared)
+            failure, spared = self.by_error[row][name], self.spared[row]
+            shown[row] = name, failure, Sighting(spared.observation, spared.at, failure.span)
+        return Question("call", self.name, error, self.cases, happened, shown, self.spared, self.told_after)
 
     def questions(self) -> Iterator[Question]:
         """Does it fail, and for each error that is not nearly all of its failures: does that occur?"""
@@ -349,11 +349,11 @@ class _Tool:
                 yield self.asked(error)
 
 
-def _cases(sessions: Sequence[Observation], tried: Sequence[_Attempts]) -> Cases:
-    used = sorted({attempts.place for attempts in tried})
+def _cases(sessions: Sequence[Observation], tried: Sequence[_Attempt]) -> Cases:
+    used = sorted({attempt.place for attempt in tried})
     index = {place: i for i, place in enumerate(used)}
-    firsts = [attempts.calls[0] for attempts in tried]
+    firsts = [attempt.call for attempt in tried]
     own = [sessions[place] for place in used]
-    places = np.array([index[attempts.place] for attempts in tried], dtype=np.int64)
+    places = np.array([index[attempt.place] for attempt in tried], dtype=np.int64)
     at = [call.at or own[place].started_at for call, place in zip(firsts, map(int, places), strict=True)]
     return Cases(own, places, [call.arguments for call in firsts], at, before=[a.before for a in tried])
