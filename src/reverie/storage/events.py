@@ -42,7 +42,7 @@ _END: Final = {
     "postgresql": "SELECT events, head FROM sessions WHERE id = %s AND workspace = %s AND deleted_at IS NULL "
     "FOR UPDATE",
 }
-_ADVANCE: Final = "UPDATE sessions SET events = ?, head = ?, updated_at = ? WHERE id = ?"
+_ADVANCE: Final = "UPDATE sessions SET events = ?, head = ?, updated_at = ? WHERE id = ? AND workspace = ?"
 _PAGE: Final = 256  # rows fetched at a time: a payload may be megabytes
 
 _payload: Final = msgspec.json.Decoder(dict[str, Any])
@@ -112,7 +112,7 @@ def append(connection: Connection, session_id: str, rows: Sequence[Row], at: dat
     if len(rows) == 1:  # the hot path: no question whether the key is known, the INSERT finds out
         links = _chained(session_id, rows, *end)
         if here.execute(marked(_INSERT_NEW, dialect), (*links[0], mine)).rowcount:
-            here.execute(marked(_ADVANCE, dialect), (links[0].seq, links[0].hash, iso(at), session_id))
+            here.execute(marked(_ADVANCE, dialect), (links[0].seq, links[0].hash, iso(at), session_id, mine))
             return links
         return list(_known(connection, [rows[0].id]).values())
     return _append_many(connection, session_id, rows, end, at)
@@ -130,7 +130,7 @@ def _append_many(
     if links:
         mine = workspace(connection)
         execute_many(connection, _INSERT, [(*link, mine) for link in links])
-        execute(connection, _ADVANCE, (links[-1].seq, links[-1].hash, iso(at), session_id))
+        execute(connection, _ADVANCE, (links[-1].seq, links[-1].hash, iso(at), session_id, mine))
     found.update((link.id, link) for link in links)
     return [found[row.id] for row in rows]
 
