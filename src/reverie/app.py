@@ -25,9 +25,11 @@ from reverie.domain.findings import Finding
 from reverie.domain.imports import FileReport
 from reverie.domain.proposals import Proposal, ProposalStatus, RejectReason
 from reverie.domain.sessions import Outcome, SessionInfo
-from reverie.domain.workspaces import DEFAULT_WORKSPACE
+from reverie.domain.workspaces import DEFAULT_WORKSPACE, EVERYWHERE
 from reverie.dreaming.dream import Dreamer, DreamResult, Progress
+from reverie.dreaming.night import Night, NightWatch
 from reverie.dreaming.render import dream_json, finding_json
+from reverie.dreaming.requests import DreamRequests
 from reverie.memory.catalog import Catalog
 from reverie.memory.records import Records
 from reverie.memory.stores import MemoryService
@@ -54,16 +56,21 @@ from reverie.sessions.transcript import as_json as event_json
 from reverie.sessions.transcript import transcript
 from reverie.sessions.verify import VerifyReport, verify
 from reverie.storage import audit as audit_rows
+from reverie.storage import deliveries as delivery_rows
 from reverie.storage import dreams as dream_rows
 from reverie.storage.audit import AuditEntry
 from reverie.storage.database import Database
 from reverie.workspaces.agents import Agents
+from reverie.workspaces.courier import Courier
 from reverie.workspaces.credentials import Credentials
+from reverie.workspaces.deployment_runs import DeploymentRuns
+from reverie.workspaces.deployments import Deployments
 from reverie.workspaces.environments import Environments
 from reverie.workspaces.files import Files
 from reverie.workspaces.idempotency import Idempotency
 from reverie.workspaces.keys import Keys
 from reverie.workspaces.models import MODELS, Models
+from reverie.workspaces.obstacles import Obstacles
 from reverie.workspaces.outbound import Outbound
 from reverie.workspaces.registry import Workspaces
 from reverie.workspaces.resources import Resources
@@ -141,7 +148,8 @@ class Workspace:
         self.feed = feed
         self._clock = clock
         self._entropy = entropy
-        self._mask = mask.apart(lambda: self.secrets.refresh())  # one's secrets are none of another's
+        # One's secrets are none of another's. (``secrets`` is not there yet: it registers with the mask.)
+        self._mask = mask.apart(lambda: self.secrets.refresh())  # noqa: PLW0108
         self._sealer = sealer
         self._allow = allow
         self.id: Final = db.workspace
@@ -156,7 +164,16 @@ class Workspace:
         self.stores = Catalog(db, clock=clock, entropy=entropy, announce=self.webhooks.emit)
         self.memories = Records(db, self.memory, clock=clock)
         self.review = ReviewService(db, self.memory, clock=clock, announce=self.webhooks.emit)
-        self.agents = Agents(self.resources, self.webhooks, clock=clock)
+        self.dream_requests = DreamRequests(
+            db,
+            self.resources,
+            self.stores,
+            self.log,
+            self.review,
+            clock=clock,
+            announce=self.webhooks.emit,
+        )
+        self.agents = Agents(self.resources, self.secrets, self.webhooks, clock=clock)
         self.environments = Environments(self.resources, self.webhooks, clock=clock)
         self.work = WorkQueue(db, self.resources, clock=clock, entropy=entropy)
         self.vaults = Vaults(self.resources, self.secrets, self.webhooks, clock=clock)
@@ -186,6 +203,23 @@ class Workspace:
             entropy=entropy,
         )
         self.threads = Threads(db, self.live, clock=clock)
+        self.deployments = Deployments(
+            self.resources,
+            agents=self.agents,
+            environments=self.environments,
+            vaults=self.vaults,
+            memory=self.memory,
+            secrets=self.secrets,
+            webhooks=self.webhooks,
+            clock=clock,
+        )
+        self.deployment_runs = DeploymentRuns(
+            self.resources,
+            self.sessions,
+            Obstacles(self.resources, self.agents, self.memory),
+            self.secrets,
+            self.webhooks,
+        )
 
     # ------------------------------------------------------------------ sessions
 
@@ -260,19 +294,36 @@ class Workspace:
         progress: Progress | None = None,
     ) -> DreamResult:
         """Find out what the sessions show and propose changes to a memory store. See ``Dreamer.dream``."""
-        miners = [cast(Miner, kind()) for kind in load(MINERS).values()]
-        dreamer = Dreamer(
+        return self.dreamer().dream(
+            store, since=since, sessions=sessions, dry_run=dry_run, workers=workers, progress=progress
+        )
+
+    def night(self, worker: str, stopping: Callable[[], bool] = lambda: False) -> Night:
+        """What works off the requests for dreams. See ``Night``."""
+        return Night(
+            self._db,
+            self.resources,
+            self.stores,
+            self.log,
+            self.review,
+            self.dreamer,
+            worker=worker,
+            clock=self._clock,
+            announce=self.webhooks.emit,
+            stopping=stopping,
+        )
+
+    def dreamer(self) -> Dreamer:
+        """What runs dreams, with every installed miner."""
+        return Dreamer(
             self._db,
             self.log,
             self.memory,
             self.review,
             self._observer(),
-            miners,
+            [cast(Miner, kind()) for kind in load(MINERS).values()],
             clock=self._clock,
             leaks=self._mask.leaks,
-        )
-        return dreamer.dream(
-            store, since=since, sessions=sessions, dry_run=dry_run, workers=workers, progress=progress
         )
 
     def _observer(self) -> Observer:
@@ -392,6 +443,30 @@ class Reverie(Workspace):
             StorageError: it does not answer.
         """
         return self._db.dialect, self._db.version()
+
+    # ------------------------------------------------------------------ what a server does meanwhile
+
+    def courier(self) -> Courier:
+        """Delivers webhooks, for every workspace."""
+        return Courier(
+            self._delivering,
+            lambda id: self.workspace(id).webhooks,
+            lambda: Outbound(allow=self._allow),
+            clock=self._clock,
+        )
+
+    def night_watch(self) -> NightWatch:
+        """Works off requests for dreams, of every workspace."""
+        worker = os.urandom(8).hex()  # not of ``entropy``: two processes must never have one name
+        return NightWatch(self._dreaming, lambda id, stopping: self.workspace(id).night(worker, stopping))
+
+    def _delivering(self) -> list[str]:
+        with self._db.scoped(EVERYWHERE).read() as conn:
+            return delivery_rows.workspaces_due(conn, self._clock())
+
+    def _dreaming(self) -> list[str]:
+        with self._db.scoped(EVERYWHERE).read() as conn:
+            return dream_rows.workspaces_waiting(conn)
 
     def verify(self) -> VerifyReport:
         """Walk every hash chain; the report names the first thing that was changed outside Reverie."""

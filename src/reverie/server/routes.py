@@ -10,6 +10,8 @@ from typing import Final
 from reverie.server import (
     agents,
     credentials,
+    deployment_runs,
+    deployments,
     environments,
     events,
     files,
@@ -42,4 +44,6 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     *events.ENDPOINTS,
     *threads.ENDPOINTS,
     *session_resources.ENDPOINTS,
+    *deployments.ENDPOINTS,
+    *deployment_runs.ENDPOINTS,
 )

@@ -19,6 +19,7 @@ from reverie.storage.database import Connection
 from reverie.workspaces.metadata import patched, said
 from reverie.workspaces.resources import Resources
 from reverie.workspaces.roster import merged, pinned, shown
+from reverie.workspaces.secrets import Secrets
 from reverie.workspaces.tools import checked_servers, resolved_skills, resolved_tools
 from reverie.workspaces.webhooks import Webhooks
 
@@ -38,8 +39,9 @@ class Agents:
     All methods raise ``NotFound`` for an id that is not an agent of the workspace.
     """
 
-    def __init__(self, resources: Resources, webhooks: Webhooks, *, clock: Clock) -> None:
+    def __init__(self, resources: Resources, secrets: Secrets, webhooks: Webhooks, *, clock: Clock) -> None:
         self._resources = resources
+        self._secrets = secrets
         self._webhooks = webhooks
         self._clock = clock
 
@@ -105,6 +107,7 @@ class Agents:
                 return before
             for deployment in self._resources.list(DEPLOYMENT, parent=agent_id, conn=conn):
                 archive = partial(_archived, now)
+                self._secrets.forget(conn, deployment.id)
                 self._resources.change(DEPLOYMENT, deployment.id, archive, conn=conn)
                 self._webhooks.emit(conn, "deployment.archived", deployment.id)
             self._webhooks.emit(conn, "agent.archived", agent_id)

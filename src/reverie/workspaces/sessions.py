@@ -85,8 +85,15 @@ class Sessions:
 
     # ------------------------------------------------------------------ sessions
 
-    def create(self, asked: Said, *, deployment: str | None = None) -> SessionView:
-        """A new session; with ``initial_events`` it begins to work at once.
+    def create(
+        self,
+        asked: Said,
+        *,
+        deployment: str | None = None,
+        also: Callable[[Connection, str], None] | None = None,
+    ) -> SessionView:
+        """A new session; with ``initial_events`` it begins to work at once. ``also`` is done with its id in
+        the transaction that makes it.
 
         Raises:
             NotFound: an agent, environment, vault, file or store that is not here.
@@ -101,6 +108,8 @@ class Sessions:
             if new.self_hosted and events:
                 self._work.enqueue(new.body["environment_id"], new.id, conn=conn)
             self._webhooks.emit(conn, "session.created", new.id)
+            if also is not None:
+                also(conn, new.id)
             return settled
 
         settled = self._db.write(work)
@@ -200,11 +209,14 @@ class Sessions:
         """One event of a session, of whichever thread."""
         with self._db.read() as conn:
             row = managed.row(conn, session_id)
-            link = timeline.event(conn, session_id, event_id)
-            found = read(link) if link is not None else inbox.event(conn, session_id, event_id)
+            seen, link = views.view(row), timeline.event(conn, session_id, event_id)
+            if link is not None:
+                (logged,) = views.answered(conn, seen, [read(link)])
+                return seen, row, logged
+            found = inbox.event(conn, session_id, event_id)
         if found is None:
             raise NotFound(f"there is no event {event_id!r} in this session")
-        return views.view(row), row, found
+        return seen, row, found
 
     def view(self, session_id: str, thread: str | None = None) -> tuple[View, SessionRow]:
         """The view of a session, or of one of its threads."""

@@ -17,6 +17,7 @@ __all__ = [
     "AgentRef",
     "AgentRefAsk",
     "AgentUpdate",
+    "Description",
     "ExecutionIdentity",
     "Metadata",
     "MetadataPatch",
@@ -24,6 +25,7 @@ __all__ = [
     "ModelConfig",
     "Multiagent",
     "MultiagentAsk",
+    "Name",
     "VersionList",
 ]
 
