@@ -20,7 +20,7 @@ from reverie.server.running import Running
 from reverie.server.settings import MAX_BODY
 from reverie.server.wire.base import Wire
 
-__all__ = ["DatabaseHealth", "Health", "Limits", "Public"]
+__all__ = ["PATHS", "DatabaseHealth", "Health", "Limits", "Public"]
 
 _JSON: Final = "application/json"
 
@@ -52,7 +52,7 @@ class Health(Wire):
     limits: Limits
 
 
-_PATHS: Final = {
+PATHS: Final = {
     "/health": ("Whether the server is well, and what it is.", Health),
     "/openapi.json": ("This document.", None),
 }
@@ -67,7 +67,7 @@ class Public:
 
     @cached_property
     def _openapi(self) -> bytes:
-        return msgspec.json.encode(document(self._endpoints, reverie.__version__, public=_PATHS))
+        return msgspec.json.encode(document(self._endpoints, reverie.__version__, public=PATHS))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] not in ("GET", "HEAD"):
