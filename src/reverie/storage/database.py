@@ -40,6 +40,7 @@ class _Engine(Protocol):
     def read(self) -> AbstractContextManager[Connection]: ...
     def write(self, work: Callable[[Connection], T]) -> T: ...
     def tail(self) -> Tail: ...
+    def notice(self) -> str | None: ...
     def close(self) -> None: ...
 
 
@@ -136,6 +137,12 @@ class Database:
         self._check()
         with self._translated:
             return self._engine.tail()
+
+    def notice(self) -> str | None:
+        """What whoever runs this should know about the database, if anything."""
+        self._check()
+        with self._translated:
+            return self._engine.notice()
 
     def close(self) -> None:
         """Finish what was given to ``write``, and let go. Again is harmless."""

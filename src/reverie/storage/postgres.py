@@ -84,6 +84,18 @@ class PostgreSQL:
     def tail(self) -> Tail:
         return PostgresTail(self._alone)
 
+    def notice(self) -> str | None:
+        """A word about a user whom row-level security does not bind, superusers above all."""
+        asked = "SELECT rolname FROM pg_roles WHERE rolname = current_user AND (rolsuper OR rolbypassrls)"
+        with self.read() as connection:
+            name = connection.exec_driver_sql(asked).scalar_one_or_none()
+        if name is None:
+            return None
+        return (
+            f"the user {name!r} passes PostgreSQL's row-level security, which else stands behind the walls "
+            "between workspaces; connect as one who owns the tables and is no superuser"
+        )
+
     def close(self) -> None:
         self._engine.dispose()
 

@@ -89,6 +89,9 @@ class Sqlite:
     def tail(self) -> Tail:
         return SqliteTail(self._connect_reader)
 
+    def notice(self) -> None:
+        return None
+
     def close(self) -> None:
         self._readers.dispose()  # first: the last connection to go takes the log's files with it
         self._writer.close()
