@@ -468,6 +468,10 @@ class Reverie(Workspace):
         with self._db.scoped(EVERYWHERE).read() as conn:
             return dream_rows.workspaces_waiting(conn)
 
+    def notice(self) -> str | None:
+        """What whoever runs this should know about the database, if anything."""
+        return self._db.notice()
+
     def verify(self) -> VerifyReport:
         """Walk every hash chain; the report names the first thing that was changed outside Reverie."""
         return verify(self._db)

@@ -94,6 +94,8 @@ def _welcome(house: Reverie, url: str, keys: int | None) -> None:
     name = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}[kind]
     out.print(esc(url))
     talk.print(f"  database  {esc(house.where)} ({name} {esc(version)})")
+    if notice := house.notice():
+        talk.print(f"  [yellow]notice[/]    {esc(notice)}")
     talk.print(f"  keys      {_about_keys(keys)}")
     api_key = "none needed" if keys is None else "rvk_…"
     talk.print(f'  next      anthropic.Anthropic(base_url="{esc(url)}", api_key="{api_key}")')
