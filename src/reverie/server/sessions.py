@@ -47,7 +47,7 @@ def _archive(call: Call[None, None]) -> Session:
 
 
 def _delete(call: Call[None, None]) -> DeletedSession:
-    call.house.sessions.delete(call.path["session_id"])
+    call.house.sessions.delete(call.path["session_id"], actor=call.principal.actor)
     return DeletedSession(id=call.path["session_id"])
 
 

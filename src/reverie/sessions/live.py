@@ -24,7 +24,7 @@ from reverie.sessions.log import Mask, no_mask
 from reverie.sessions.status import SessionState, Status, StopReason, session_status
 from reverie.sessions.turns import Draft, budget_reached, end_outcome, terminate, thread_id, turn
 from reverie.storage import events as event_rows
-from reverie.storage import inbox, managed, threads, timeline
+from reverie.storage import audit, inbox, managed, threads, timeline
 from reverie.storage import sessions as session_rows
 from reverie.storage.codec import dumps, loads
 from reverie.storage.database import Connection, Database
@@ -160,14 +160,17 @@ class LiveSessions:
 
         self.tell(self._db.write(work))
 
-    def delete(self, conn: Connection, session_id: str) -> None:
-        """Remove a session and its log, in the caller's transaction; then say ``gone``.
+    def delete(self, conn: Connection, session_id: str, actor: str) -> None:
+        """Remove a session and its log, in the caller's transaction; then say ``gone``. The audit log keeps
+        who did it, and how much there was.
 
         Raises:
             UsageError: it is running.
         """
-        _must_rest(managed.row(conn, session_id, lock=True), "deleted")
-        managed.delete(conn, session_id, self._clock())
+        row, at = managed.row(conn, session_id, lock=True), self._clock()
+        _must_rest(row, "deleted")
+        managed.delete(conn, session_id, at)
+        audit.append(conn, at, actor, "session.deleted", session_id, {"events": row.events})
 
     def gone(self, session_id: str) -> None:
         """Tell whoever follows it that a session was deleted."""

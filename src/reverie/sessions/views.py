@@ -3,7 +3,8 @@ thread has a view of its own. What a child asks of the client shows in both."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
@@ -18,7 +19,7 @@ from reverie.storage.events import Link, read
 from reverie.storage.managed import SessionRow
 from reverie.storage.timeline import Slice
 
-__all__ = ["HIDDEN", "Asking", "Place", "View", "page", "thread_view", "view", "visible"]
+__all__ = ["HIDDEN", "Asking", "Place", "View", "answered", "page", "thread_view", "view", "visible"]
 
 HIDDEN: Final = ("raw", "session.outcome")
 """Types of ours that clients of the wire do not know: shown when they are asked for by name."""
@@ -30,6 +31,7 @@ _CROSS_POSTED: Final = (
 )  # fmt: skip
 _ASKING: Final = ("agent.tool_use", "agent.mcp_tool_use")  # cross-posted while they wait for the client
 _CHUNK: Final = 256
+_CALLS_BEFORE: Final = 256  # calls in front of a page in which its first results' calls are sought
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +130,7 @@ def _waiting(
     )
 
 
-def _logged(
-    conn: Connection, seen: View, asking: Asking, after: Place | None, limit: int
-) -> list[Event | QueuedEvent]:
+def _logged(conn: Connection, seen: View, asking: Asking, after: Place | None, limit: int) -> list[Event]:
     what = Slice(
         thread=seen.thread,
         besides=(*_CROSS_POSTED, *_ASKING) if seen.thread == PRIMARY_THREAD else (),
@@ -155,4 +155,24 @@ def _logged(
         if len(links) < chunk:
             break
         place = links[-1].seq
-    return [read(link) for link in found]
+    return answered(conn, seen, [read(link) for link in found])
+
+
+def answered(conn: Connection, seen: View, events: Sequence[Event]) -> list[Event]:
+    """The events, results naming their calls as the wire does: by the call's event id. Imported logs name
+    them by an id of their own; where its call is nowhere near, that one stays."""
+    wanted = {str(e.payload.get("tool_use_id")) for e in events if e.type == "agent.tool_result"}
+    if not seen.imported or not wanted:
+        return list(events)
+    first = min(event.seq for event in events)
+    known = {
+        str(msgspec.json.decode(payload).get("tool_use_id")): id
+        for id, payload in reversed(timeline.calls_before(conn, seen.session_id, first, _CALLS_BEFORE))
+    }
+    known |= {str(e.payload.get("tool_use_id")): e.id for e in events if e.type == "agent.tool_use"}
+    return [_naming(event, known) if event.type == "agent.tool_result" else event for event in events]
+
+
+def _naming(event: Event, known: dict[str, str]) -> Event:
+    call = known.get(str(event.payload.get("tool_use_id")))
+    return event if call is None else replace(event, payload={**event.payload, "tool_use_id": call})

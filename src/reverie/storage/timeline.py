@@ -13,7 +13,7 @@ from reverie.storage.driver import execute
 from reverie.storage.events import Link
 from reverie.storage.scope import workspace
 
-__all__ = ["Slice", "event", "imported_threads", "page"]
+__all__ = ["Slice", "calls_before", "event", "imported_threads", "page"]
 
 _COLUMNS: Final = "session_id, seq, id, key, type, at, thread, payload, origin, hash"  # as in Link
 _SELECT: Final = f"SELECT {_COLUMNS} FROM events WHERE session_id = ? AND workspace = ?"  # noqa: S608
@@ -88,3 +88,13 @@ def imported_threads(connection: Connection, session_id: str) -> list[str]:
     sql = "SELECT thread FROM events WHERE session_id = ? AND workspace = ? GROUP BY thread ORDER BY min(seq)"
     rows = execute(connection, sql, (session_id, workspace(connection))).fetchall()
     return [row[0] for row in rows]
+
+
+def calls_before(connection: Connection, session_id: str, seq: int, limit: int) -> list[tuple[str, str]]:
+    """(id, payload) of the last calls of built-in tools in front of event ``seq``, the latest first."""
+    sql = (
+        "SELECT id, payload FROM events WHERE session_id = ? AND workspace = ? "
+        f"AND type = 'agent.tool_use' AND seq < ? ORDER BY seq DESC LIMIT {limit:d}"
+    )
+    rows = execute(connection, sql, (session_id, workspace(connection), seq)).fetchall()
+    return [(row[0], row[1]) for row in rows]

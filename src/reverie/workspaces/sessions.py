@@ -161,8 +161,8 @@ class Sessions:
         self._live.archive(session_id)
         return self.get(session_id)
 
-    def delete(self, session_id: str) -> None:
-        """Remove a session, its events and the files it made.
+    def delete(self, session_id: str, *, actor: str) -> None:
+        """Remove a session, its events and the files it made. ``actor`` is named in the audit log.
 
         Raises:
             UsageError: it is running.
@@ -170,7 +170,7 @@ class Sessions:
 
         def work(conn: Connection) -> None:
             row = managed.row(conn, session_id, lock=True)
-            self._live.delete(conn, session_id)
+            self._live.delete(conn, session_id, actor)
             for resource in (row.body or {}).get("resources", ()):
                 self._mounts.forget(conn, resource)
             self._files.delete_of_session(session_id, conn)
