@@ -10,7 +10,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, cast
@@ -25,7 +25,7 @@ from reverie.domain.findings import Finding
 from reverie.domain.imports import FileReport
 from reverie.domain.proposals import Proposal, ProposalStatus, RejectReason
 from reverie.domain.sessions import Outcome, SessionInfo
-from reverie.domain.workspaces import DEFAULT_WORKSPACE, EVERYWHERE
+from reverie.domain.workspaces import DEFAULT_WORKSPACE
 from reverie.dreaming.dream import Dreamer, DreamResult, Progress
 from reverie.dreaming.night import Night, NightWatch
 from reverie.dreaming.render import dream_json, finding_json
@@ -56,7 +56,6 @@ from reverie.sessions.transcript import as_json as event_json
 from reverie.sessions.transcript import transcript
 from reverie.sessions.verify import VerifyReport, verify
 from reverie.storage import audit as audit_rows
-from reverie.storage import deliveries as delivery_rows
 from reverie.storage import dreams as dream_rows
 from reverie.storage.audit import AuditEntry
 from reverie.storage.database import Database
@@ -449,24 +448,16 @@ class Reverie(Workspace):
     def courier(self) -> Courier:
         """Delivers webhooks, for every workspace."""
         return Courier(
-            self._delivering,
+            self._db,
             lambda id: self.workspace(id).webhooks,
-            lambda: Outbound(allow=self._allow),
+            partial(Outbound, allow=self._allow),
             clock=self._clock,
         )
 
     def night_watch(self) -> NightWatch:
         """Works off requests for dreams, of every workspace."""
         worker = os.urandom(8).hex()  # not of ``entropy``: two processes must never have one name
-        return NightWatch(self._dreaming, lambda id, stopping: self.workspace(id).night(worker, stopping))
-
-    def _delivering(self) -> list[str]:
-        with self._db.scoped(EVERYWHERE).read() as conn:
-            return delivery_rows.workspaces_due(conn, self._clock())
-
-    def _dreaming(self) -> list[str]:
-        with self._db.scoped(EVERYWHERE).read() as conn:
-            return dream_rows.workspaces_waiting(conn)
+        return NightWatch(self._db, lambda id, stopping: self.workspace(id).night(worker, stopping))
 
     def notice(self) -> str | None:
         """What whoever runs this should know about the database, if anything."""

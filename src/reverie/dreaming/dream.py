@@ -109,14 +109,17 @@ class Dreamer:
         *,
         since: datetime | None = None,
         sessions: Sequence[str] | None = None,
+        heed: str | None = None,
         dry_run: bool = False,
         workers: int | None = None,
+        begun: Callable[[str], None] | None = None,
         progress: Progress | None = None,
     ) -> DreamResult:
         """Dream over the sessions that began at or after ``since`` (default: all), or over ``sessions``.
 
-        ``dry_run`` computes everything and stores no dream and no proposal. ``workers``: how many processes
-        observe (see ``Observing``); the findings are the same for any number.
+        ``heed`` names a store whose decisions count too: the one that ``store`` is a copy of. ``dry_run``
+        computes everything and stores no dream and no proposal. ``workers``: how many processes observe (see
+        ``Observing``); the findings are the same for any number. ``begun`` hears the dream's id at once.
 
         Raises:
             UsageError: ``workers`` is less than 1.
@@ -125,8 +128,10 @@ class Dreamer:
             NotFound, Ambiguous: a name in ``sessions``, or the store.
         """
         tell = progress or _silent
-        inputs = self._gather(store, since, sessions, tell)
+        inputs = self._gather(store, since, sessions, heed, tell)
         dream = self._begin(inputs, dry_run)
+        if begun is not None:
+            begun(dream.id)
         if dream.status == "completed" and not dry_run:
             return self._stored(dream, repeated=True)
         try:
@@ -161,7 +166,12 @@ class Dreamer:
     # ------------------------------------------------------------------ stages
 
     def _gather(
-        self, store: str, since: datetime | None, names: Sequence[str] | None, tell: Progress
+        self,
+        store: str,
+        since: datetime | None,
+        names: Sequence[str] | None,
+        heed: str | None,
+        tell: Progress,
     ) -> _Inputs:
         tell("gather", 0, 1)
         chosen = [self._log.session(name).id for name in names] if names is not None else None
@@ -177,9 +187,9 @@ class Dreamer:
             "writer": WRITER,
             **{f"miner:{miner.name}": miner.version for miner in self._miners},
         }
-        inputs = _Inputs(
-            kept, sessions, self._memory.list(kept.name), self._review.decided_ideas(kept.name), parameters
-        )
+        decided = {} if heed is None else dict(self._review.decided_ideas(heed))
+        decided |= self._review.decided_ideas(kept.id)
+        inputs = _Inputs(kept, sessions, self._memory.list(kept.id), decided, parameters)
         tell("gather", 1, 1)
         return inputs
 

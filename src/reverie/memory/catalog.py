@@ -58,10 +58,10 @@ class Catalog:
         self._db.write(lambda conn: self._add(conn, store, by))
         return store
 
-    def get(self, store_id: str, *, conn: Connection | None = None) -> MemoryStore:
-        """A store, archived or not."""
+    def get(self, store_id: str, *, lock: bool = False, conn: Connection | None = None) -> MemoryStore:
+        """A store, archived or not. ``lock`` (with a writing ``conn``) holds it until the transaction ends."""
         if conn is not None:
-            return _found(rows.store(conn, store_id), store_id)
+            return _found(rows.store(conn, store_id, lock=lock), store_id)
         with self._db.read() as reading:
             return _found(rows.store(reading, store_id), store_id)
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Final
+from datetime import datetime
+from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import Row, select, tuple_
 
 from reverie.domain.clock import iso
 from reverie.domain.dreams import Dream, Stage
+from reverie.domain.resources import Cursor, Period
 from reverie.storage import tables
 from reverie.storage.codec import dumps, loads
 from reverie.storage.database import Connection
@@ -22,6 +24,7 @@ from reverie.storage.upsert import insert
 
 __all__ = [
     "Connection",
+    "archive",
     "begin",
     "dream",
     "dreamed_sessions",
@@ -33,6 +36,9 @@ __all__ = [
     "put_findings",
     "save_stage",
     "stage",
+    "stored",
+    "unasked",
+    "workspaces_waiting",
 ]
 
 _T: Final = tables.dreams
@@ -97,6 +103,55 @@ def dreams(connection: Connection, store_id: str | None = None) -> list[Dream]:
     return [loads(body, Dream) for body in connection.execute(query).scalars()]
 
 
+def stored(connection: Connection, dream_id: str) -> tuple[Dream, datetime | None] | None:
+    """The dream of exactly this id, and when it was archived; None where there is none."""
+    query = select(_T.c.body, _T.c.archived_at)
+    query = query.where(_T.c.id == dream_id, _T.c.workspace == workspace(connection))
+    row = connection.execute(query).one_or_none()
+    return None if row is None else _with_archived(row)
+
+
+def unasked(
+    connection: Connection,
+    *,
+    statuses: Sequence[str] | None,
+    archived: bool | None,
+    created: Period,
+    after: Cursor | None,
+    limit: int,
+) -> list[tuple[Dream, datetime | None]]:
+    """Dreams that no request (a resource of kind "dream") names as its own, newest first."""
+    r = tables.resources.c
+    mine = workspace(connection)
+    asked = select(r.id).where(r.workspace == mine, r.kind == "dream", r.parent == _T.c.id)
+    query = select(_T.c.body, _T.c.archived_at).where(_T.c.workspace == mine, ~asked.exists())
+    if statuses is not None:
+        query = query.where(_T.c.status.in_(statuses))
+    if archived is not None:
+        query = query.where(_T.c.archived_at.is_not(None) if archived else _T.c.archived_at.is_(None))
+    if created.gt is not None:
+        query = query.where(_T.c.created_at > iso(created.gt))
+    if created.lt is not None:
+        query = query.where(_T.c.created_at < iso(created.lt))
+    if after is not None:
+        query = query.where(tuple_(_T.c.created_at, _T.c.id) < tuple_(iso(after[0]), after[1]))
+    rows = connection.execute(query.order_by(_T.c.created_at.desc(), _T.c.id.desc()).limit(limit))
+    return [_with_archived(row) for row in rows]
+
+
+def archive(connection: Connection, dream_id: str, at: datetime) -> None:
+    """Mark a dream as archived, if it is not yet."""
+    which = (_T.c.id == dream_id, _T.c.workspace == workspace(connection), _T.c.archived_at.is_(None))
+    connection.execute(_T.update().where(*which).values(archived_at=iso(at)))
+
+
+def workspaces_waiting(connection: Connection) -> list[str]:
+    """The workspaces with a request that has not ended; the connection must see all of them."""
+    r = tables.resources.c
+    query = select(r.workspace).where(r.kind == "dream", r.status.in_(("pending", "running"))).distinct()
+    return sorted(connection.execute(query).scalars())
+
+
 def save_stage(connection: Connection, dream_id: str, name: Stage, body: str, at: str) -> None:
     """Keep what a finished stage gave; the first to finish it wins (two runs give the same anyway)."""
     values = {
@@ -116,6 +171,11 @@ def stage(connection: Connection, dream_id: str, name: Stage) -> str | None:
         t.c.dream_id == dream_id, t.c.stage == name, t.c.workspace == workspace(connection)
     )
     return connection.execute(query).scalar_one_or_none()
+
+
+def _with_archived(row: Row[Any, Any]) -> tuple[Dream, datetime | None]:
+    at = None if row.archived_at is None else datetime.fromisoformat(row.archived_at)
+    return loads(row.body, Dream), at
 
 
 def _stored(connection: Connection, dream_id: str) -> Dream:

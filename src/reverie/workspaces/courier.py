@@ -6,13 +6,16 @@ import asyncio
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
 from reverie.domain.clock import Clock
 from reverie.domain.errors import AddressRefused, ReverieError, Unanswered
 from reverie.domain.webhooks import Attempt
+from reverie.domain.workspaces import EVERYWHERE
+from reverie.storage import deliveries as rows
+from reverie.storage.database import Database
 from reverie.workspaces.outbound import Outbound
 from reverie.workspaces.webhooks import Parcel, Webhooks, headers
 
@@ -27,21 +30,20 @@ class Courier:
     """Delivers for every workspace of a database. Several may run at once, in this process or others.
 
     Args:
-        due: The workspaces in which something is due now.
         webhooks: The service of a workspace.
-        outbound: What requests are sent with; the courier closes it.
+        outbound: Makes what requests are sent with; the courier closes it.
         clock: Gives the present, in UTC.
     """
 
     def __init__(
         self,
-        due: Callable[[], Sequence[str]],
+        db: Database,
         webhooks: Callable[[str], Webhooks],
         outbound: Callable[[], Outbound],
         *,
         clock: Clock,
     ) -> None:
-        self._due = due
+        self._everywhere = db.scoped(EVERYWHERE)
         self._webhooks = webhooks
         self._new_outbound = outbound
         self._clock = clock
@@ -110,6 +112,10 @@ class Courier:
                 self._swept = self._clock()
                 await asyncio.to_thread(service.sweep)
         return begun
+
+    def _due(self) -> list[str]:
+        with self._everywhere.read() as conn:
+            return rows.workspaces_due(conn, self._clock())
 
     def _begin(self, service: Webhooks, parcel: Parcel, outbound: Outbound) -> None:
         self._busy[parcel.delivery.webhook_id] += 1
