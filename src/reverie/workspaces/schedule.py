@@ -21,7 +21,7 @@ _FIELDS: Final = 5
 _NAMES: Final = "JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC|SUN|MON|TUE|WED|THU|FRI|SAT"
 _VALUE: Final = rf"(?:\d{{1,2}}|{_NAMES})"
 _TERM: Final = rf"(?:\*|{_VALUE}(?:-{_VALUE})?)(?:/\d{{1,3}})?"
-_FIELD: Final = re.compile(rf"{_TERM}(?:,{_TERM})*", re.IGNORECASE)
+_FIELD: Final = re.compile(rf"{_TERM}(?:,{_TERM})*", re.IGNORECASE | re.ASCII)
 _LONGEST: Final = 255
 _SHIFT: Final = timedelta(hours=3)  # further than clocks go back, while time zones are what they are
 
