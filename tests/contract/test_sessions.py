@@ -161,7 +161,7 @@ def test_each_limit_at_it_and_one_past_it(client: Any, fits: Any, breaks: Any, f
 
 def test_at_most_one_outcome_to_begin_with(client: Any) -> None:
     outcome = {"type": "user.define_outcome", "description": "d", "rubric": {"type": "text", "content": "r"}}
-    with pytest.raises(anthropic.BadRequestError, match="at most one user.define_outcome, this has 2"):
+    with pytest.raises(anthropic.BadRequestError, match=r"at most one user\.define_outcome, this has 2"):
         session(client, initial_events=[outcome, outcome])
 
 

@@ -23,12 +23,13 @@ from reverie.sessions.feed import Feed
 from reverie.sessions.log import Mask, no_mask
 from reverie.sessions.status import SessionState, Status, StopReason, session_status
 from reverie.sessions.turns import Draft, budget_reached, end_outcome, terminate, thread_id, turn
-from reverie.storage import events as event_rows
 from reverie.storage import audit, inbox, managed, threads, timeline
+from reverie.storage import events as event_rows
 from reverie.storage import sessions as session_rows
-from reverie.storage.codec import dumps, loads
+from reverie.storage.codec import loads
 from reverie.storage.database import Connection, Database
 from reverie.storage.managed import SessionRow
+from reverie.storage.text import json_text
 from reverie.storage.threads import ThreadRow
 from reverie.storage.timeline import Slice
 
@@ -112,7 +113,7 @@ class LiveSessions:
         state = SessionState(self_hosted=new.self_hosted)
         state = _named(state, PRIMARY_THREAD, new.agent_name)
         primary = thread_id(new.id, PRIMARY_THREAD)
-        body = loads(dumps(state), dict[str, Any])  # the state of the session lives there
+        body = loads(json_text(state), dict[str, Any])  # the state of the session lives there
         threads.create(conn, ThreadRow(primary, new.id, None, "idle", now, now, None, body))
         draft = self._draft(new.id, state, new.body)
         accepted = accept(draft, self._masked(events), self._entropy)
@@ -452,7 +453,7 @@ class LiveSessions:
 
     def _save_state(self, conn: Connection, draft: Draft) -> None:
         primary = thread_id(draft.session_id, PRIMARY_THREAD)
-        threads.write_body(conn, primary, dumps(draft.state), draft.now)
+        threads.write_body(conn, primary, json_text(draft.state), draft.now)
         for name, thread in draft.state.threads.items():
             before = draft.before.threads.get(name)
             if before is None or before.status != thread.status:

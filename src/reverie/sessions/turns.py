@@ -48,11 +48,12 @@ _WORDS: Final[dict[Status, str]] = {
 }
 _END_TURN: Final[StopReason] = {"type": "end_turn"}
 _INTERRUPTED: Final = "This call was interrupted before it had a result; please retry if it is still needed."
-_NO_TOKENS: Final = {
+_NO_TOKENS: Final[JsonObject] = {
     "cache_creation_input_tokens": 0,
     "cache_read_input_tokens": 0,
     "input_tokens": 0,
     "output_tokens": 0,
+    "speed": None,
 }
 
 
