@@ -219,6 +219,15 @@ class _Told:
         return self._sessions(self.rule.rows)
 
     @cached_property
+    def cases(self) -> frozenset[tuple[str, object]]:
+        """What fulfils the conditions, by session and arguments: the same in every question about a tool."""
+        cases = self.question.cases
+        return frozenset(
+            (cases.session(row).session_id, frozenset(cases.given[row].items()))
+            for row in map(int, self.rule.rows)
+        )
+
+    @cached_property
     def failing(self) -> frozenset[str]:
         return self._sessions(self.rule.failed_rows)
 
@@ -245,8 +254,7 @@ class _Told:
         """The same cases of the same tool, or the same circumstances of the same sessions."""
         mine, its = self.question, other.question
         if (mine.kind, mine.about) == (its.kind, its.about):
-            both = len(np.intersect1d(self.rule.rows, other.rule.rows, assume_unique=True))
-            return both >= SAME * min(len(self.rule.rows), len(other.rule.rows))
+            return len(self.cases & other.cases) >= SAME * min(len(self.cases), len(other.cases))
         if not self.marks & other.marks:
             return False
         both = len(self.failing & other.failing)

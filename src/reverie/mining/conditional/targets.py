@@ -6,7 +6,7 @@ Each question is a set of cases (calls or sessions) with what was known before, 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -107,7 +107,8 @@ def survey_of(observations: Sequence[Observation]) -> Survey:
     if not observations:
         return Survey((), ())
     own = original_calls(_originals(observations, unasked))
-    asked = [*_sessions_fail(own, unasked), *_calls_fail(own, unasked)]
+    every = (*_sessions_fail(own, unasked), *_calls_fail(own, unasked))
+    asked = [q for q in every if q.failing_sessions >= LEAST_FAILING and not q.happened.all()]
     asked.sort(key=lambda q: (-q.failing_sessions, q.key))
     for question in asked[MOST_QUESTIONS:]:
         unasked.append((question.key, f"{MOST_QUESTIONS} targets with more failures were asked about"))
@@ -140,7 +141,7 @@ def question_about(
     if kind == "session":
         return next(_sessions_fail(own, [], least=0), None)
     tried = _by_tool(own).get(tool or "")
-    return _Tool.of(tool or "", [o for o, _ in own], tried, Names(own)).asked(error) if tried else None
+    return _Tool(tool or "", [o for o, _ in own], tried).asked(error) if tried else None
 
 
 # ---------------------------------------------------------------------- sessions
@@ -245,33 +246,26 @@ def _end_of(observation: Observation) -> Sighting | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Attempt:
-    """A call as it was first made in a session: doing the very same again is no independent evidence.
+class _Try:
+    """One call: ``before`` are the tools that had worked by then in its session, and how often any had.
 
-    ``before``: the tools that had worked by then, and how often any had.
+    ``made`` are the mistakes it shows, by name, in their order.
     """
 
     place: int
     call: Call
     before: tuple[frozenset[str], int]
-
-    def failures(self) -> list[Failure]:
-        """What went wrong, but for the ordinary course of the work."""
-        failure = self.call.failure
-        found = () if failure is None else (failure, *self.call.also)
-        return [f for f in found if f.kind not in NOISE and f.template]
+    made: dict[str, Failure]
 
 
 def _calls_fail(own: Own, unasked: list[tuple[str, str]]) -> Iterator[Question]:
-    names = Names(own)
     sessions = [o for o, _ in own]
     seldom = 0
     for name, tried in _by_tool(own).items():
-        if len({a.place for a in tried if a.failures()}) < LEAST_FAILING:
+        tool = _Tool(name, sessions, tried)
+        if len({first.place for first, *_ in tried if first.made}) < LEAST_FAILING and not tool.errors:
             seldom += 1
-            continue
-        tool = _Tool.of(name, sessions, tried, names)
-        if len(tool.failing) == len(tried):
+        elif all(first.made for first, *_ in tried):
             unasked.append((code(name), "every call of it fails: there is nothing to compare with"))
         else:
             yield from tool.questions()
@@ -279,81 +273,88 @@ def _calls_fail(own: Own, unasked: list[tuple[str, str]]) -> Iterator[Question]:
         unasked.append((f"{seldom} tools", f"they fail in fewer than {LEAST_FAILING} sessions"))
 
 
-def _by_tool(own: Own) -> dict[str, list[_Attempt]]:
-    found: dict[str, list[_Attempt]] = defaultdict(list)
+def _by_tool(own: Own) -> dict[str, list[list[_Try]]]:
+    """For each tool its calls that ran and have a result, those of a session with the same arguments together."""
+    names = Names(own)
+    found: dict[str, list[list[_Try]]] = defaultdict(list)
     for place, (_, calls) in enumerate(own):
-        for attempt in _attempts(place, calls):
-            found[attempt.call.tool].append(attempt)
+        same: dict[str, list[_Try]] = {}
+        tools, worked = frozenset[str](), 0
+        for call in calls:
+            if not call.ran or call.result_event_id is None:
+                continue
+            if call.signature not in same:
+                same[call.signature] = []
+                found[call.tool].append(same[call.signature])
+            same[call.signature].append(_Try(place, call, (tools, worked), _made(call, names)))
+            if call.failure is None:
+                worked += 1
+                tools = tools if call.tool in tools else tools | {call.tool}
     return dict(sorted(found.items()))
 
 
-def _attempts(place: int, calls: Sequence[Call]) -> Iterator[_Attempt]:
-    """Calls that ran and have a result, of those with the same arguments the first."""
-    seen: set[str] = set()
-    tools, worked = frozenset[str](), 0
-    for call in calls:
-        if not call.ran or call.result_event_id is None:
-            continue
-        if call.signature not in seen:
-            seen.add(call.signature)
-            yield _Attempt(place, call, (tools, worked))
-        if call.failure is None:
-            worked += 1
-            tools = tools if call.tool in tools else tools | {call.tool}
+def _made(call: Call, names: Names) -> dict[str, Failure]:
+    """What went wrong, by the mistake's name, but for the ordinary course of the work."""
+    if call.failure is None:
+        return {}
+    told = [f for f in (call.failure, *call.also) if f.kind not in NOISE and f.template]
+    return {names.of(f).key: f for f in reversed(told)}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=False)
 class _Tool:
-    """The calls of one tool: ``by_error`` holds of each case the mistakes that were made, the first one last."""
+    """One tool. Doing the very same again is no independent evidence: of equal calls of a session one counts,
+    the first; for a single error the first that shows it or goes well, past calls that failed otherwise."""
 
     name: str
-    cases: Cases
-    spared: Sequence[Sighting]
-    by_error: Sequence[dict[str, Failure]]
-    told_after: tuple[NotMined, ...]
+    sessions: Sequence[Observation]
+    tried: Sequence[Sequence[_Try]]
 
-    @classmethod
-    def of(cls, name: str, sessions: Sequence[Observation], tried: Sequence[_Attempt], names: Names) -> _Tool:
-        cases = _cases(sessions, tried)
-        spared = [use_sighting(cases.session(row), a.call) for row, a in enumerate(tried)]
-        by_error = [{names.of(f).key: f for f in reversed(attempt.failures())} for attempt in tried]
-        after = sorted({told for attempt in tried for told in attempt.call.after})
-        return cls(name, cases, spared, by_error, tuple(NotMined(told, AFTERWARDS) for told in after))
+    @cached_property
+    def errors(self) -> dict[str, int]:
+        """Errors that occur in enough sessions, with the number of cases."""
+        rows: dict[str, list[int]] = defaultdict(list)
+        for tries in self.tried:
+            for error in {error for one in tries for error in one.made}:
+                rows[error].append(tries[0].place)
+        return {error: len(rows[error]) for error in sorted(rows) if len(set(rows[error])) >= LEAST_FAILING}
 
-    @property
-    def failing(self) -> list[int]:
-        return [row for row, found in enumerate(self.by_error) if found]
-
-    def sessions(self, rows: Iterable[int]) -> int:
-        return len({int(self.cases.places[row]) for row in rows})
-
-    def asked(self, error: str | None) -> Question:
-        happened = np.array([bool(found if error is None else error in found) for found in self.by_error])
-        shown: dict[int, tuple[str, Failure | None, Sighting | None]] = {}
-        for row in map(int, np.flatnonzero(happened)):
-            name = error or next(iter(reversed(self.by_error[row])))
-            failure, spared = self.by_error[row][name], self.spared[row]
-            shown[row] = name, failure, Sighting(spared.observation, spared.at, failure.span)
-        return Question("call", self.name, error, self.cases, happened, shown, self.spared, self.told_after)
+    @cached_property
+    def firsts(self) -> Cases:
+        return _cases(self.sessions, [tries[0] for tries in self.tried])
 
     def questions(self) -> Iterator[Question]:
         """Does it fail, and for each error that is not nearly all of its failures: does that occur?"""
         yield self.asked(None)
-        rows: dict[str, list[int]] = defaultdict(list)
-        for row in self.failing:
-            for error in self.by_error[row]:
-                rows[error].append(row)
-        for error in sorted(rows):
-            enough = self.sessions(rows[error]) >= LEAST_FAILING
-            if enough and len(rows[error]) < MOSTLY * len(self.failing):
+        failing = sum(any(one.made for one in tries) for tries in self.tried)
+        for error, cases in self.errors.items():
+            if cases < MOSTLY * failing:
                 yield self.asked(error)
 
+    def asked(self, error: str | None) -> Question:
+        chosen = [tries[0] for tries in self.tried] if error is None else self._decisive(error)
+        again = any(one is not tries[0] for one, tries in zip(chosen, self.tried, strict=True))
+        cases = _cases(self.sessions, chosen) if again else self.firsts
+        happened = np.array([bool(one.made if error is None else error in one.made) for one in chosen])
+        spared = [use_sighting(cases.session(row), one.call) for row, one in enumerate(chosen)]
+        shown: dict[int, tuple[str, Failure | None, Sighting | None]] = {}
+        for row in map(int, np.flatnonzero(happened)):
+            made = chosen[row].made
+            name = error or next(reversed(made))
+            shown[row] = name, made[name], Sighting(cases.session(row), spared[row].at, made[name].span)
+        after = sorted({told for one in chosen for told in one.call.after})
+        left_out = tuple(NotMined(told, AFTERWARDS) for told in after)
+        return Question("call", self.name, error, cases, happened, shown, spared, left_out)
 
-def _cases(sessions: Sequence[Observation], tried: Sequence[_Attempt]) -> Cases:
-    used = sorted({attempt.place for attempt in tried})
+    def _decisive(self, error: str) -> list[_Try]:
+        return [next((o for o in tries if error in o.made or not o.made), tries[0]) for tries in self.tried]
+
+
+def _cases(sessions: Sequence[Observation], chosen: Sequence[_Try]) -> Cases:
+    used = sorted({one.place for one in chosen})
     index = {place: i for i, place in enumerate(used)}
-    firsts = [attempt.call for attempt in tried]
     own = [sessions[place] for place in used]
-    places = np.array([index[attempt.place] for attempt in tried], dtype=np.int64)
-    at = [call.at or own[place].started_at for call, place in zip(firsts, map(int, places), strict=True)]
-    return Cases(own, places, [call.arguments for call in firsts], at, before=[a.before for a in tried])
+    places = np.array([index[one.place] for one in chosen], dtype=np.int64)
+    calls = [one.call for one in chosen]
+    at = [call.at or own[place].started_at for call, place in zip(calls, map(int, places), strict=True)]
+    return Cases(own, places, [call.arguments for call in calls], at, before=[one.before for one in chosen])
