@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import subprocess
 import tempfile
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from benchmarks.mining.truth import covers, is_exact
 from benchmarks.mining.worlds import World, null_world, planted_world
 
-from reverie.mining.conditional import Bound, Clause
+from reverie.mining.conditional import Bound, Clause, mine_rules
 
-__all__ = ["NAMES", "PeerScore", "measured"]
+__all__ = ["NAMES", "PeerScore", "measured", "ours"]
 
+Rule: TypeAlias = tuple[Clause, ...]
 NAMES = (
     "sklearn tree",
     "random-forest rules",
@@ -34,6 +37,7 @@ WORKER = Path(__file__).with_name("peer_worker.py")
 class PeerScore:
     """Sums over planted and empty worlds; ``gave_up`` counts runs over the time limit or failed."""
 
+    planted_worlds: int = 0
     causes: int = 0
     exact: int = 0
     findings: int = 0
@@ -48,25 +52,41 @@ class PeerScore:
 
 def measured(python: str, name: str, rows: int, seeds: range, limit: float) -> PeerScore:
     """One peer on planted worlds and on empty ones (users who differ)."""
+    return _scored(rows, seeds, lambda world, score: _run(python, name, world, limit, score))
+
+
+def ours(rows: int, seeds: range) -> PeerScore:
+    """Our own miner on the same tables, with what it knows of users and times."""
+
+    def run(world: World, score: PeerScore) -> list[Rule]:
+        start = time.perf_counter()
+        result = mine_rules(world.table, world.target, users=world.users, times=world.times)
+        score.runs += 1
+        score.seconds += time.perf_counter() - start
+        return [rule.clauses for rule in result.rules]
+
+    return _scored(rows, seeds, run)
+
+
+def _scored(rows: int, seeds: range, run: Callable[[World, PeerScore], list[Rule] | None]) -> PeerScore:
     score = PeerScore()
     for seed in seeds:
         world = planted_world(rows, seed)
-        rules = _run(python, name, world, limit, score)
+        rules = run(world, score)
         if rules is not None:
+            score.planted_worlds += 1
             score.causes += len(world.causes)
             score.exact += sum(any(is_exact(world, c, rule) for rule in rules) for c in world.causes)
             score.findings += len(rules)
-            score.stray += sum(not covers(world, rule) for rule in rules)
-        rules = _run(python, name, null_world(rows, seed, "clustered"), limit, score)
+            score.stray += sum(covers(world, rule) is None for rule in rules)
+        rules = run(null_world(rows, seed, "clustered"), score)
         if rules is not None:
             score.empty_worlds += 1
             score.fooled += bool(rules)
     return score
 
 
-def _run(
-    python: str, name: str, world: World, limit: float, score: PeerScore
-) -> list[tuple[Clause, ...]] | None:
+def _run(python: str, name: str, world: World, limit: float, score: PeerScore) -> list[Rule] | None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "table.npz"
         np.savez(path, __target__=world.target, **_arrays(world))

@@ -62,10 +62,11 @@ class Counts:
     @classmethod
     def of(cls, index: Ints, failed: Bools, expected: Floats, size: int) -> Counts:
         """One row per index, counted into ``size`` bins (what lies beyond them is left out)."""
+        places = index.astype(np.intp)
         sums = np.empty((3, size))
-        sums[0] = np.bincount(index[failed], minlength=size)[:size]
-        sums[1] = np.bincount(index, minlength=size)[:size]
-        sums[2] = np.bincount(index, weights=expected, minlength=size)[:size]
+        sums[0] = np.bincount(places[failed], minlength=size)[:size]
+        sums[1] = np.bincount(places, minlength=size)[:size]
+        sums[2] = np.bincount(places, weights=expected, minlength=size)[:size]
         return cls(sums)
 
     def part(self, start: int, end: int | None) -> Counts:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import log
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -84,6 +84,14 @@ class Scene:
     view: View
 
 
+class _Pool(NamedTuple):
+    """What a search found; sample row ``rows[i]`` fulfils the conditions of find number ``places[i]``."""
+
+    found: list[Found]
+    rows: Ints
+    places: Ints
+
+
 class Hunt:
     def __init__(self, sheet: Sheet, guard: Guard, users: Ints | None, setting: Setting) -> None:
         self.sheet, self.guard, self.setting = sheet, guard, setting
@@ -147,15 +155,16 @@ class Hunt:
             else:
                 pool, fresh = self._pool(scene), True
 
-    def _pool(self, scene: Scene) -> tuple[list[Found], Bools]:
+    def _pool(self, scene: Scene) -> _Pool:
         """What a search finds, with the rows of each in the sample."""
         found = scene.view.search(self._beam, KEEP)
-        return found, np.array([self._scout.holds(f.conds) for f in found])
+        rows = [np.flatnonzero(self._scout.holds(f.conds)) for f in found]
+        return _Pool(found, np.concatenate(rows), np.repeat(np.arange(len(found)), [len(r) for r in rows]))
 
-    def _best(self, scene: Scene, pool: tuple[list[Found], Bools], thorough: bool) -> Claim | None:
+    def _best(self, scene: Scene, pool: _Pool, thorough: bool) -> Claim | None:
         """The best conjunction of the pool that can be claimed, as things stand."""
-        found, masks = pool
-        scores = scene.view.surprises(masks) - np.array([f.cost for f in found])
+        found = pool.found
+        scores = scene.view.surprises(pool.rows, pool.places, len(found)) - np.array([f.cost for f in found])
         firsts: dict[tuple[int, ...], Conjunction] = {}
         for i in map(int, np.argsort(-scores, kind="stable")):
             firsts.setdefault(tuple(c.axis for c in found[i].conds), found[i].conds)

@@ -17,7 +17,7 @@ from reverie.mining.conditional.axes import Cond
 from reverie.mining.conditional.counting import Counts, Tally, runs_of
 from reverie.mining.conditional.language import arity_cost
 from reverie.mining.conditional.scores import gain, surprise
-from reverie.mining.conditional.scout import Scout
+from reverie.mining.conditional.scout import Crossing, Scout
 from reverie.mining.conditional.sheet import Conjunction
 
 __all__ = ["MAX_CROSSED", "MAX_SAMPLE", "Found", "View"]
@@ -77,7 +77,7 @@ class View:
         scores = surprise(*self._beyond(scout.holds(base) for base in bases)) - scout.costs
         result: list[Conjunction] = []
         for base, row in zip(bases, scores, strict=True):
-            row[np.isin(scout.axis_of, [c.axis for c in base])] = -np.inf
+            self._without(row, base)
             for _ in range(count):
                 best = scout.conds[int(np.argmax(row))]
                 result.append(tuple(sorted((*base, best))))
@@ -90,14 +90,19 @@ class View:
         k, n, _ = self._beyond([rows])
         e = n * np.float32(total.failed / max(1, total.rows))
         scores = gain(k, n, e, total.failed, total.rows, total.failed)[0] - scout.costs
-        scores[np.isin(scout.axis_of, [c.axis for c in besides])] = -np.inf
+        self._without(scores, besides)
         best = int(np.argmax(scores))
         return scout.conds[best] if scores[best] > 0 else None
 
-    def surprises(self, masks: Bools) -> Floats:
-        """Chernoff exponents of sets of rows (sets × rows)."""
-        packed = np.array([self._packed[mask].sum() for mask in masks])
+    def surprises(self, rows: Ints, sets: Ints, count: int) -> Floats:
+        """Chernoff exponents of ``count`` sets of rows; row ``rows[i]`` belongs to set ``sets[i]``."""
+        packed = np.bincount(sets, self._packed[rows], count).astype(np.float64, copy=False)
         return surprise(*self._unpacked(packed))
+
+    def _without(self, scores: Floats, conds: Conjunction) -> None:
+        """No condition on an axis that is taken."""
+        for c in conds:
+            scores[self.scout.first_cond[c.axis] : self.scout.first_cond[c.axis + 1]] = -np.inf
 
     def _singles(self) -> list[Found]:
         """The best condition of each axis, over its whole language."""
@@ -105,8 +110,7 @@ class View:
         place_cost = arity_cost(len(scout.axes), 1)
         found: list[Found] = []
         for place, axis in enumerate(scout.axes):
-            packed = scout.binned(scout.sheet.codes[place][None], self._packed, axis.cells)
-            cells = Counts(np.array(self._unpacked(packed[: axis.cells])))
+            cells = Counts(np.array(self._unpacked(scout.fine_cells_of(place, self._packed))))
             tallies = runs_of(cells, axis.language.starts, axis.language.ends)
             surprises = surprise(tallies.failed, tallies.rows, tallies.expected)
             best = int(np.argmax(surprises - axis.language.cost))
@@ -118,38 +122,34 @@ class View:
 
     def _pairs(self, axes: list[int], count: int) -> list[Found]:
         """The best pairs of conditions of different axes, at most PER_AXES for each two axes."""
-        found: list[Found] = []
-        least = -np.inf
-        for i in axes[:-1]:
-            found += self._pairs_with(i, [j for j in axes if j > i], least)
-            if len(found) > 2 * count:
-                found = sorted(found, key=lambda f: (-f.score, f.conds))[:count]
-                least = found[-1].score
-        return sorted(found, key=lambda f: (-f.score, f.conds))[:count]
+        if len(axes) < 2:
+            return []
+        rows = np.flatnonzero(self._active)
+        crossing = self.scout.crossing(axes, rows, self._packed[rows])
+        chosen = np.zeros(len(self.scout.axes), dtype=bool)
+        chosen[axes] = True
+        blocks = [self._pairs_with(crossing, axis, chosen) for axis in axes[:-1]]
+        one, two, scores, costs = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
+        axis_of = self.scout.axis_of
+        best = _best_each(scores, axis_of[one].astype(np.int64) * len(self.scout.axes) + axis_of[two])[:count]
+        pairs = ((self.scout.conds[a], self.scout.conds[b]) for a, b in _places(one[best], two[best]))
+        return [
+            Found(s, c, pair)
+            for s, c, pair in zip(_plain(scores[best]), _plain(costs[best]), pairs, strict=True)
+        ]
 
-    def _pairs_with(self, axis: int, others: list[int], least: float) -> list[Found]:
-        """The best pairs of one axis with each of the others, if any scores more than ``least``."""
+    def _pairs_with(self, crossing: Crossing, axis: int, chosen: Bools) -> tuple[Ints, Ints, Floats, Floats]:
+        """For each condition of the chosen axes after this one its best partner here: both, score and cost."""
         scout = self.scout
-        mine = slice(scout.first_cond[axis], scout.first_cond[axis + 1])
-        later = scout.first_cond[others[0]]
-        k, n, e = (
-            scout.by_condition(sums)[:, later:].astype(np.float32)
-            for sums in self._unpacked(scout.crossed(axis, others, self._packed))
-        )
+        mine, later = scout.first_cond[axis], scout.first_cond[axis + 1]
+        counts = np.array(self._unpacked(scout.crossed(crossing, axis)))
+        k, n, e = scout.by_condition(counts, since=axis + 1).astype(np.float32)
         place = np.float32(arity_cost(len(scout.axes), 2))
-        costs = scout.costs[mine, None] + (scout.costs[later:] + place)
+        costs = scout.costs[mine:later, None] + (scout.costs[later:] + place)
         scores = surprise(k, n, e) - costs
-        found: list[Found] = []
-        for j in others:
-            start, end = scout.first_cond[j] - later, scout.first_cond[j + 1] - later
-            block = scores[:, start:end].ravel()
-            if block.max() <= least:
-                continue
-            for at in map(int, np.argsort(-block, kind="stable")[:PER_AXES]):
-                a, b = divmod(at, end - start)
-                pair = (scout.conds[mine.start + a], scout.conds[later + start + b])
-                found.append(Found(float(block[at]), float(costs[a, start + b]), pair))
-        return found
+        two = np.flatnonzero(chosen[scout.axis_of[later:]])
+        one = scores[:, two].argmax(axis=0)
+        return one + mine, two + later, scores[one, two], costs[one, two]
 
     def _triples(self, pairs: list[Found], keep: int) -> list[Found]:
         scout, axes = self.scout, len(self.scout.axes)
@@ -189,16 +189,24 @@ class View:
 def _top(scores: Floats, rows: Ints, columns: Ints) -> tuple[Ints, Ints]:
     """Best entries, best first, at most PER_AXES for each pair of group labels of row and column."""
     flat = scores.ravel()
-    best = np.flatnonzero(flat > _about_top(flat))
-    best = best[np.lexsort((best, -flat[best]))]
-    i, j = np.divmod(best, scores.shape[1])
-    label = rows[i].astype(np.int64) * (int(columns.max(initial=0)) + 1) + columns[j]
-    order = np.argsort(label, kind="stable")
-    ordered = label[order]
+    good = np.flatnonzero(flat > _about_top(flat))
+    i, j = np.divmod(good, scores.shape[1])
+    kept = _best_each(flat[good], rows[i].astype(np.int64) * (int(columns.max(initial=0)) + 1) + columns[j])
+    return i[kept], j[kept]
+
+
+def _best_each(scores: Floats, labels: Ints) -> Ints:
+    """Places of the scores, best first, at most PER_AXES of each label."""
+    best = np.argsort(-scores, kind="stable")
+    order = np.argsort(labels[best], kind="stable")
+    ordered = labels[best][order]
     starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))[: len(order)]
     place = np.arange(len(order)) - np.repeat(starts, np.diff(np.append(starts, len(order))))
-    kept = np.sort(order[place < PER_AXES])
-    return i[kept], j[kept]
+    return best[np.sort(order[place < PER_AXES])]
+
+
+def _plain(values: Floats) -> Iterable[float]:
+    return map(float, values)
 
 
 def _places(a: Ints, b: Ints) -> Iterable[tuple[int, int]]:

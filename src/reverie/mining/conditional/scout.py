@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 import numpy as np
 
-from reverie.mining.conditional.arrays import Bools, Floats, Ints
+from reverie.mining.conditional.arrays import Bools, Bytes, Floats, Ints
 from reverie.mining.conditional.axes import Axis, Cond
 from reverie.mining.conditional.sheet import Sheet
 
-__all__ = ["Scout"]
+__all__ = ["Crossing", "Scout"]
+
+BUNDLED: Final = (64, 512)
+"""Cells of axes that are counted together: at least and at most; in between a sixteenth of the rows."""
 
 
 class Scout:
@@ -35,7 +39,14 @@ class Scout:
         self._runs = [_Runs.of(runs, cuts) for runs, cuts in zip(scouted, edges, strict=True)]
         self._all_runs = _Runs.beside(self._runs, self._starts)
         self.columns = self._starts[-1]
-        self._column = _columns(sheet, edges, self._starts)
+        self._widths = [
+            len(cuts) for cuts in edges
+        ]  # of each axis, with a last cell for what it does not know
+        self._cells = np.array([_cells(c, cuts) for c, cuts in zip(sheet.codes, edges, strict=True)])
+        unknown = self._cells == np.array(self._widths)[:, None] - 1
+        self._columns = np.where(
+            unknown, self.columns, self._cells + np.array(self._starts[:-1])[:, None]
+        ).T.copy()
 
     def holds(self, conds: Iterable[Cond]) -> Bools:
         """The sample's rows that fulfil all conditions."""
@@ -44,32 +55,83 @@ class Scout:
             rows &= self.axes[c.axis].holds(self.sheet.codes[c.axis], c.low, c.high)
         return rows
 
-    def by_condition(self, cells: Floats) -> Floats:
-        """Sums (… × cells) as sums (… × conditions)."""
-        return self._all_runs.sums(cells)
+    def by_condition(self, cells: Floats, since: int = 0) -> Floats:
+        """Sums (… × cells) as sums (… × conditions), of the axes from ``since`` on."""
+        return self._all_runs.since(self.first_cond[since], self._starts[since]).sums(cells)
 
     def cells_of(self, rows: Ints, weights: Floats) -> Floats:
         """Sums of weights of ``rows`` in each cell."""
-        return self.binned(self._column[:, rows], weights, self.columns + 1)[: self.columns]
+        columns = self._columns.take(rows, axis=0).ravel()
+        return _sums(columns, np.repeat(weights, len(self.axes)), self.columns + 1)[:-1]
 
-    def crossed(self, axis: int, others: Sequence[int], weights: Floats) -> Floats:
-        """Sums of all rows' weights: (conditions of one axis × all cells, nothing but for ``others``)."""
-        start, end = self._starts[axis], self._starts[axis + 1]
-        mine = np.flatnonzero(self._column[axis] < end)
-        weights, place = weights[mine], self._column[axis, mine] - start
-        sums = np.zeros((end - start, self.columns))
-        for other in others:  # two axes at a time: their counts stay in the fastest cache
-            first, last = self._starts[other], self._starts[other + 1]
-            width = last - first + 1
-            index = np.minimum(self._column[other, mine] - first, width - 1) + place * width
-            pair = np.bincount(index, weights, (end - start) * width).reshape(-1, width)
-            sums[:, first:last] = pair[:, :-1]
-        return self._runs[axis].sums(sums.T).T
+    def fine_cells_of(self, place: int, weights: Floats) -> Floats:
+        """Sums of all rows' weights in each of an axis' own cells."""
+        return _sums(self.sheet.codes[place], weights, 256)[: self.axes[place].cells]
 
-    @staticmethod
-    def binned(index: Ints, weights: Floats, size: int) -> Floats:
-        """Sums of weights by index, for each of several rows of indices alike."""
-        return np.bincount(index.ravel(), np.tile(weights, len(index)), size).astype(np.float64, copy=False)
+    def crossing(self, axes: Sequence[int], rows: Ints, weights: Floats) -> Crossing:
+        """The sample's ``rows`` ready to be counted by any two of these axes."""
+        cells, widths = self._cells[:, rows], self._widths
+        most = int(np.clip(len(rows) // 16, *BUNDLED))
+        return Crossing(
+            cells, weights, [_Bundle.of(part, cells, widths) for part in _bundles(axes, widths, most)]
+        )
+
+    def crossed(self, crossing: Crossing, axis: int) -> Floats:
+        """Sums of weights: conditions of one axis × cells of the axes after it (zeros where not to be crossed)."""
+        sums = np.zeros((self._widths[axis] - 1, self.columns))
+        for bundle in crossing.bundles:
+            if bundle.axes[-1] > axis:
+                places = crossing.cells[axis] * bundle.size + bundle.cells
+                counts = _sums(places, crossing.weights, self._widths[axis] * bundle.size)
+                parts = counts.reshape(-1, bundle.size)[:-1] @ bundle.apart
+                for other, part in zip(bundle.axes, np.split(parts, bundle.edges, axis=1), strict=True):
+                    sums[:, self._starts[other] : self._starts[other + 1]] = part
+        return self._runs[axis].sums(sums[:, self._starts[axis + 1] :].T).T
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Bundle:
+    """A few axes counted as one: ``cells`` of each row among ``size``; ``apart`` sums them into cells of each axis.
+
+    One pass over the rows then serves several pairs of axes, while counts still fit the fastest cache.
+    """
+
+    axes: tuple[int, ...]
+    cells: Ints
+    size: int
+    apart: Floats
+    edges: list[int]
+
+    @classmethod
+    def of(cls, axes: tuple[int, ...], cells: Ints, widths: Sequence[int]) -> _Bundle:
+        shape = tuple(widths[axis] for axis in axes)
+        bundled = np.asarray(np.ravel_multi_index(tuple(cells[axis] for axis in axes), shape))
+        size = int(np.prod(shape))
+        each = np.unravel_index(np.arange(size), shape)
+        apart = [at[:, None] == np.arange(width - 1) for at, width in zip(each, shape, strict=True)]
+        edges = np.cumsum([width - 1 for width in shape])[:-1].tolist()
+        return cls(axes, bundled, size, np.concatenate(apart, axis=1).astype(np.float64), edges)
+
+
+class Crossing(NamedTuple):
+    """Cells (axes × rows) and weights of the rows, and the axes to be crossed in bundles."""
+
+    cells: Ints
+    weights: Floats
+    bundles: list[_Bundle]
+
+
+def _bundles(axes: Sequence[int], widths: Sequence[int], most: int) -> list[tuple[int, ...]]:
+    """Neighbouring axes together as long as their cells multiply to at most ``most``."""
+    bundles: list[tuple[int, ...]] = []
+    size = most + 1
+    for axis in axes:
+        size *= widths[axis]
+        if size > most:
+            bundles.append(())
+            size = widths[axis]
+        bundles[-1] = (*bundles[-1], axis)
+    return bundles
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,6 +166,17 @@ class _Runs:
             np.concatenate([runs.again_last + start for runs, start in placed]),
         )
 
+    def since(self, condition: int, column: int) -> _Runs:
+        """The runs from a condition on, over the cells from a column on."""
+        wraps = self.wraps >= condition
+        return _Runs(
+            self.first[condition:] - column,
+            self.last[condition:] - column,
+            self.wraps[wraps] - condition,
+            self.again_first[wraps] - column,
+            self.again_last[wraps] - column,
+        )
+
     def sums(self, cells: Floats) -> Floats:
         """Sums (… × cells) as sums (… × runs)."""
         upto = np.zeros((*cells.shape[:-1], cells.shape[-1] + 1))
@@ -115,14 +188,14 @@ class _Runs:
         return sums
 
 
-def _columns(sheet: Sheet, edges: Sequence[Ints], starts: Sequence[int]) -> Ints:
-    """(axes × rows): the column of each row's cell; the number after the last column where it has none."""
-    columns = np.empty((len(sheet.axes), len(sheet.rows)), dtype=np.intp)
-    for i, (cuts, codes) in enumerate(zip(edges, sheet.codes, strict=True)):
-        column_of = starts[i] + np.searchsorted(cuts, np.arange(256), side="right") - 1
-        column_of[sheet.axes[i].cells :] = starts[-1]
-        columns[i] = column_of[codes]
-    return columns
+def _cells(codes: Bytes, cuts: Ints) -> Ints:
+    """The coarse cell of each row; the number after the last where the axis knows none."""
+    cell_of = np.searchsorted(cuts, np.arange(256), side="right") - 1
+    return cell_of[codes]
+
+
+def _sums(index: Ints, weights: Floats, size: int) -> Floats:
+    return np.bincount(index, weights, size).astype(np.float64, copy=False)
 
 
 def _costs(axis: Axis, runs: Sequence[tuple[int, int]]) -> Floats:
