@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import timedelta
 
 from tests.mining.worlds import START, Book, corpus, mined, quotes
@@ -279,3 +280,52 @@ def test_a_difference_within_chance_needs_no_explanation() -> None:
     assert raw is not None and raw.difference < 0 < raw.high
     assert all(f.nature != "explained" for f in findings)
     assert "explained" not in (findings[0].effect.note or "")
+
+
+def refusals(rate: list[float], *, users: int = 4) -> list[Book]:
+    """One session a day that submits a form; on day i it is refused with the chance ``rate[i]``."""
+    dice = random.Random(3)
+    books: list[Book] = []
+    for day, chance in enumerate(rate):
+        book = Book(user=f"user-{day % users}", start=START + timedelta(days=day), format="api")
+        refused = dice.random() < chance
+        answer = "Error: the form is not signed" if refused else "filed"
+        book.call("submit", answer, is_error=refused, form=day)
+        books.append(book)
+    return books
+
+
+def test_a_mistake_that_fades_says_so_and_weighs_less() -> None:
+    (fading,) = mined(RecurringMistakes(), refusals([0.7] * 30 + [0.05] * 30))
+    (steady,) = mined(RecurringMistakes(), refusals([0.4] * 60))
+    (rising,) = mined(RecurringMistakes(), refusals([0.05] * 30 + [0.7] * 30))
+    assert fading.statement["trend"]["direction"] == "falling"
+    assert (
+        f"less often lately ({fading.statement['trend']['after'][0]} of 30 sessions since 2026-04-01"
+        in fading.claim
+    )
+    assert rising.statement["trend"]["direction"] == "rising"
+    assert "more often lately" in rising.claim
+    assert steady.statement["trend"]["direction"] == "steady"
+    assert "lately" not in steady.claim
+    assert fading.weight < rising.weight
+    first, last = START + timedelta(days=0), START + timedelta(days=60)
+    assert fading.first_seen is not None and first <= fading.first_seen < last
+
+
+def test_a_new_crowd_is_no_trend() -> None:
+    """Those who sign came later; nobody changed."""
+    books = refusals([0.7] * 30 + [0.05] * 30)
+    for day, book in enumerate(books):
+        book.user = f"{'early' if day < 30 else 'late'}-{day % 4}"
+    (finding,) = mined(RecurringMistakes(), books)
+    assert finding.statement["trend"]["direction"] == "steady"
+
+
+def test_where_nobody_made_a_note_of_the_time_there_is_no_trend() -> None:
+    books = refusals([0.5] * 20)
+    for book in books:
+        book.start = None
+        book.events = [replace(e, at=None) for e in book.events]
+    (finding,) = mined(RecurringMistakes(), books)
+    assert "trend" not in finding.statement

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+from benchmarks.workarounds import null_world, planted_world
 from tests.mining.worlds import START, Book, desk, mined, quotes
 
 from reverie.mining.workarounds import Workarounds
+from reverie.plugins import Corpus
 
 REFUSAL = "Error: gateway rejects the parcel"
 USERS = ("ana", "bo", "cy", "dee")
@@ -152,3 +156,37 @@ def test_the_desks_evening_gateway() -> None:
     (finding,) = mined(Workarounds(), books)
     assert "413 Payload refused" in finding.claim
     assert "`upload_in_parts` instead of `upload`" in finding.claim
+
+
+@pytest.mark.parametrize(
+    ("kind", "without"),
+    [
+        ("other answers in easy tasks", {"task": None}),
+        ("lucky users with answers of their own", {"user": None}),
+    ],
+)
+def test_who_did_it_and_how_hard_it_was_are_held_still(kind: str, without: dict[str, None]) -> None:
+    """The same sessions, once it is not known any more, are taken in."""
+    world = null_world(kind, 3_000, 2)
+    assert list(Workarounds().mine(Corpus(world.observations))) == []
+    blind = [replace(o, **without) for o in world.observations]
+    assert list(Workarounds().mine(Corpus(blind))) != []
+
+
+def test_a_world_that_heals_makes_no_workaround_of_a_fashion() -> None:
+    """The same sessions, once their times are dealt out again, are taken in."""
+    world = null_world("everything heals, fashions change", 3_000, 2)
+    assert list(Workarounds().mine(Corpus(world.observations))) == []
+    dice, times = random.Random(1), [o.started_at for o in world.observations]
+    dealt = [
+        replace(o, started_at=at, calls=tuple(replace(c, at=at) for c in o.calls))
+        for o, at in zip(world.observations, dice.sample(times, len(times)), strict=True)
+    ]
+    assert list(Workarounds().mine(Corpus(dealt))) != []
+
+
+def test_planted_workarounds_are_found_and_nothing_else() -> None:
+    world = planted_world(3_000, 5)
+    said = {f.statement["response"] for f in Workarounds().mine(Corpus(world.observations))}
+    assert said <= {label for _, label in world.planted}
+    assert len(said) >= 4

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from reverie.domain.observations import Call, Failure, Observation
 from reverie.mining.lore import LINT_RULES, Family, family_of
 from reverie.mining.templates import merge
 
-__all__ = ["Identity", "Names", "failing_unit", "lint_rule", "units_of"]
+__all__ = ["Identity", "Names", "Seen", "failing_unit", "lint_rule", "units_of"]
 
 LATEST: Final = datetime.max.replace(tzinfo=UTC)
 _GO_RULE = re.compile(r"\(([a-z][\w-]+)\)$")
@@ -36,23 +36,52 @@ class Identity:
     rule: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """In how many sessions each template was seen, and when first. Parts of a corpus, each session in one of
+    them, add up to the whole in any order."""
+
+    sessions: Mapping[str, int] = field(default_factory=dict[str, int])
+    first: Mapping[str, datetime] = field(default_factory=dict[str, datetime])
+
+    @classmethod
+    def of(cls, own: Iterable[tuple[Observation, Sequence[Call]]]) -> Seen:
+        sessions, first = Counter[str](), dict[str, datetime]()
+        for _, calls in own:
+            here = set[str]()
+            for call in calls:
+                for failure in (call.failure, *call.also) if call.failure else ():
+                    here.add(failure.template)
+                    if call.at is not None:
+                        first[failure.template] = min(call.at, first.get(failure.template, call.at))
+            sessions.update(here)
+        return cls(sessions, first)
+
+    def __add__(self, other: Seen) -> Seen:
+        first = {
+            t: min(self.first.get(t, LATEST), other.first.get(t, LATEST)) for t in {*self.first, *other.first}
+        }
+        return Seen(Counter(self.sessions) + Counter(other.sessions), first)
+
+
 class Names:
     """Names mistakes over one corpus: near-identical templates get one name, that of the one seen first
     (where nothing tells the time, the most frequent), so that a name stays while the corpus grows."""
 
     def __init__(self, own: Iterable[tuple[Observation, Sequence[Call]]]) -> None:
-        first: dict[str, datetime] = {}
-        sessions: dict[str, set[str]] = defaultdict(set)
-        for o, calls in own:
-            for call in calls:
-                for failure in (call.failure, *call.also) if call.failure else ():
-                    sessions[failure.template].add(o.session_id)
-                    if call.at is not None:
-                        first[failure.template] = min(call.at, first.get(failure.template, call.at))
-        count = {template: len(ids) for template, ids in sessions.items()}
+        self._seen(Seen.of(own))
+
+    @classmethod
+    def from_seen(cls, seen: Seen) -> Names:
+        """From counts that were made elsewhere, in parts."""
+        names = cls(())
+        names._seen(seen)
+        return names
+
+    def _seen(self, seen: Seen) -> None:
         self._canonical = {
-            template: min(group, key=lambda t: (first.get(t, LATEST), -count[t], t))
-            for template, group in merge(count).items()
+            template: min(group, key=lambda t: (seen.first.get(t, LATEST), -seen.sessions[t], t))
+            for template, group in merge(seen.sessions).items()
         }
         self._known: dict[tuple[str, str, str], Identity] = {}
 

@@ -34,6 +34,7 @@ from reverie.mining.phrasing import code, listed, quoted
 from reverie.mining.precondition import Precondition, missing_steps
 from reverie.mining.responses import RETRY, UNTOLD, Trial, responses_to
 from reverie.mining.statistics import wilson
+from reverie.mining.trend import Trend, trends
 from reverie.plugins import Corpus
 
 __all__ = ["Mistake", "RecurringMistakes", "collect"]
@@ -42,6 +43,7 @@ MIN_SESSIONS: Final = 3
 MIN_SESSIONS_OF_SEVERAL: Final = 2  # when they are of at least as many different users
 MOSTLY: Final = 0.8
 SLIGHT: Final = 0.6
+FADING: Final = 0.6  # of the weight, where it comes up less and less
 NOISE: Final = frozenset({"compile", "test"})
 IGNORED: Final = frozenset({"conflict", "exit"})
 
@@ -106,7 +108,7 @@ class RecurringMistakes:
 
     @property
     def version(self) -> str:
-        return "1"
+        return "2"
 
     def mine(self, corpus: Corpus) -> Iterable[Finding]:
         """Findings in order of weight. Linear in the number of calls."""
@@ -114,7 +116,14 @@ class RecurringMistakes:
         mistakes = [m for m in collect(own) if m.recurs()]
         steps = missing_steps(own, {m.identity.key: _refusals(m) for m in mistakes})
         usage = _Usage(own)
-        claims = [_claim(m, usage, steps.get(m.identity.key), _next(m, usage)) for m in mistakes]
+        lately = trends(
+            {m.identity.key: usage.able(m.units) for m in mistakes},
+            {m.identity.key: m.sessions for m in mistakes},
+        )
+        claims = [
+            _claim(m, usage, steps.get(m.identity.key), _next(m, usage), lately.get(m.identity.key))
+            for m in mistakes
+        ]
         claims.extend(habits(own))
         findings = [c.finding(self.name, self.version, _PARAMETERS) for c in claims]
         return sorted(findings, key=lambda f: (-f.weight, f.key))
@@ -151,8 +160,9 @@ class _Usage:
                     for unit in {call.tool, *units_of(call)}:
                         self._calls[unit].append((o, call))
 
-    def sessions(self, units: Iterable[str]) -> int:
-        return len({o.session_id for unit in units for o, _ in self._calls[unit]})
+    def able(self, units: Iterable[str]) -> list[Observation]:
+        """The sessions that used any of the units."""
+        return list({o.session_id: o for unit in units for o, _ in self._calls[unit]}.values())
 
     def successes(self, units: Sequence[str], without: set[str]) -> list[Sighting]:
         """Calls of the first of the units that went well, in sessions without the mistake."""
@@ -195,10 +205,12 @@ def _next(mistake: Mistake, usage: _Usage) -> _Next | None:
     return _Next(trials[0].response.words, worked, len(trials))
 
 
-def _claim(mistake: Mistake, usage: _Usage, step: Precondition | None, after: _Next | None) -> Claim:
+def _claim(
+    mistake: Mistake, usage: _Usage, step: Precondition | None, after: _Next | None, trend: Trend | None
+) -> Claim:
     units = mistake.units
     sightings = mistake.sightings()
-    of_sessions = usage.sessions(units)
+    of_sessions = len(usage.able(units))
     counts = counts_of(sightings, of_sessions)
     example = _example(mistake)
     words = advising(mistake.identity, example, units, step)
@@ -209,8 +221,10 @@ def _claim(mistake: Mistake, usage: _Usage, step: Precondition | None, after: _N
         kind="recurring_mistake",
         idea=mistake.identity.key,
         nature=words.nature,
-        text=f"{words.what}: “{quoted(example)}” ({counted(counts, f' that {verb} {tool}')})",
-        statement=_statement(mistake, words, example, step, after),
+        text=f"{words.what}: “{quoted(example)}” ({counted(counts, f' that {verb} {tool}')})"
+        + (f"; {trend.words}" if trend is not None and trend.words else ""),
+        statement=_statement(mistake, words, example, step, after)
+        | ({} if trend is None else {"trend": trend.statement}),
         sightings=sightings,
         of_sessions=of_sessions,
         counter=usage.successes(units, mistake.sessions),
@@ -218,7 +232,8 @@ def _claim(mistake: Mistake, usage: _Usage, step: Precondition | None, after: _N
         origins=("agent", "tool"),
         weight=words.worth
         * _evidence_weight(counts.sessions, counts.of_sessions, counts.users)
-        * _harm(effect),
+        * _harm(effect)
+        * (FADING if trend is not None and trend.direction == "falling" else 1.0),
     )
 
 

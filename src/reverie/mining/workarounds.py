@@ -1,23 +1,25 @@
 """Workarounds: after this error, that works, and better than what else was tried.
 
 A naive list of "what was done next and went well" is mostly noise. Here a response to an error must have
-worked more often than plain retry (or, where nobody retried, than all other responses), by an exact test
-within users, one vote a session, with the false-discovery rate controlled over every pair of error and
-response that was tried at all.
+worked more often than plain retry (or, where nobody retried, than all other responses), one vote a session.
+The exact test is made three times, within users, within comparable tasks and within periods, and the worst
+of the three counts: luck of a user, easy cases, or a world that heals while habits change are no workaround.
+The false-discovery rate is controlled over every pair of error and response that was tried at all.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from datetime import UTC, datetime
+from typing import Final, TypeAlias
 
 from reverie.domain.events import Json
 from reverie.domain.findings import Finding, Rate
 from reverie.domain.observations import Call, Failure, Observation
-from reverie.mining.evidence import Claim, Sighting, counted, counts_of, effect_of, original_calls
+from reverie.mining.evidence import Claim, Sighting, counted, counts_of, effect_of, original_calls, strata_of
 from reverie.mining.identity import Identity, Names, failing_unit
 from reverie.mining.phrasing import code, quoted
 from reverie.mining.responses import RETRY, UNTOLD, Response, Trial, responses_to
@@ -30,6 +32,9 @@ MIN_SESSIONS: Final = 3
 FALSE_DISCOVERIES: Final = 0.05
 LEAST_GAIN: Final = 0.2
 LEAST_RATE: Final = 0.5
+MOST_PERIODS: Final = 20
+LEAST_OF_A_PERIOD: Final = 25
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
 NOISE: Final = frozenset({"lint", "compile", "test", "conflict", "exit"})
 
 _PARAMETERS: Final[Mapping[str, Json]] = {
@@ -73,12 +78,13 @@ class Workarounds:
 
     @property
     def version(self) -> str:
-        return "1"
+        return "2"
 
     def mine(self, corpus: Corpus) -> Iterable[Finding]:
         """Findings in order of weight: the best response to each error that has a proven one."""
         own = original_calls(corpus.observations)
-        pairs = [pair for trials in _by_error(own).values() for pair in _pairs(trials)]
+        comparable = strata_of(corpus.observations)[1]
+        pairs = [pair for trials in _by_error(own).values() for pair in _pairs(trials, comparable)]
         adjusted = benjamini_hochberg([pair.p_value for pair in pairs])
         best: dict[str, tuple[_Pair, float]] = {}
         for pair, p in zip(pairs, adjusted, strict=True):
@@ -113,7 +119,7 @@ def _failures(calls: Iterable[Call]) -> Iterator[tuple[Call, Failure]]:
             yield call, call.failure
 
 
-def _pairs(answers: Sequence[tuple[Identity, Trial]]) -> Iterator[_Pair]:
+def _pairs(answers: Sequence[tuple[Identity, Trial]], comparable: _Stratum) -> Iterator[_Pair]:
     """The responses to one error that were tried in enough sessions, each against the rest."""
     by_label: dict[str, dict[str, Trial]] = defaultdict(dict)
     for _, trial in answers:  # one vote a session and response: its first
@@ -126,16 +132,34 @@ def _pairs(answers: Sequence[tuple[Identity, Trial]]) -> Iterator[_Pair]:
         rest = [t for other, v in sorted(by_label.items()) if other not in (label, RETRY) for t in v.values()]
         others = retries if len(retries) >= MIN_SESSIONS else [*retries, *rest]
         if others:
-            p = exact_p(_tables(trials, others), alternative="greater")
+            p = _p_value(trials, others, comparable)
             yield _Pair(answers[0][0], trials[0].response, trials, others, others is retries, p)
 
 
-def _tables(trials: Sequence[Trial], others: Sequence[Trial]) -> list[Table]:
-    """One table a user (or task, where no user is known): luck of one of them is no evidence."""
+_Stratum: TypeAlias = Callable[[Observation], str | None]
+
+
+def _p_value(trials: Sequence[Trial], others: Sequence[Trial], comparable: _Stratum) -> float:
+    """The largest of the p-values within users, within comparable sessions and within periods."""
+    periods = _periods([*trials, *others])
+    ways: tuple[_Stratum, ...] = (lambda o: o.user, comparable, lambda o: periods.get(o.session_id))
+    return max(exact_p(_tables(trials, others, way), alternative="greater") for way in ways)
+
+
+def _periods(trials: Sequence[Trial]) -> Mapping[str, str]:
+    """Session → stretch of time: each holds as many trials, at least ``LEAST_OF_A_PERIOD``."""
+    times = sorted(
+        {(t.answer.at or t.observation.started_at or _NEVER, t.observation.session_id) for t in trials}
+    )
+    number = max(1, min(MOST_PERIODS, len(times) // LEAST_OF_A_PERIOD))
+    return {session: str(i * number // len(times)) for i, (_, session) in enumerate(times)}
+
+
+def _tables(trials: Sequence[Trial], others: Sequence[Trial], stratum: _Stratum) -> list[Table]:
     strata: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
     for offset, group in ((0, trials), (2, others)):
         for t in group:
-            row = strata[t.observation.user or t.observation.task or ""]
+            row = strata[stratum(t.observation) or ""]
             row[offset] += t.worked
             row[offset + 1] += 1
     return [Table(*strata[key]) for key in sorted(strata)]
