@@ -130,7 +130,7 @@ def _work(item: WorkItem) -> Work:
         created_at=item.created_at,
         data=SessionWork(id=item.session_id),
         environment_id=item.environment_id,
-        latest_heartbeat_at=item.heartbeat_at,
+        latest_heartbeat_at=last_heartbeat(item),
         metadata=dict(item.metadata),
         secret=None,
         started_at=item.started_at,

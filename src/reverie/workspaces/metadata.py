@@ -21,18 +21,18 @@ def patched(stored: Mapping[str, str], patch: Patch | None, *, empty_deletes: bo
     Raises:
         Invalid: more than 16 pairs would be stored.
     """
-    kept = {**stored, **(patch or {})}
-    found = {key: value for key, value in kept.items() if not _deleted(value, empty_deletes)}
+    found = dict(stored)
+    for key, value in (patch or {}).items():
+        if value is None or (empty_deletes and not value):
+            found.pop(key, None)
+        else:
+            found[key] = value
     if len(found) > MAX_PAIRS:
         raise Invalid("metadata", f"at most {MAX_PAIRS} pairs", len(found))
-    return {key: value for key, value in found.items() if value is not None}
+    return found
 
 
 def said(change: Mapping[str, Any], key: str, stored: Any, *, empty: Any = None) -> Any:
     """What a field is after an update: the stored value where it was left out, ``empty`` where it is null."""
     value = change.get(key, stored)
     return empty if value is None else value
-
-
-def _deleted(value: str | None, empty_deletes: bool) -> bool:
-    return value is None or (empty_deletes and value == "")

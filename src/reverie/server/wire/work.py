@@ -9,6 +9,8 @@ from reverie.server.wire.base import Ask, Meta, Timestamp, Wire
 
 __all__ = ["Heartbeat", "HeartbeatAsk", "Poll", "Stats", "StopAsk", "Work", "WorkList", "WorkUpdate"]
 
+Beat: TypeAlias = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+"""A heartbeat's time as workers repeat it, to the character."""
 State: TypeAlias = Literal["queued", "starting", "active", "stopping", "stopped"]
 
 
@@ -26,7 +28,7 @@ class Work(Wire):
     created_at: Timestamp
     data: SessionWork
     environment_id: str
-    latest_heartbeat_at: Timestamp | None
+    latest_heartbeat_at: Beat | None
     metadata: dict[str, str]
     secret: str | None
     started_at: Timestamp | None
@@ -66,7 +68,7 @@ class HeartbeatAsk(Ask):
 class Heartbeat(Wire):
     """How the lease stands."""
 
-    last_heartbeat: str
+    last_heartbeat: str  # empty where there has been none
     lease_extended: bool
     state: State
     ttl_seconds: int
