@@ -67,6 +67,7 @@ from reverie.workspaces.deployments import Deployments
 from reverie.workspaces.environments import Environments
 from reverie.workspaces.files import Files
 from reverie.workspaces.idempotency import Idempotency
+from reverie.workspaces.imports import Imports
 from reverie.workspaces.keys import Keys
 from reverie.workspaces.models import MODELS, Models
 from reverie.workspaces.obstacles import Obstacles
@@ -163,14 +164,10 @@ class Workspace:
         self.stores = Catalog(db, clock=clock, entropy=entropy, announce=self.webhooks.emit)
         self.memories = Records(db, self.memory, clock=clock)
         self.review = ReviewService(db, self.memory, clock=clock, announce=self.webhooks.emit)
+        self.imports = Imports(db, self.resources, self.importer)
+        emit = self.webhooks.emit
         self.dream_requests = DreamRequests(
-            db,
-            self.resources,
-            self.stores,
-            self.log,
-            self.review,
-            clock=clock,
-            announce=self.webhooks.emit,
+            db, self.resources, self.stores, self.log, self.review, clock=clock, announce=emit
         )
         self.agents = Agents(self.resources, self.secrets, self.webhooks, clock=clock)
         self.environments = Environments(self.resources, self.webhooks, clock=clock)
@@ -275,10 +272,12 @@ class Workspace:
         """An event as plain data."""
         return event_json(event)
 
-    def audit(self, limit: int = 50) -> list[AuditEntry]:
-        """Decisions and changes, newest first."""
+    def audit(
+        self, limit: int = 50, *, subject: str | None = None, before: int | None = None
+    ) -> list[AuditEntry]:
+        """Decisions and changes, newest first; about ``subject``, and of lines before number ``before``."""
         with self._db.read() as conn:
-            return audit_rows.entries(conn, limit=limit)
+            return audit_rows.entries(conn, limit=limit, subject=subject, before=before)
 
     # ------------------------------------------------------------------ dreams
 

@@ -17,6 +17,7 @@ from reverie.domain.clock import Clock, iso
 from reverie.domain.errors import AlreadyDecided, Conflict, InvalidMemory, StaleBase, UsageError
 from reverie.domain.memories import MemoryVersion, content_sha256, valid_content, valid_path
 from reverie.domain.proposals import Decision, Proposal, ProposalKind, ProposalStatus, RejectReason
+from reverie.domain.resources import Cursor
 from reverie.memory.merge import conflicting, has_conflict_markers, three_way, unified
 from reverie.memory.stores import MemoryService, valid_name
 from reverie.storage import audit
@@ -113,6 +114,35 @@ class ReviewService:
             return rows.listed(
                 conn, store_id=store_id, status=status, kind=kind, dream_id=dream_id, limit=limit
             )
+
+    def page(
+        self,
+        *,
+        store_id: str | None = None,
+        status: ProposalStatus | None = None,
+        kind: ProposalKind | None = None,
+        dream_id: str | None = None,
+        after: Cursor | None = None,
+        limit: int = 20,
+    ) -> builtins.list[tuple[Proposal, int]]:
+        """Proposals that fit everything given, newest first, from behind ``after``; each with its place in
+        its dream's order of importance, from 0."""
+        with self._db.read() as conn:
+            return rows.page(
+                conn,
+                store_id=store_id,
+                status=status,
+                kind=kind,
+                dream_id=dream_id,
+                after=after,
+                limit=limit,
+            )
+
+    def placed(self, proposal_id: str) -> tuple[Proposal, int]:
+        """A proposal, with its place in its dream's order of importance."""
+        with self._db.read() as conn:
+            found = rows.get(conn, proposal_id)
+            return found, rows.position(conn, found.id)
 
     def get(self, proposal_id: str) -> Proposal:
         """A proposal by id or unique prefix (``prop_`` may be left out)."""

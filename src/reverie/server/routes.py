@@ -9,20 +9,26 @@ from typing import Final
 
 from reverie.server import (
     agents,
+    audit,
     credentials,
     deployment_runs,
     deployments,
+    dreams,
     environments,
     events,
     files,
+    findings,
+    imports,
     memories,
     memory_stores,
     memory_versions,
     models,
+    proposals,
     session_resources,
     sessions,
     threads,
     vaults,
+    webhooks,
     work,
 )
 from reverie.server.endpoint import Endpoint
@@ -46,4 +52,10 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     *session_resources.ENDPOINTS,
     *deployments.ENDPOINTS,
     *deployment_runs.ENDPOINTS,
+    *dreams.ENDPOINTS,
+    *findings.ENDPOINTS,
+    *proposals.ENDPOINTS,
+    *imports.ENDPOINTS,
+    *audit.ENDPOINTS,
+    *webhooks.ENDPOINTS,
 )

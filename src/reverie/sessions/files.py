@@ -53,8 +53,12 @@ class Asked(NamedTuple):
 
 @dataclass(slots=True)
 class Disk:
-    """The disk during one import: looks each folder up once, so that many sessions in one folder are cheap."""
+    """The disk during one import: looks each folder up once, so that many sessions in one folder are cheap.
 
+    ``called`` is what a folder is called in uris, where its own name says nothing (a temporary one).
+    """
+
+    called: tuple[Path, str] | None = None
     _found: dict[tuple[str, Asked], list[tuple[str, Stamp]]] = field(
         default_factory=dict[tuple[str, Asked], list[tuple[str, Stamp]]]
     )
@@ -67,6 +71,12 @@ class Disk:
             OSError: it cannot be looked at, or is no regular file.
         """
         return DiskFile(path, _stamp(path), self)
+
+    def uri(self, path: Path) -> str:
+        """What a file is called."""
+        if self.called is not None and path.is_relative_to(self.called[0]):
+            return self.called[1] + path.relative_to(self.called[0]).as_posix()
+        return str(path)
 
     def look(self, folder: str, asked: Asked) -> list[tuple[str, Stamp]]:
         """The regular files that ``asked`` finds from ``folder``, sorted by path."""
@@ -100,7 +110,7 @@ class DiskFile:
 
     @property
     def uri(self) -> str:
-        return str(self._path)
+        return self._disk.uri(self._path)
 
     @property
     def name(self) -> str:

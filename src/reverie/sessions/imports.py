@@ -102,6 +102,7 @@ class ImportService:
         format: str | None = None,
         labels: Mapping[str, Outcome] | None = None,
         on_file: Callable[[FileReport], None] | None = None,
+        called: tuple[Path, str] | None = None,
     ) -> ImportReport:
         """Read files, folders, and the default places of readers that are named.
 
@@ -113,6 +114,7 @@ class ImportService:
             format: Read as this format, instead of looking for the surest reader.
             labels: How sessions ended, by their native id, their id in the log, or their file's path.
             on_file: Called for each file when it is kept, in order.
+            called: A folder, and what it is called in uris (see ``Disk``).
 
         Raises:
             NotFound: a path does not exist, or a named reader has no place on this machine.
@@ -129,7 +131,7 @@ class ImportService:
                 on_file(report)
 
         shelf, known = Shelf(self._db, self._log, done), Labels(labels or {}, self._db.workspace)
-        intake = Intake(self._db, self._log, self._importers, self._clock, known, shelf, format)
+        intake = Intake(self._db, self._log, self._importers, self._clock, known, shelf, format, Disk(called))
         taken = [intake.file(path, asked_for=asked_for) for path, asked_for in list(self._plan(paths))]
         shelf.settle()
         return ImportReport(files, taken.count(False), known.unmatched)

@@ -59,14 +59,20 @@ def append(
 
 
 def entries(
-    connection: Connection, *, limit: int | None = None, subject: str | None = None
+    connection: Connection,
+    *,
+    limit: int | None = None,
+    subject: str | None = None,
+    before: int | None = None,
 ) -> list[AuditEntry]:
-    """Lines of the log, newest first; only those about ``subject`` where given."""
+    """Lines of the log, newest first; only those about ``subject``, or before a number, where given."""
     columns = [column for column in _T.c if column.name != "workspace"]
     query = select(*columns).where(_T.c.workspace == workspace(connection))
     query = query.order_by(_T.c.seq.desc()).limit(limit)
     if subject is not None:
         query = query.where(_T.c.subject == subject)
+    if before is not None:
+        query = query.where(_T.c.seq < before)
     return [_entry(*row) for row in connection.execute(query)]
 
 

@@ -6,18 +6,19 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, select, update
+from sqlalchemy import Connection, Row, Select, select, tuple_, update
 
 from reverie.domain.clock import iso
 from reverie.domain.findings import OriginClass
 from reverie.domain.proposals import Decision, Proposal, ProposalKind, ProposalStatus
+from reverie.domain.resources import Cursor
 from reverie.storage.codec import dumps, loads
 from reverie.storage.prefixes import whole_id
 from reverie.storage.scope import workspace
 from reverie.storage.tables import proposals
 from reverie.storage.upsert import insert
 
-__all__ = ["Connection", "add", "decide", "get", "listed", "pending_for", "with_status"]
+__all__ = ["Connection", "add", "decide", "get", "listed", "page", "pending_for", "position", "with_status"]
 
 _T: Final = proposals
 
@@ -79,6 +80,35 @@ def listed(
         if value is not None:
             query = query.where(column == value)
     return [_proposal(row) for row in conn.execute(query)]
+
+
+def page(
+    conn: Connection,
+    *,
+    store_id: str | None = None,
+    status: ProposalStatus | None = None,
+    kind: ProposalKind | None = None,
+    dream_id: str | None = None,
+    after: Cursor | None = None,
+    limit: int,
+) -> list[tuple[Proposal, int]]:
+    """Proposals that fit everything given, newest first, from behind ``after``; each with its place in its
+    dream's order of importance, from 0."""
+    wanted = {_T.c.store_id: store_id, _T.c.status: status, _T.c.kind: kind, _T.c.dream_id: dream_id}
+    query = select(_T).where(_T.c.workspace == workspace(conn))
+    for column, value in wanted.items():
+        if value is not None:
+            query = query.where(column == value)
+    if after is not None:
+        query = query.where(tuple_(_T.c.created_at, _T.c.id) < tuple_(iso(after[0]), after[1]))
+    rows = conn.execute(query.order_by(_T.c.created_at.desc(), _T.c.id.desc()).limit(limit))
+    return [(_proposal(row), row.position) for row in rows]
+
+
+def position(conn: Connection, proposal_id: str) -> int:
+    """The place of a proposal in its dream's order of importance, from 0."""
+    query = select(_T.c.position).where(_T.c.id == proposal_id, _T.c.workspace == workspace(conn))
+    return conn.execute(query).scalar_one()
 
 
 def pending_for(conn: Connection, store_id: str, ideas: Sequence[str]) -> list[Proposal]:

@@ -1,0 +1,124 @@
+"""Proposals on the wire: reviewable changes to memory, and decisions on them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+from reverie.server.wire.base import Ask, Meta, Timestamp, Wire
+
+__all__ = [
+    "Approve",
+    "Decision",
+    "DreamProposalList",
+    "Modify",
+    "Preview",
+    "Proposal",
+    "ProposalList",
+    "Reject",
+    "Undo",
+]
+
+Status: TypeAlias = Literal["pending", "approved", "modified", "rejected", "superseded", "reverted"]
+Kind: TypeAlias = Literal["add", "update", "merge", "move", "retire"]
+Reason: TypeAlias = Literal["wrong", "useless", "too_broad", "known", "sensitive"]
+Reviewer: TypeAlias = Annotated[str, Meta(min_length=1, max_length=100)]
+Note: TypeAlias = Annotated[str, Meta(max_length=4096)]
+
+
+class Decision(Wire):
+    """Who decided, when, and how. ``content`` is what was written, where it differs from the proposal."""
+
+    at: Timestamp
+    by: str
+    content: str | None
+    memory_version_id: str | None
+    note: str | None
+    reason: str | None
+
+
+class Proposal(Wire):
+    """A change of one memory. ``tainted``: untrusted text (of tools, files, pages) had a hand in it.
+    ``position`` is its place in its dream's order of importance, from 0."""
+
+    id: str
+    base_content: str | None
+    base_sha256: str | None
+    content: str
+    created_at: Timestamp
+    decision: Decision | None
+    dream_id: str
+    evidence_weight: int
+    finding_ids: list[str]
+    idea: str
+    kind: Kind
+    memory_store_id: str
+    origins: list[str]
+    path: str
+    position: int
+    risk: str
+    status: Status
+    tainted: bool
+    title: str
+    writer: str
+    type: Literal["proposal"] = "proposal"
+
+
+class Preview(Wire):
+    """What approving would do now. ``result`` is the text memory would hold, or, where it is not clean, the
+    merge with conflict markers; ``seen_sha256`` is for ``modify``."""
+
+    clean: bool
+    diff: str
+    proposal_id: str
+    result: str | None
+    seen_sha256: str
+    type: Literal["proposal_preview"] = "proposal_preview"
+
+
+class ProposalList(Ask):
+    """A page of proposals, newest first."""
+
+    dream_id: str | None = None
+    kind: Kind | None = None
+    limit: Annotated[int, Meta(ge=1, le=100)] = 20
+    memory_store_id: str | None = None
+    page: str | None = None
+    status: Status | None = None
+
+
+class DreamProposalList(Ask):
+    """A page of a dream's proposals, the most important first."""
+
+    limit: Annotated[int, Meta(ge=1, le=100)] = 20
+    page: str | None = None
+
+
+class Approve(Ask):
+    """Write it. ``reviewer`` names the person a program decides for."""
+
+    note: Note | None = None
+    reviewer: Reviewer | None = None
+
+
+class Reject(Ask):
+    """Refuse it, with the reason, which the next dream heeds."""
+
+    reason: Reason
+    note: Note | None = None
+    reviewer: Reviewer | None = None
+
+
+class Modify(Ask):
+    """Write another text in its place. ``seen_sha256`` (of the preview) says which memory that text takes
+    into account; without it, it is merged like the proposal's."""
+
+    content: str
+    note: Note | None = None
+    reviewer: Reviewer | None = None
+    seen_sha256: Annotated[str, Meta(pattern="^([0-9a-f]{64})?$")] | None = None
+
+
+class Undo(Ask):
+    """Take the decision back."""
+
+    reviewer: Reviewer | None = None
