@@ -60,8 +60,53 @@ def test_what_was_corrected_into_what_is_read_from_the_next_call() -> None:
         "from": "docx",
         "to": "pdf",
         "sessions": 3,
+        "users": 3,
     }
     assert "`format` = `pdf`" in finding.statement["advice"]
+
+
+RULES = (
+    ("ana", "Please use pnpm and not npm here"),
+    ("bo", "use pnpm here, not npm"),
+    ("cy", "Use pnpm, not npm please"),
+)
+
+
+def corrected(before: str, after: str) -> list[Book]:
+    books: list[Book] = []
+    for i, (user, text) in enumerate(RULES):
+        book = Book(user=user, start=START + timedelta(days=i))
+        book.user_says("add the library")
+        book.bash(before)
+        book.user_says(text)
+        book.bash(after)
+        books.append(book)
+    return books
+
+
+def test_another_program_after_the_correction_is_what_was_wanted() -> None:
+    (finding,) = mined(Preferences(), corrected("npm install left-pad", "pnpm add left-pad"))
+    change = finding.statement["changed"]
+    assert (change["from"], change["to"], change["users"]) == ("npm install", "pnpm add", 3)
+    assert finding.statement["advice"].endswith("Run `pnpm add`, not `npm install`.")
+
+
+def test_what_was_run_next_for_other_reasons_is_no_correction() -> None:
+    (finding,) = mined(Preferences(), corrected("git status", "make test"))
+    assert "changed" not in finding.statement
+
+
+def test_the_kind_of_a_file_tells_the_change_of_its_path() -> None:
+    books = talks(*PDF)
+    for i, book in enumerate(books):
+        book.events.clear()
+        book.user_says("write the summary")
+        book.call("export", "written", path=f"/out/{i}.docx")
+        book.user_says(PDF[i][1])
+        book.call("export", "written", path=f"/out/{i}.pdf")
+    (finding,) = mined(Preferences(), books)
+    change = finding.statement["changed"]
+    assert (change["argument"], change["from"], change["to"]) == ("file_ext", "docx", "pdf")
 
 
 def test_the_contrary_is_counter_evidence_and_no_group() -> None:

@@ -24,7 +24,7 @@ from rapidfuzz.fuzz import token_sort_ratio
 from reverie.domain.events import Json
 from reverie.domain.findings import Finding, OriginClass
 from reverie.domain.observations import Observation
-from reverie.mining.amends import Amend, amended
+from reverie.mining.amends import PROGRAM, Amend, amended
 from reverie.mining.evidence import (
     Claim,
     Sighting,
@@ -67,7 +67,7 @@ class Preferences:
 
     @property
     def version(self) -> str:
-        return "1"
+        return "2"
 
     def mine(self, corpus: Corpus) -> Iterable[Finding]:
         """Findings in order of weight."""
@@ -244,7 +244,8 @@ def _wishes(room: _Room) -> Iterator[Claim]:
     """The same wish once the agent has worked: verb and object."""
     groups: dict[tuple[str, str], list[Voice]] = defaultdict(list)
     for v in room.unused():
-        wish = wish_of(v.remark.text) if v.follow_up else None
+        dictated = v.remark.kind == "rule" and v.negative  # "use X, not Y" says more than a wish
+        wish = wish_of(v.remark.text) if v.follow_up and not dictated else None
         for thing in dict.fromkeys(wish[1]) if wish else ():
             groups[wish[0], thing].append(v)  # type: ignore[index]
     ranked = sorted(groups.items(), key=lambda item: (-_weight_of(item[1]), item[0]))
@@ -322,7 +323,7 @@ def _rule(room: _Room, group: Sequence[Voice], worth: float = 1.0) -> Claim:
     change = amended(group)
     lead = "People dictate the same rule" if len(group) > 1 else "A person dictated a rule, once"
     if change is not None:
-        lead = f"{lead} and the agent then changes `{change.argument}`"
+        lead = f"{lead} and the agent then changes {'the program' if change.argument == PROGRAM else code(change.argument)}"
     return _claim(
         room,
         f"rule:{first.remark.signature}",
@@ -344,7 +345,9 @@ def _rule(room: _Room, group: Sequence[Voice], worth: float = 1.0) -> Claim:
 
 def _advice(text: str, change: Amend | None) -> str:
     advice = _imperative(text) + "."
-    if change is not None:
+    if change is not None and change.argument == PROGRAM:
+        advice += f" Run {code(change.to)}, not {code(change.was)}."
+    elif change is not None:
         advice += f" Call {code(change.tool)} with {code(change.argument)} = {code(change.to)}, not {code(change.was)}."
     return advice
 
@@ -356,6 +359,7 @@ def _changed(change: Amend) -> dict[str, Json]:
         "from": change.was,
         "to": change.to,
         "sessions": change.sessions,
+        "users": change.users,
     }
 
 
