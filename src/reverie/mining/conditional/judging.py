@@ -122,7 +122,8 @@ def merely_given(question: Question, rule: Rule) -> str | None:
         others = rows_of(question.table(), [c for c in rule.clauses if c is not clause]) & given
         having = rows_of(question.table(), rule.clauses)
         here, there = (_share(question, rows) for rows in (having, others & ~having))
-        if there.rows < FEW and (question.kind == "call" or not _is_argument(question.cases, clause)):
+        flag = question.kind == "call" and clause.kind == "category"
+        if there.rows < FEW and (flag or not _is_argument(question.cases, clause)):
             continue
         if there.rows < FEW or _more_often(here, there) > ALPHA:
             return clause.attribute
@@ -130,15 +131,15 @@ def merely_given(question: Question, rule: Rule) -> str | None:
 
 
 def missing_step(question: Question, rule: Rule) -> str | None:
-    """The tool that had not worked before in these cases and had in all others, where it is a matter of that."""
+    """Another tool that had not worked before what failed here, and had before all that went well."""
     cases = question.cases
     if not any(clause.attribute == WORKED_BEFORE for clause in rule.clauses):
         return None
-    inside = rows_of(cases.table, rule.clauses)
-    tools = frozenset[str]().union(*(tools for tools, _ in cases.before))
+    failed = rows_of(cases.table, rule.clauses) & question.happened
+    tools = frozenset[str]().union(*(tools for tools, _ in cases.before)) - {question.about}
     for tool in sorted(tools):
         done = np.array([tool in before for before, _ in cases.before])
-        if float(np.mean(done[inside])) <= STRAYS and float(np.mean(done[~inside])) >= 1 - STRAYS:
+        if done[failed].mean() <= STRAYS and done[~question.happened].mean() >= 1 - STRAYS:
             return tool
     return None
 
