@@ -63,9 +63,14 @@ _INDEXES: Final = {
 
 def upgrade() -> None:
     sqlite = op.get_context().dialect.name == "sqlite"
-    change = _rebuild if sqlite else _alter
-    for table in _OWNED:
-        change(table)
+    if sqlite:
+        before = sa.MetaData()
+        before.reflect(op.get_bind(), only=[*_OWNED])
+        for table in _OWNED:
+            _rebuild(before.tables[table])
+    else:
+        for table in _OWNED:
+            _alter(table)
     for table, indexes in _INDEXES.items():
         for columns in indexes:
             op.create_index(f"ix_{table}_{'_'.join(columns)}", table, columns)
@@ -105,18 +110,16 @@ def _alter(table: str) -> None:
         op.create_primary_key("pk_audit", table, ["workspace", "seq"])
 
 
-def _rebuild(table: str) -> None:
+def _rebuild(old: sa.Table) -> None:
     """SQLite: it adds no column that must not be null, nor drops a constraint. So, as its manual says:
     a new table, the rows copied, the old one dropped, the new one renamed (foreign keys are off meanwhile)."""
-    metadata = sa.MetaData()
-    metadata.reflect(op.get_bind(), only=[*_OWNED])
-    old = metadata.tables[table]
+    table = old.name
     kept = [f'"{column.name}"' for column in old.columns]
     more = {"workspace": _DEFAULT, **_MORE.get(table, {})}
     indexes = list(old.indexes)
     old.indexes.clear()
     _redefine(old, more)
-    old.to_metadata(metadata, name=f"new_{table}").create(op.get_bind())
+    old.to_metadata(old.metadata, name=f"new_{table}").create(op.get_bind())
     names = ", ".join([*kept, *(f'"{name}"' for name in more)])
     values = ", ".join([*kept, *(value or "NULL" for value in more.values())])
     op.execute(f"INSERT INTO new_{table} ({names}) SELECT {values} FROM {table}")  # noqa: S608
