@@ -23,6 +23,7 @@ __all__ = ["Courier"]
 
 _log: Final = logging.getLogger("reverie.webhooks")
 _LOOK: Final = 0.25  # seconds between looks
+_GRACE: Final = 2.0  # seconds for what is in flight when the courier stops
 _SWEEP: Final = timedelta(hours=1)
 
 
@@ -63,7 +64,8 @@ class Courier:
             self._thread.start()
 
     def stop(self) -> None:
-        """Begin nothing more, and wait for the attempts in flight (each is bounded). Idempotent."""
+        """Begin nothing more, and give the attempts in flight two seconds: what they leave open is due again
+        when their lease has ended. Idempotent."""
         self._stopping.set()
         thread, self._thread = self._thread, None
         if thread is not None:
@@ -81,9 +83,16 @@ class Courier:
                 except ReverieError as error:  # a database that is away comes back
                     _log.warning("webhooks wait: %s", error.what)
                 await asyncio.to_thread(self._stopping.wait, _LOOK)
-            await self._arrived()
+            if self._tasks:
+                await asyncio.wait(set(self._tasks), timeout=_GRACE)
         finally:
+            await self._break_off()
             await outbound.aclose()
+
+    async def _break_off(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     # ------------------------------------------------------------------ one look
 
