@@ -59,7 +59,7 @@ def refused(answer: httpx2.Response, status: int, kind: str = "invalid_request_e
         ({"name": "x", "labels": {"abcde": "1"}}, "`labels`: keys of at most 4 characters, this has 5"),
         ({"name": "x", "labels": {"b": "1", "a": "1234567"}}, "`labels.a`: at most 6 characters, this has 7"),
         ({"name": "x", "labels": {"b": "1", "a": 2}}, "`labels.a`: a text, this is 2"),
-        ([], "`body`: an object, this is []"),
+        ([], "`body`: an object, this is a list"),
         ("x" * 500, f'`body`: an object, this is "{"x" * 119}…'),
     ],
 )

@@ -164,6 +164,13 @@ _KINDS: Final[dict[type, str]] = {
     type(None): "null",
 }
 _LONGEST: Final = 120
+_SECRETS: Final = frozenset(
+    {
+        *("auth", "access_token", "authorization_token", "client_secret", "refresh_token", "secret_value"),
+        "token",
+    }
+)
+"""Fields whose values are never repeated, nor what is inside them."""
 _ABSENT: Final = object()
 
 
@@ -181,7 +188,8 @@ def validation_error(error: msgspec.ValidationError, data: Any) -> UsageError:
     value = _walk(data, steps)
     if _LENGTH.match(said) and isinstance(value, str | list | dict):
         return Invalid(_field(steps), _limit(said), len(cast(str, value)))
-    shown = "" if value is _ABSENT else f", this is {_shown(value)}"
+    hidden = value is _ABSENT or not _SECRETS.isdisjoint(steps)
+    shown = "" if hidden else f", this is {_shown(value)}"
     return Invalid(_field(steps), _limit(said) + shown)
 
 
@@ -257,5 +265,7 @@ def _limit(said: str) -> str:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, dict | list):  # there may be anything in it
+        return _NAMES["object" if isinstance(value, dict) else "array"]
     text = msgspec.json.encode(value).decode()
     return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
