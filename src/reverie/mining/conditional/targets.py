@@ -20,7 +20,7 @@ from reverie.mining.conditional.arrays import Bools, Ints
 from reverie.mining.conditional.axes import NotMined
 from reverie.mining.conditional.cases import Cases
 from reverie.mining.conditional.table import Table
-from reverie.mining.evidence import Sighting, failure_sighting, original_calls, use_sighting
+from reverie.mining.evidence import Sighting, failure_sighting, original_calls, plural, use_sighting
 from reverie.mining.identity import Names
 from reverie.mining.phrasing import code
 from reverie.mining.vocabulary import vocabulary
@@ -126,7 +126,9 @@ def _originals(observations: Sequence[Observation], unasked: list[tuple[str, str
         seen.add(mark)
     copies = len(observations) - len(kept)
     if copies:
-        unasked.append((f"{copies} sessions", "copies of others, from another place: each was counted once"))
+        unasked.append(
+            (plural(copies, "session"), "a copy of another, from another place: each was counted once")
+        )
     return kept
 
 
@@ -270,7 +272,7 @@ def _calls_fail(own: Own, unasked: list[tuple[str, str]]) -> Iterator[Question]:
         else:
             yield from tool.questions()
     if seldom:
-        unasked.append((f"{seldom} tools", f"they fail in fewer than {LEAST_FAILING} sessions"))
+        unasked.append((plural(seldom, "tool"), f"failing in fewer than {LEAST_FAILING} sessions"))
 
 
 def _by_tool(own: Own) -> dict[str, list[list[_Try]]]:
