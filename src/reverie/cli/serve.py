@@ -37,6 +37,14 @@ def serve(
             show_default=False,
         ),
     ] = None,
+    allow_address: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="A host name or network of your own that webhooks may go to, though it is not public; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
     creates: Annotated[
         int, typer.Option("--creates-per-minute", min=0, help="What a key may POST and DELETE; 0: no limit.")
     ] = 300,
@@ -57,7 +65,7 @@ def serve(
         creates_per_minute=creates,
         reads_per_minute=reads,
     )
-    with reverie.open(db) as house:
+    with reverie.open(db, allow=allow_address or ()) as house:
         keys = _keys(house, settings)
         server = listen(host, port)
         url = _url(host, server.getsockname()[1])

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+import anyio.to_thread
 import msgspec
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
@@ -113,10 +114,16 @@ class App:
         return await door(scope, receive, send)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
+        """Between its first request and its last, a server also delivers webhooks and works off dreams."""
         await receive()
+        workers = (self.running.reverie.courier(), self.running.reverie.night_watch())
+        for worker in workers:
+            worker.start()
         await send({"type": "lifespan.startup.complete"})
         await receive()
         self.running.close()
+        for worker in workers:
+            await anyio.to_thread.run_sync(worker.stop)
         await send({"type": "lifespan.shutdown.complete"})
 
 
