@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -118,7 +118,7 @@ def test_a_claim_that_no_session_ever_showed() -> None:
 
 
 def test_a_convention_is_not_a_claim_about_failing() -> None:
-    desk = Desk().work(60, uploads(0.3, needed=False))
+    desk = Desk().work(60, uploads(0.95, needed=False))
     assert mine(desk, [memory("/a.md", "Call `check_in` before `upload`.")]) == []
 
 
@@ -167,6 +167,61 @@ def test_a_rule_that_is_not_followed_is_counted_from_the_day_it_was_written() ->
     assert set(finding.sessions) <= late
     assert {desk.quote(c) for c in finding.evidence} == {REFUSAL}
     assert mine(desk, [replace(NOTE, updated_at=desk.now)]) == [], "nothing has happened since"
+
+
+def searches(share: float) -> Callable[[random.Random, str], list[Step]]:
+    """Sessions that search by ``grep`` with this chance, else by ``rg``."""
+
+    def steps(dice: random.Random, clerk: str) -> list[Step]:
+        return [("grep -r lease ." if dice.random() < share else "rg lease .", None), ("make build", None)]
+
+    return steps
+
+
+@pytest.mark.parametrize(
+    ("rule", "of"),
+    [
+        ("Use `rg`, not `grep`.", 80),
+        ("Never use `grep`.", 80),
+        ("Do not run `grep`, run `rg`.", 80),
+        ("Run `rg` before `make build`.", 80),
+    ],
+)
+def test_a_rule_that_nobody_minds_is_not_followed_though_nothing_fails(rule: str, of: int) -> None:
+    desk = Desk().work(of, searches(0.5))
+    [finding] = mine(desk, [memory("/a.md", f"# Rules\n\n{rule}\n")])
+    assert finding.statement["what"] == "ignored" and finding.statement["change"] == "make it seen"
+    broken, sessions = finding.statement["after"]
+    assert sessions == of and broken == finding.counts.sessions and 25 < broken < 55
+    assert finding.counts.users == 5 and finding.p_adjusted is not None and finding.p_adjusted < 0.001
+    assert "it is not followed" in finding.claim
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "Do not use `grep` in large repositories.",
+        "Never run `grep --include`.",
+        "When you look for a word, use `rg`, not `grep`.",
+        "Use `rg`.",
+        "Do not use `grep` or `sed`.",
+        "Run `rg` before `make build` on the release branch.",
+        "Is `grep` not to be used?",
+    ],
+)
+def test_a_rule_that_says_more_than_what_to_call_is_not_judged_by_calls(rule: str) -> None:
+    assert mine(Desk().work(80, searches(0.5)), [memory("/a.md", rule)]) == []
+
+
+def test_a_rule_that_is_mostly_or_by_now_followed_is_left_alone() -> None:
+    rule = memory("/a.md", "Use `rg`, not `grep`.")
+    assert mine(Desk().work(120, searches(0.05)), [rule]) == []
+    assert mine(Desk().work(60, searches(0.6)).work(60, searches(0.0)), [rule]) == []
+    desk = Desk().work(60, searches(0.6))
+    assert mine(desk, [replace(rule, updated_at=desk.now)]) == [], "nothing has happened since"
+    one = Desk().work(60, searches(0.0)).work(40, searches(1.0), user="clerk-0")
+    assert mine(Desk().work(60, searches(0.0)), [rule]) == []
+    assert [f.counts.users for f in mine(one, [rule])] in ([], [1])
 
 
 def test_a_rule_that_is_followed_by_now_is_not_scolded_for_its_beginnings() -> None:

@@ -50,8 +50,11 @@ class Records:
         self._by_unit: dict[str, list[tuple[Observation, tuple[Call, ...]]]] = defaultdict(list)
         self._failing: dict[str, Counter[str]] = defaultdict(Counter)
         self._templates: dict[str, set[str]] = defaultdict(set)
+        self._begun: list[tuple[datetime, Observation]] = []
         for o, calls in own:
             timed = tuple(c for c in calls if c.ran and _time(o, c) is not None)
+            if timed and (began := _time(o, timed[0])) is not None:
+                self._begun.append((began, o))
             for unit in sorted({unit for c in timed for unit in (*units_of(c), c.tool)}):
                 self._by_unit[unit].append((o, timed))
             for c in timed:
@@ -59,6 +62,10 @@ class Records:
                     mistake = self._names.of(failure).key
                     self._failing[mistake][failing_unit(c, failure)] += 1
                     self._templates[failure.template].add(mistake)
+
+    def since(self, at: datetime, scope: Mapping[str, str]) -> list[Observation]:
+        """The sessions with calls that began after a moment and that a memory of this scope speaks of, in order."""
+        return [o for began, o in self._begun if began > at and _in_scope(o, scope)]
 
     @property
     def mistakes(self) -> frozenset[str]:

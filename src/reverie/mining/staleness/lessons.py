@@ -10,7 +10,7 @@ from typing import Final
 from reverie.mining.staleness.attempts import Records
 from reverie.mining.staleness.reading import Reading, names_in
 
-__all__ = ["Lesson", "lessons_of", "recommended"]
+__all__ = ["Lesson", "lessons_of", "orders", "recommended"]
 
 _TOPIC: Final = "mistake:"
 _NEEDS: Final = tuple(  # which of two units must come first, by the words between and before them
@@ -50,7 +50,7 @@ def lessons_of(reading: Reading, records: Records) -> list[Lesson]:
         mistakes |= {reading.idea.removeprefix(_TOPIC)} & records.mistakes
     failing = records.failing_unit(mistakes)
     found: dict[tuple[str, frozenset[str]], Lesson] = {}
-    for early, late, sentence, claims in _orders(reading, records):
+    for early, late, sentence, claims in orders(reading, records):
         if failing == late or claims:
             known = mistakes if failing == late else None
             found.setdefault(
@@ -74,7 +74,7 @@ def recommended(reading: Reading, records: Records) -> Iterator[tuple[str, str]]
                 yield unit, demand.sentence
 
 
-def _orders(reading: Reading, records: Records) -> Iterator[tuple[str, str, str, bool]]:
+def orders(reading: Reading, records: Records) -> Iterator[tuple[str, str, str, bool]]:
     """(what comes first, what comes later, sentence, whether it says that the later fails otherwise), wherever
     a sentence says so of two units."""
     for sentence in reading.sentences:

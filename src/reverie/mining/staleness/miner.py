@@ -21,6 +21,7 @@ from reverie.mining.phrasing import code, quoted
 from reverie.mining.staleness.attempts import Attempt, Records
 from reverie.mining.staleness.contradictions import Contradiction, contradictions
 from reverie.mining.staleness.lessons import lessons_of, recommended
+from reverie.mining.staleness.observance import asked_of_rules
 from reverie.mining.staleness.reading import Reading, names_in, read
 from reverie.mining.staleness.verdicts import Question, Verdict, What, asked_of, asked_of_advice
 from reverie.plugins import Corpus
@@ -28,13 +29,21 @@ from reverie.plugins import Corpus
 __all__ = ["StaleMemory"]
 
 ALPHA: Final = 0.05
-_FIRST: Final[tuple[What, ...]] = ("no_longer_so", "never_so", "stopped_working", "no_help", "not_followed")
+_FIRST: Final[tuple[What, ...]] = (
+    "no_longer_so",
+    "never_so",
+    "stopped_working",
+    "no_help",
+    "not_followed",
+    "ignored",
+)
 _CHANGE: Final[dict[What, str]] = {
     "no_longer_so": "retire",
     "never_so": "retire",
     "stopped_working": "update",
     "no_help": "update",
     "not_followed": "make it seen",
+    "ignored": "make it seen",
 }
 
 
@@ -47,7 +56,7 @@ class StaleMemory:
 
     @property
     def version(self) -> str:
-        return "1"
+        return "2"
 
     def mine(self, corpus: Corpus) -> Iterable[Finding]:
         """Findings in order of weight: of each memory the best founded verdict, and pairs that contradict.
@@ -60,10 +69,15 @@ class StaleMemory:
         records = Records(corpus.observations)
         questions = {r.memory.path: list(_questions(r, records)) for r in readings}
         tests = sum(len(asked) for asked in questions.values())
+        clashes = contradictions(readings)
+        disputed = {r.memory.path for c in clashes for r in (c.older, c.newer)}  # both cannot be followed
+        verdicts = [_best(asked, tests) for asked in questions.values()]
         claims = [
-            _verdict_claim(v, tests) for asked in questions.values() if (v := _best(asked, tests)) is not None
+            _verdict_claim(v, tests)
+            for v in verdicts
+            if v is not None and not (v.what == "ignored" and v.reading.memory.path in disputed)
         ]
-        claims.extend(_contradiction_claim(c, records) for c in contradictions(readings))
+        claims.extend(_contradiction_claim(c, records) for c in clashes)
         parameters: dict[str, Json] = {"alpha": ALPHA, "memories": len(readings), "questions": tests}
         findings = [claim.finding(self.name, self.version, parameters) for claim in claims]
         return sorted(findings, key=lambda f: (-f.weight, f.key))
@@ -74,6 +88,7 @@ def _questions(reading: Reading, records: Records) -> Iterable[Question]:
     failing = {lesson.unit for lesson in lessons}
     for lesson in lessons:
         yield from asked_of(reading, lesson, records)
+    yield from asked_of_rules(reading, records, lessons)
     for unit, sentence in recommended(reading, records):
         if unit not in failing:
             yield from asked_of_advice(reading, unit, sentence, records)
@@ -143,6 +158,7 @@ def _title(v: Verdict) -> str:
         "stopped_working": f"{path} recommends what has stopped working",
         "not_followed": f"{path} is not followed",
         "no_help": f"{path} does not prevent what it should",
+        "ignored": f"{path} is not followed",
     }[v.what]
 
 
@@ -169,6 +185,8 @@ def _said(v: Verdict) -> str:
         )
     if v.what == "no_help":
         return f"{says}; {unit} failed all the same in {k} of {plural(n, 'session')} that did it: look for what really prevents it"
+    if v.what == "ignored":
+        return f"{says}; since {day} {unit} was used{without} in {k} of {plural(n, 'session')}: it is not followed"
     why = "it is not followed" if v.lesson.remedies else "it is not followed, or does not prevent it"
     return f"{says}; since {day} {unit}{without} still failed so in {k} of {plural(n, 'session')}: {why}"
 

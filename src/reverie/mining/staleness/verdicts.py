@@ -18,7 +18,7 @@ from reverie.mining.staleness.lessons import Lesson
 from reverie.mining.staleness.reading import Reading
 from reverie.mining.statistics import Table, exact_p
 
-__all__ = ["Question", "Verdict", "What", "asked_of", "asked_of_advice"]
+__all__ = ["LATELY", "STILL", "Question", "Verdict", "What", "asked_of", "asked_of_advice", "several"]
 
 ALWAYS: Final = 0.8
 """A thing that "fails" did so in at least this share of attempts; less, and avoiding the bad cases looks the same
@@ -33,7 +33,7 @@ LEAST: Final = 3
 LATELY: Final = 10
 SAME_PEOPLE: Final = 0.05
 
-What = Literal["no_longer_so", "never_so", "stopped_working", "not_followed", "no_help"]
+What = Literal["no_longer_so", "never_so", "stopped_working", "not_followed", "no_help", "ignored"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def asked_of_advice(reading: Reading, unit: str, sentence: str, records: Records
     wrong = [a for a in attempts[change.at :] if a.failed]
     if (
         not settled
-        or not _several(wrong, attempts[change.at :])
+        or not several(wrong, attempts[change.at :])
         or not _same_people(attempts, change, rise=True)
     ):
         return [Question(change.log_e)]
@@ -119,7 +119,7 @@ def _no_longer_so(reading: Reading, lesson: Lesson, bare: Sequence[Attempt]) -> 
         return Question(0.0)
     settled = _rate(change.before) >= ALWAYS and _rate(change.after) <= HARDLY
     well = [a for a in bare[change.at :] if not a.failed]
-    if not settled or not _several(well, bare[change.at :]) or not _same_people(bare, change, rise=False):
+    if not settled or not several(well, bare[change.at :]) or not _same_people(bare, change, rise=False):
         return Question(change.log_e)
     return Question(change.log_e, _dated(reading, "no_longer_so", lesson, bare, change))
 
@@ -128,7 +128,7 @@ def _never_so(reading: Reading, lesson: Lesson, bare: Sequence[Attempt]) -> Ques
     """It is said to fail without the remedy, and hardly a session shows it."""
     well, wrong = _parted(bare)
     log_e = excess_over(BROKEN, len(well), len(bare))
-    if not _several(well, bare) or len(wrong) > HARDLY * len(bare):
+    if not several(well, bare) or len(wrong) > HARDLY * len(bare):
         return Question(log_e)
     counts = len(wrong), len(bare)
     return Question(log_e, Verdict(reading, lesson, "never_so", bare[0].at, counts, well, wrong, log_e))
@@ -144,7 +144,7 @@ def _not_followed(
     sessions = _by_session((*bare, *followed))
     lately = sessions[-max(LATELY, len(sessions) // 3) :]
     log_e = excess_over(STILL, sum(sessions), len(sessions))
-    if not _several(wrong, bare) or sum(lately) < STILL * len(lately):
+    if not several(wrong, bare) or sum(lately) < STILL * len(lately):
         return Question(log_e)
     counts = sum(sessions), len(sessions)
     return Question(
@@ -156,7 +156,7 @@ def _no_help(reading: Reading, lesson: Lesson, followed: Sequence[Attempt]) -> Q
     """It is followed, and what it should prevent happens all the same."""
     well, wrong = _parted(followed)
     log_e = excess_over(HELPLESS, len(wrong), len(followed))
-    if not _several(wrong, followed):
+    if not several(wrong, followed):
         return Question(log_e)
     counts = len(wrong), len(followed)
     return Question(log_e, Verdict(reading, lesson, "no_help", followed[0].at, counts, wrong, well, log_e))
@@ -203,7 +203,7 @@ def _rate(counts: tuple[int, int]) -> float:
     return counts[0] / counts[1] if counts[1] else 0.0
 
 
-def _several(shown: Sequence[Attempt], all_of_them: Sequence[Attempt]) -> bool:
+def several(shown: Sequence[Attempt], all_of_them: Sequence[Attempt]) -> bool:
     """Enough sessions, and of more than one user where more than one is known."""
     users = {a.observation.user for a in shown} - {None}
     known = {a.observation.user for a in all_of_them} - {None}
