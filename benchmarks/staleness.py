@@ -4,6 +4,8 @@
     python -m benchmarks.staleness --quick    10 worlds
 
 A portal refuses uploads that were not checked in before. A memory says so. Five clerks, two uploads a day.
+Then pairs of memories that demand opposite things among pairs that only sound alike, and rules that are broken
+more or less often though nothing fails.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import random
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from benchmarks.table import Row, print_table
 from reverie.domain.memories import Memory
@@ -131,10 +134,116 @@ def changed_rows(worlds: int) -> list[Row]:
     ]
 
 
+# ---------------------------------------------------------------------- two memories, and rules
+
+DEMANDS = (
+    "run the linter before you commit", "use tabs for indentation", "squash commits on merge", "send the summary as PDF", "call `check_in` first",
+    "pin the versions of libraries", "write tests for new code", "log every request in full", "ask a person for the budget", "restart the service after a deploy",
+    "store the reports as JSON files", "rebase onto main each morning", "quote paths in shell commands", "close the browser at the end", "commit generated files",
+    "mock the clock of the tests", "keep functions under forty lines", "name branches after the ticket", "sign every release tag", "export the tables as CSV",
+)  # fmt: skip
+CHOICES = (
+    ("rg", "grep"),
+    ("pnpm", "npm"),
+    ("ruff", "flake8"),
+    ("uv", "pip"),
+    ("podman", "docker"),
+    ("fd", "find"),
+)
+FIGURES = (
+    ("Retry an upload at most {} times.", 3, 5),
+    ("Set the timeout to {} seconds.", 30, 60),
+    ("Keep pull requests under {} lines.", 200, 400),
+)
+
+
+def opposite_pairs() -> list[tuple[str, str]]:
+    """Two texts that cannot both be followed."""
+    pairs = [(f"Always {d}.", f"Never {d}.") for d in DEMANDS]
+    pairs += [(f"{d[0].upper()}{d[1:]}.", f"Do not {d}.") for d in DEMANDS]
+    pairs += [(f"Please {d}.", f"Avoid it: don't {d}.") for d in DEMANDS]
+    pairs += [(f"Prefer `{a}` over `{b}`.", f"Use `{b}`, not `{a}`.") for a, b in CHOICES]
+    pairs += [(f"Use `{a}` instead of `{b}`.", f"Prefer `{b}` to `{a}`.") for a, b in CHOICES]
+    return pairs + [(text.format(one), text.format(other)) for text, one, other in FIGURES]
+
+
+def compatible_pairs() -> list[tuple[str, str]]:
+    """Two texts that can both be followed, however alike they sound."""
+    pairs = [(f"Always {a}.", f"Never {b}.") for a, b in pairwise(DEMANDS)]
+    pairs += [(f"Always {d}.", f"Do not {d} when the disk is full.") for d in DEMANDS]
+    pairs += [(f"Always {d}.", f"Please {d}.") for d in DEMANDS]
+    pairs += [(f"Never {d}.", f"Do not {d}.") for d in DEMANDS]
+    pairs += [(f"Use `{a}`, not `{b}`.", f"Prefer `{c}` over `{d}`.") for (a, b), (c, d) in pairwise(CHOICES)]
+    return pairs + [(text.format(one), text.format(one)) for text, one, _ in FIGURES]
+
+
+def contradicted(pair: tuple[str, str]) -> bool:
+    memories = [_rule(f"/{i}.md", text) for i, text in enumerate(pair)]
+    return any(f.kind == "contradiction" for f in StaleMemory().mine(Corpus([], memories)))
+
+
+def _rule(path: str, text: str) -> Memory:
+    return Memory(f"mem_{path}", "memstore_1", path, f"# A rule\n\n{text}\n", "sha", "memver_1", 1, FIRST_DAY)
+
+
+def contradiction_rows() -> list[Row]:
+    opposite, compatible = opposite_pairs(), compatible_pairs()
+    found, false = sum(map(contradicted, opposite)), sum(map(contradicted, compatible))
+    return [
+        Row(
+            f"opposite demands found, of {len(opposite)} pairs",
+            f"{found / len(opposite):.2f}",
+            "≥ 0.90",
+            found >= 0.9 * len(opposite),
+        ),
+        Row(
+            "pairs that agree or have nothing to do with each other, called contradictory",
+            f"{false} of {len(compatible)}",
+            "≤ 5 %",
+            false <= 0.05 * len(compatible),
+        ),
+    ]
+
+
+def obeyed(seed: int, sessions: int, broken: float) -> list[Observation]:
+    """Sessions that search, with this chance by the tool that a rule forbids."""
+    dice = random.Random(seed)
+    return [
+        _session(n, dice.randrange(5), [("grep" if dice.random() < broken else "rg", None), ("build", None)])
+        for n in range(sessions)
+    ]
+
+
+def rule_rows(worlds: int) -> list[Row]:
+    """The same rule, broken in a third of the sessions, or in one of fifty; in the second, any night counts."""
+    rule = _rule("/search.md", "Use `rg`, not `grep`.")
+
+    def ignored(observations: Sequence[Observation]) -> bool:
+        return any(f.statement["what"] == "ignored" for f in StaleMemory().mine(Corpus(observations, [rule])))
+
+    seen = sum(ignored(obeyed(seed, 100, 0.33)) for seed in range(worlds))
+    false = sum(any(ignored(obeyed(seed, 200, 0.08)[:n]) for n in range(4, 201, 4)) for seed in range(worlds))
+    return [
+        Row(
+            f"broken in every third of 100 sessions: called not followed, {worlds} worlds",
+            f"{seen / worlds:.2f}",
+            "≥ 0.90",
+            seen >= 0.9 * worlds,
+        ),
+        Row(
+            "broken in 8 % of 200 sessions: called not followed on any night",
+            f"{false} of {worlds}",
+            "≤ 5 %",
+            false <= 0.05 * worlds,
+        ),
+    ]
+
+
 def main(arguments: Sequence[str] = ()) -> None:
     worlds = 10 if "--quick" in arguments else 40
     print_table("Stale memory: the world has not changed", unchanged_rows(worlds))
     print_table("Stale memory: the world has changed", changed_rows(worlds))
+    print_table("Two memories, and rules that nothing enforces", [*contradiction_rows(), *rule_rows(worlds)])
 
 
 if __name__ == "__main__":
