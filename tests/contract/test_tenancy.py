@@ -7,6 +7,7 @@ import asyncio
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -109,37 +110,58 @@ def _bare(answer: httpx2.Response, ids: dict[str, str]) -> str:
     return text
 
 
+def _leaks(victim: Tenant, stranger: Tenant) -> list[str]:
+    """What went wrong when the stranger asked with the victim's ids: each next to an id of nothing."""
+    problems: list[str] = []
+    nobodys = _nobodys(victim.world)
+    for endpoint in TABLE:
+        foreign = _swaps(endpoint, stranger.world, victim.world.ids)
+        unknown = _swaps(endpoint, stranger.world, nobodys)
+        for (place, path, said), (_, path2, said2) in zip(foreign, unknown, strict=True):
+            answer = stranger.ask(endpoint.method, path, **said)
+            control = stranger.ask(endpoint.method, path2, **said2)
+            where = f"{endpoint.method} {endpoint.path}, {place}: {answer.status_code}"
+            if answer.status_code >= 500:
+                problems.append(f"{where} {answer.text}")
+            if not (answer.is_error or (place.startswith("params") and _is_empty(answer))):
+                problems.append(f"{where}, which is no refusal")
+            elif answer.status_code != control.status_code or (
+                _bare(answer, victim.world.ids) != _bare(control, nobodys)
+            ):
+                problems.append(f"{where} differs from {control.status_code} {control.text}: {answer.text}")
+            if victim.canary in answer.text:
+                problems.append(f"{where} shows what is another's")
+    return problems
+
+
 @ENGINES
 def test_with_ids_of_another_workspace_nothing_is_read_or_written(
     reverie: Reverie, api: App, clock: Any
 ) -> None:
-    problems: list[str] = []
     with two(reverie, api) as (victim, stranger):
         clock.step = timedelta(0)  # some answers say how long something has been so
-        nobodys = _nobodys(victim.world)
         before = _everything(victim)
-        for endpoint in TABLE:
-            foreign = _swaps(endpoint, stranger.world, victim.world.ids)
-            unknown = _swaps(endpoint, stranger.world, nobodys)
-            for (place, path, said), (_, path2, said2) in zip(foreign, unknown, strict=True):
-                answer = stranger.ask(endpoint.method, path, **said)
-                control = stranger.ask(endpoint.method, path2, **said2)
-                where = f"{endpoint.method} {endpoint.path}, {place}: {answer.status_code}"
-                if answer.status_code >= 500:
-                    problems.append(f"{where} {answer.text}")
-                if not (answer.is_error or (place.startswith("params") and _is_empty(answer))):
-                    problems.append(f"{where}, which is no refusal")
-                elif (answer.status_code, _bare(answer, victim.world.ids)) != (
-                    control.status_code, _bare(control, nobodys)
-                ):  # fmt: skip
-                    problems.append(
-                        f"{where} differs from {control.status_code} {control.text}: {answer.text}"
-                    )
-                if victim.canary in answer.text:
-                    problems.append(f"{where} shows what is another's")
-        after = _everything(victim)
-    assert problems == []
-    assert after == before
+        assert _leaks(victim, stranger) == []
+        assert _everything(victim) == before
+
+
+def test_a_route_that_leaks_would_be_found(reverie: Reverie, settings: Settings) -> None:
+    """The control: one handler of the table is given the wrong house."""
+    houses: list[Any] = []
+
+    def leaking(endpoint: Endpoint) -> Endpoint:
+        if (endpoint.method, endpoint.path) != ("GET", "/v1/vaults/{vault_id}"):
+            return endpoint
+        honest = endpoint.handle
+        return replace(endpoint, handle=lambda call: honest(replace(call, house=houses[0])))
+
+    api = build(reverie, settings, endpoints=[leaking(endpoint) for endpoint in TABLE])
+    with two(reverie, api) as (victim, stranger):
+        houses.append(victim.house)
+        found = _leaks(victim, stranger)
+    assert [problem for problem in found if "is no refusal" in problem]
+    assert [problem for problem in found if "shows what is another's" in problem]
+    assert all(problem.startswith("GET /v1/vaults/{vault_id}, ") for problem in found)
 
 
 def _is_empty(answer: httpx2.Response) -> bool:

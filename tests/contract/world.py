@@ -9,13 +9,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import httpx2
 import msgspec
+from tests.contract.making import proposal
 
+from reverie.domain.findings import Citation, Counts, Effect, Finding
+from reverie.domain.ids import derived_id
+from reverie.domain.observations import Span
 from reverie.server.endpoint import Endpoint, Upload
+from reverie.storage.findings import put_findings
 
 __all__ = ["ROWS", "Row", "World", "missing_rows", "parameters"]
 
@@ -59,8 +64,21 @@ class World:
         return answer.json()
 
     def _make(self) -> None:
-        for make in (self._places, self._vault, self._file, self._memory, self._session, self._deployment):
+        for make in (
+            self._webhook, self._places, self._vault, self._file, self._memory,
+            self._session, self._deployment, self._dream, self._import,
+        ):  # fmt: skip
             make()
+        at = f"/v1/organizations/webhooks/{self['webhook_endpoint_id']}/deliveries"
+        self.ids["delivery_id"] = self.get(at)["data"][0]["id"]
+
+    def _webhook(self) -> None:
+        said = {
+            "enabled_events": ["agent.created", "session.status_idled"],
+            "url": "https://hooks.example/x",
+            "name": self.canary,
+        }
+        self.ids["webhook_endpoint_id"] = self.post("/v1/organizations/webhooks", said)["id"]
 
     def _places(self) -> None:
         self.ids["agent_id"] = self.post("/v1/agents", {"name": self.canary, "model": "scripted:x"})["id"]
@@ -123,6 +141,23 @@ class World:
         run = self.post(f"/v1/deployments/{made}/run")["id"]
         self.ids |= {"deployment_id": made, "deployment_run_id": run}
 
+    def _dream(self) -> None:
+        """A request for a dream, and what it would find: the miners would need hundreds of sessions."""
+        dream = self.post("/v1/dreams", _dream(self))["id"]
+        self.house.night("tests").work()
+        run = self.house.dreams()[0]
+        finding = _finding(self.canary, self["session_id"], self["event_id"])
+        self.house.log._db.write(lambda conn: put_findings(conn, run.id, [finding]))
+        found = proposal(self["memory_store_id"], content=self.canary, title=self.canary, dream_id=run.id)
+        self.house.review.submit([replace(found, findings=(finding.id,))])
+        self.ids |= {"dream_id": dream, "finding_id": finding.id, "proposal_id": found.id}
+
+    def _import(self) -> None:
+        told = b'{"messages": [{"role": "user", "content": "%s"}]}' % self.canary.encode()
+        made = self.http.post("/v1/imports", files={"file": (self.canary + ".json", told)})
+        assert made.status_code == 200, made.text
+        self.ids["import_id"] = made.json()["id"]
+
     # ------------------------------------------------------------------ requests
 
     def path(self, endpoint: Endpoint, **other: str) -> str:
@@ -151,6 +186,42 @@ def _deployment(w: World) -> dict[str, Any]:
         "initial_events": [message(w.canary)],
         "resources": [{"type": "memory_store", "memory_store_id": w["memory_store_id"]}],
     }
+
+
+def _dream(w: World) -> dict[str, Any]:
+    return {
+        "inputs": [
+            {"type": "memory_store", "memory_store_id": w["memory_store_id"]},
+            {"type": "sessions", "session_ids": [w["session_id"]]},
+        ],
+        "model": "scripted:x",
+        "output_behavior": {"type": "propose"},
+        "instructions": w.canary,
+    }
+
+
+def _finding(claim: str, session: str, event: str) -> Finding:
+    return Finding(
+        id=derived_id("find", session),
+        key=session,
+        kind="recurring_mistake",
+        nature="behaviour",
+        claim=claim,
+        statement={},
+        miner="test",
+        miner_version="1",
+        parameters={},
+        counts=Counts(1, 1, 1, 1, 1, 1),
+        effect=Effect(),
+        p_value=None,
+        p_adjusted=None,
+        first_seen=None,
+        last_seen=None,
+        evidence=(Citation(session, Span(event, 1, "content[0].text", 0, 4)),),
+        counter_evidence=(),
+        origins=("user",),
+        sessions=(session,),
+    )
 
 
 def _named(w: World) -> dict[str, Any]:
@@ -217,6 +288,21 @@ ROWS: Final[dict[tuple[str, str], Row]] = {
     ("POST", "/v1/deployments/{deployment_id}"): Row(
         lambda w: {"name": w.canary, "environment_id": w["cloud_id"]}
     ),
+    ("POST", "/v1/dreams"): Row(_dream),
+    ("GET", "/v1/proposals"): Row(
+        query=lambda w: {"dream_id": w["dream_id"], "memory_store_id": w["memory_store_id"]}
+    ),
+    ("POST", "/v1/proposals/{proposal_id}/approve"): Row(lambda w: {"note": w.canary}),
+    ("POST", "/v1/proposals/{proposal_id}/modify"): Row(lambda w: {"content": w.canary}),
+    ("POST", "/v1/proposals/{proposal_id}/reject"): Row(lambda w: {"reason": "wrong"}),
+    ("POST", "/v1/proposals/{proposal_id}/undo"): Row(lambda w: {}),
+    ("POST", "/v1/organizations/webhooks"): Row(
+        lambda w: {
+            "enabled_events": ["agent.created", "session.status_idled"],
+            "url": "https://hooks.example/y",
+        }
+    ),
+    ("POST", "/v1/organizations/webhooks/{webhook_endpoint_id}"): Row(lambda w: {"name": w.canary}),
     ("GET", "/v1/deployments"): Row(query=lambda w: {}),
     ("GET", "/v1/deployment_runs"): Row(query=lambda w: {"deployment_id": w["deployment_id"]}),
 }
