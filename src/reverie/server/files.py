@@ -30,7 +30,6 @@ _FRAME: Final = 64 << 10  # what multipart puts around a file
 _MOST_IDS: Final = 100
 _PAGE: Final = 20
 _GUARDED: Final = {
-    "x-content-type-options": "nosniff",
     "content-security-policy": "sandbox; default-src 'none'",  # somebody's HTML is not ours
     "cache-control": "private, no-store",
 }

@@ -242,8 +242,8 @@ class Files:
 def safe_name(filename: str | None, mime_type: str) -> str:
     """The last part of a file's name, printable, of at most 255 characters; ``unnamed`` where that is nothing."""
     last = PurePosixPath(PureWindowsPath(filename or "").name).name
-    clean = "".join(c for c in unicodedata.normalize("NFC", last) if unicodedata.category(c)[0] != "C")
-    clean = clean.strip()
+    spaced = (" " if unicodedata.category(c) == "Zs" else c for c in unicodedata.normalize("NFC", last))
+    clean = "".join(c for c in spaced if c.isprintable()).strip()
     if clean.strip(".") == "":
         return _UNNAMED + (mimetypes.guess_extension(mime_type) or "")
     suffix = PurePosixPath(clean).suffix[:32]
