@@ -15,7 +15,7 @@ from reverie.domain.ids import derived_id
 from reverie.storage import tables
 from reverie.storage.chain import link
 from reverie.storage.database import Connection
-from reverie.storage.driver import driver, execute, execute_many, marked
+from reverie.storage.driver import Driver, driver, execute, execute_many, marked
 from reverie.storage.prefixes import whole_id
 from reverie.storage.scope import workspace
 from reverie.storage.statements import insert
@@ -43,6 +43,10 @@ _END: Final = {
     "FOR UPDATE",
 }
 _ADVANCE: Final = "UPDATE sessions SET events = ?, head = ?, updated_at = ? WHERE id = ? AND workspace = ?"
+# One trip to the server instead of two: it makes up for the one that names the workspace.
+_INSERT_AND_ADVANCE: Final = (
+    f"WITH new AS ({_INSERT_NEW} RETURNING 1) {_ADVANCE} AND EXISTS (SELECT FROM new)"
+)
 _PAGE: Final = 256  # rows fetched at a time: a payload may be megabytes
 
 _payload: Final = msgspec.json.Decoder(dict[str, Any])
@@ -111,11 +115,20 @@ def append(connection: Connection, session_id: str, rows: Sequence[Row], at: dat
         raise NotFound(f"there is no session {session_id!r}", hint="reverie sessions list")
     if len(rows) == 1:  # the hot path: no question whether the key is known, the INSERT finds out
         links = _chained(session_id, rows, *end)
-        if here.execute(marked(_INSERT_NEW, dialect), (*links[0], mine)).rowcount:
-            here.execute(marked(_ADVANCE, dialect), (links[0].seq, links[0].hash, iso(at), session_id, mine))
+        if _added(here, dialect, links[0], mine, iso(at)):
             return links
         return list(_known(connection, [rows[0].id]).values())
     return _append_many(connection, session_id, rows, end, at)
+
+
+def _added(here: Driver, dialect: str, new: Link, mine: str, at: str) -> bool:
+    row, end = (*new, mine), (new.seq, new.hash, at, new.session_id, mine)
+    if dialect == "postgresql":
+        return here.execute(marked(_INSERT_AND_ADVANCE, dialect), (*row, *end)).rowcount == 1
+    if not here.execute(_INSERT_NEW, row).rowcount:
+        return False
+    here.execute(_ADVANCE, end)
+    return True
 
 
 def _append_many(

@@ -20,13 +20,13 @@ __all__ = ["clear", "event", "put", "remove", "sessions", "waiting"]
 
 _INSERT: Final = insert(tables.inbox)
 _SELECT: Final = f"SELECT {columns(tables.inbox)} FROM inbox WHERE workspace = ?"  # noqa: S608
-_END: Final = "SELECT coalesce(max(position), 0) FROM inbox WHERE session_id = ?"
+_END: Final = "SELECT coalesce(max(position), 0) FROM inbox WHERE session_id = ? AND workspace = ?"
 
 
 def put(connection: Connection, session_id: str, events: Sequence[QueuedEvent]) -> list[QueuedEvent]:
     """Add ``events`` behind what waits; their positions are given here. The caller holds the session."""
     here = workspace(connection)
-    ((end,),) = execute(connection, _END, (session_id,)).fetchall()
+    ((end,),) = execute(connection, _END, (session_id, here)).fetchall()
     placed = [_at(event, end + number) for number, event in enumerate(events, 1)]
     rows = [
         (session_id, e.position, e.id, here, e.type, e.thread, json_text(e.payload), iso(e.received_at))
@@ -67,13 +67,15 @@ def event(connection: Connection, session_id: str, event_id: str) -> QueuedEvent
 
 def remove(connection: Connection, session_id: str, positions: Sequence[int]) -> None:
     """Take these out: in the same transaction they are written to the log."""
-    sql = "DELETE FROM inbox WHERE session_id = ? AND position = ?"
-    execute_many(connection, sql, [(session_id, position) for position in positions])
+    sql = "DELETE FROM inbox WHERE session_id = ? AND position = ? AND workspace = ?"
+    here = workspace(connection)
+    execute_many(connection, sql, [(session_id, position, here) for position in positions])
 
 
 def clear(connection: Connection, session_id: str) -> None:
     """Drop everything that waits in a session."""
-    execute(connection, "DELETE FROM inbox WHERE session_id = ?", (session_id,))
+    sql = "DELETE FROM inbox WHERE session_id = ? AND workspace = ?"
+    execute(connection, sql, (session_id, workspace(connection)))
 
 
 def sessions(connection: Connection) -> list[str]:
