@@ -179,17 +179,34 @@ class Night:
         began = self._clock()
         self._inputs_are_there(request)
         target = self._target(request)
-        with self._missing_inputs(request):
-            result = self._dreamer().dream(
-                target,
-                sessions=request.session_ids,
-                heed=request.store_id,
-                begun=lambda dream_id: self._become(request.id, dream_id),
-                progress=self._progress(request.id, began),
-            )
-        applied, left = self._apply(request, result.proposals)
+        proposals = self._dreamed(request)
+        if proposals is None:
+            with self._missing_inputs(request):
+                proposals = self._dream(request, target, began)
+        applied, left = self._apply(request, proposals)
         self._inputs_are_there(request)
         self._complete(request.id, applied, left)
+
+    def _dreamed(self, request: DreamRequest) -> Sequence[Proposal] | None:
+        """What the dream of an earlier worker proposed, if that dream was finished. To dream again over
+        what has been written since would be another dream."""
+        if request.dream_id is None:
+            return None
+        with self._db.read() as conn:
+            found = rows.stored(conn, request.dream_id)
+        if found is None or found[0].status != "completed":
+            return None
+        return self._review.list(dream_id=request.dream_id)
+
+    def _dream(self, request: DreamRequest, target: str, began: datetime) -> Sequence[Proposal]:
+        result = self._dreamer().dream(
+            target,
+            sessions=request.session_ids,
+            heed=request.store_id,
+            begun=lambda dream_id: self._become(request.id, dream_id),
+            progress=self._progress(request.id, began),
+        )
+        return result.proposals
 
     def _inputs_are_there(self, request: DreamRequest) -> None:
         try:
