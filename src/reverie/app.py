@@ -199,7 +199,10 @@ class Workspace:
             entropy=entropy,
         )
         self.threads = Threads(db, self.live, clock=clock)
-        self.deployments = Deployments(
+        self.deployments, self.deployment_runs = self._deployments(clock)
+
+    def _deployments(self, clock: Clock) -> tuple[Deployments, DeploymentRuns]:
+        deployments = Deployments(
             self.resources,
             agents=self.agents,
             environments=self.environments,
@@ -209,13 +212,9 @@ class Workspace:
             webhooks=self.webhooks,
             clock=clock,
         )
-        self.deployment_runs = DeploymentRuns(
-            self.resources,
-            self.sessions,
-            Obstacles(self.resources, self.agents, self.memory),
-            self.secrets,
-            self.webhooks,
-        )
+        obstacles = Obstacles(self.resources, self.agents, self.memory)
+        runs = DeploymentRuns(self.resources, self.sessions, obstacles, self.secrets, self.webhooks)
+        return deployments, runs
 
     # ------------------------------------------------------------------ sessions
 
@@ -394,6 +393,7 @@ class Reverie(Workspace):
         waker: Waker | None = None,
     ) -> None:
         mask, seal, feed = Masker(registered=secrets), cache(lambda: sealer(db)), Feed(db)
+        self._house_mask = mask  # knows no workspace's secrets, this one's included
         self._waker = waker
         self._runtime: Runtime | None = None
         self._door = threading.Lock()
@@ -420,7 +420,7 @@ class Reverie(Workspace):
                 self._db.scoped(id),
                 clock=self._clock,
                 entropy=self._entropy,
-                mask=self._mask,
+                mask=self._house_mask,
                 sealer=self._sealer,
                 feed=self.feed,
                 wake=self._wake,

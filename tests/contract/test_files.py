@@ -187,7 +187,10 @@ def test_a_type_that_is_none_is_guessed_from_the_name(reverie: Reverie, mime: st
     [
         ({"json": {"file": "x"}}, "`file`: required"),
         ({"content": b"", "headers": {"content-type": "multipart/form-data"}}, "multipart"),
-        ({"content": b"--x\r\n", "headers": {"content-type": "multipart/form-data; boundary=y"}}, "multipart"),
+        (
+            {"content": b"--x\r\n", "headers": {"content-type": "multipart/form-data; boundary=y"}},
+            "multipart",
+        ),
         ({"files": {"other": ("a", b"x")}}, "`file`: required"),
         ({"data": {"file": "a text, not a file"}, "files": {"x": ("y", b"")}}, "`file`: required"),
         ({"files": [("file", ("a", b"x")), ("file", ("b", b"x"))]}, "multipart"),

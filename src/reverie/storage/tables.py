@@ -28,38 +28,12 @@ from sqlalchemy import (
 )
 
 __all__ = [
-    "APPEND_ONLY",
-    "api_keys",
-    "audit",
-    "dream_stages",
-    "dreamed_sessions",
-    "dreams",
-    "events",
-    "file_chunks",
-    "findings",
-    "idempotency",
-    "inbox",
-    "memories",
-    "memory_stores",
-    "memory_versions",
-    "metadata",
-    "observations",
-    "proposals",
-    "quarantine",
-    "resource_versions",
-    "resources",
-    "secrets",
-    "session_refs",
-    "session_sources",
-    "sessions",
-    "sources",
-    "threads",
-    "webhook_deliveries",
-    "webhook_events",
-    "work",
-    "work_pollers",
-    "workspaces",
-]
+    "APPEND_ONLY", "api_keys", "audit", "dream_stages", "dreamed_sessions", "dreams", "events",
+    "file_chunks", "findings", "idempotency", "inbox", "memories", "memory_stores", "memory_versions",
+    "metadata", "observations", "proposals", "quarantine", "resource_versions", "resources", "secrets",
+    "session_refs", "session_sources", "sessions", "sources", "threads", "webhook_deliveries",
+    "webhook_events", "work", "work_pollers", "workspaces",
+]  # fmt: skip
 
 metadata: Final = MetaData(
     naming_convention={

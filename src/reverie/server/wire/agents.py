@@ -10,6 +10,7 @@ from reverie.server.wire.base import UNSET, Ask, Meta, Timestamp, UnsetType, Wir
 from reverie.server.wire.tools import McpServer, ServersAsk, Skill, SkillsAsk, Tool, ToolsAsk
 
 __all__ = [
+    "Advisor",
     "Agent",
     "AgentCreate",
     "AgentGet",
@@ -17,16 +18,34 @@ __all__ = [
     "AgentRef",
     "AgentRefAsk",
     "AgentUpdate",
+    "AwsRole",
+    "Consulting",
+    "Coordinator",
+    "CoordinatorAsk",
     "Description",
     "ExecutionIdentity",
+    "High",
+    "Low",
+    "Max",
+    "Medium",
     "Metadata",
     "MetadataPatch",
     "ModelAsk",
     "ModelConfig",
+    "ModelConfigAsk",
     "Multiagent",
+    "Multiagent2026",
+    "Multiagent2026Ask",
     "MultiagentAsk",
     "Name",
+    "Off",
+    "On",
+    "Self",
+    "ServiceAccount",
+    "Spawning",
+    "SpawningAsk",
     "VersionList",
+    "Xhigh",
 ]
 
 Key: TypeAlias = Annotated[str, Meta(min_length=1, max_length=64)]

@@ -8,11 +8,37 @@ from reverie.server.wire.agents import Metadata, MetadataPatch
 from reverie.server.wire.base import UNSET, Ask, Meta, Timestamp, UnsetType, Wire
 
 __all__ = [
+    "Anywhere",
+    "BasicAuth",
+    "BasicAuthAsk",
+    "BasicAuthChange",
     "Credential",
     "CredentialCreate",
     "CredentialUpdate",
     "CredentialValidation",
     "DeletedCredential",
+    "EnvironmentVariable",
+    "EnvironmentVariableAsk",
+    "EnvironmentVariableChange",
+    "HttpAnswer",
+    "Injection",
+    "InjectionAsk",
+    "McpOauth",
+    "McpOauthAsk",
+    "McpOauthChange",
+    "McpProbe",
+    "NoAuth",
+    "PostAuth",
+    "PostAuthAsk",
+    "PostAuthChange",
+    "Refresh",
+    "RefreshAsk",
+    "RefreshChange",
+    "RefreshTry",
+    "Somewhere",
+    "StaticBearer",
+    "StaticBearerAsk",
+    "StaticBearerChange",
 ]
 
 Name: TypeAlias = Annotated[str, Meta(max_length=255)]

@@ -20,12 +20,26 @@ from reverie.server.wire.sending import (
 from reverie.server.wire.session_resources import Branch, Commit, ResourceAsk
 
 __all__ = [
+    "ByHand",
+    "BySchedule",
+    "Cron",
+    "CronAsk",
     "Deployment",
     "DeploymentCreate",
     "DeploymentList",
     "DeploymentRun",
     "DeploymentRunList",
     "DeploymentUpdate",
+    "FirstMessage",
+    "FirstOutcome",
+    "FirstSystemMessage",
+    "MountedFile",
+    "MountedRepository",
+    "MountedStore",
+    "PauseError",
+    "PausedByError",
+    "PausedByHand",
+    "RunError",
 ]
 
 Id: TypeAlias = Annotated[str, Meta(min_length=1, max_length=256)]

@@ -8,11 +8,19 @@ from reverie.server.wire.agents import Metadata, MetadataPatch
 from reverie.server.wire.base import UNSET, Ask, Meta, Timestamp, UnsetType, Wire
 
 __all__ = [
+    "Cloud",
+    "CloudAsk",
     "DeletedEnvironment",
     "Environment",
     "EnvironmentCreate",
     "EnvironmentList",
     "EnvironmentUpdate",
+    "Limited",
+    "LimitedAsk",
+    "Packages",
+    "PackagesAsk",
+    "SelfHosted",
+    "Unrestricted",
 ]
 
 Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=255)]

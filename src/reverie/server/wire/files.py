@@ -6,7 +6,12 @@ from typing import Annotated, Literal
 
 from reverie.server.wire.base import Ask, Meta, Timestamp, Wire
 
-__all__ = ["DeletedFile", "File", "FileList"]
+__all__ = [
+    "DeletedFile",
+    "File",
+    "FileList",
+    "SessionScope",
+]
 
 
 class SessionScope(Wire, tag_field="type", tag="session"):

@@ -6,7 +6,10 @@ from typing import Annotated, Literal, TypeAlias
 
 from reverie.server.wire.base import Ask, Meta, Timestamp, Wire
 
-__all__ = ["Model", "ModelList"]
+__all__ = [
+    "Model",
+    "ModelList",
+]
 
 Lifecycle: TypeAlias = Literal["active", "deprecated", "retired"]
 

@@ -7,7 +7,13 @@ from typing import Annotated, Literal, TypeAlias
 from reverie.server.wire.agents import Metadata, MetadataPatch
 from reverie.server.wire.base import UNSET, Ask, Meta, Timestamp, UnsetType, Wire
 
-__all__ = ["DeletedVault", "Vault", "VaultCreate", "VaultList", "VaultUpdate"]
+__all__ = [
+    "DeletedVault",
+    "Vault",
+    "VaultCreate",
+    "VaultList",
+    "VaultUpdate",
+]
 
 Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=255)]
 

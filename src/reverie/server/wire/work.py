@@ -7,7 +7,17 @@ from typing import Annotated, Literal, TypeAlias
 from reverie.server.wire.agents import MetadataPatch
 from reverie.server.wire.base import Ask, Meta, Timestamp, Wire
 
-__all__ = ["Heartbeat", "HeartbeatAsk", "Poll", "Stats", "StopAsk", "Work", "WorkList", "WorkUpdate"]
+__all__ = [
+    "Heartbeat",
+    "HeartbeatAsk",
+    "Poll",
+    "SessionWork",
+    "Stats",
+    "StopAsk",
+    "Work",
+    "WorkList",
+    "WorkUpdate",
+]
 
 Beat: TypeAlias = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 """A heartbeat's time as workers repeat it, to the character."""
