@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from sqlalchemy import Table, text
 from tests.conftest import START
 
+from reverie.app import Reverie
 from reverie.domain.events import NewEvent, Origin
 from reverie.domain.memories import MemoryStore, MemoryVersion, content_sha256
 from reverie.domain.sessions import SessionInfo, Transcript
+from reverie.domain.workspaces import EVERYWHERE
 from reverie.sessions.log import SessionLog
 from reverie.sessions.verify import Problem, verify
 from reverie.storage import audit, memory_stores, tables
@@ -30,7 +32,7 @@ class Tampering:
     """A log of three sessions that can be spoiled behind the database's back, and made whole again."""
 
     def __init__(self, db: Database) -> None:
-        self.db = db
+        self.db = db.scoped(EVERYWHERE)
         self._write(_unlocked)
         log = SessionLog(db)
         made = [log.record(_transcript(n)).session_id for n in range(3)]
@@ -297,6 +299,13 @@ def _remember(conn: Connection) -> None:
         ("UPDATE audit SET actor = 'eve' WHERE seq = 2", "changed", "audit log line 2"),
         ("UPDATE audit SET hash = 'x' WHERE seq = 3", "changed", "audit log line 3"),
         ("DELETE FROM audit WHERE seq = 1", "missing", "audit log line 1"),
+        (
+            "UPDATE memory_versions SET content = NULL, content_sha256 = NULL, path = NULL, redacted_at = '', "
+            "redacted_by = 'ana' WHERE version = 1",
+            "missing",
+            "memver_1",
+        ),
+        ("UPDATE memory_stores SET deleted_at = ''", "missing", "memstore_1"),
     ],
 )
 def test_memory_and_decisions_are_checked_too(db: Database, spoil: str, kind: str, where: str) -> None:
@@ -314,3 +323,27 @@ def test_memory_and_decisions_are_checked_too(db: Database, spoil: str, kind: st
     problem = verify(db).problem
     assert problem is not None
     assert (problem.kind, problem.where) == (kind, where)
+
+
+def test_what_was_taken_out_by_right_is_accounted_for(db: Database) -> None:
+    house = Reverie(db, waker=lambda *_: None)
+    for home in (house, house.workspace("wrkspc_a")):
+        with home.session("goal", native_id="1") as session:
+            session.user("my name is Ana")
+        home.memory.write("default", "/a.md", "one", actor="ana")
+        home.memory.write("default", "/a.md", "two", actor="ana")
+        first, _ = home.memory.versions("default", "/a.md")
+        home.memories.redact(first.store_id, first.id, actor="ana")
+        home.sessions.delete(session.id, actor="ana")
+        home.stores.delete(home.memory.create_store("other").id, actor="ana")
+    assert house.verify().problem is None
+    forget = f"UPDATE sessions SET deleted_at = NULL, head = 'x' WHERE id = '{session.id}'"
+    db.scoped("wrkspc_a").write(lambda conn: conn.execute(text(forget)).rowcount)
+    problem = house.verify().problem
+    assert problem is not None and (problem.kind, problem.session_id) == ("head", session.id)
+
+
+def test_an_event_moved_to_another_workspace_is_named(tampering: Tampering) -> None:
+    problem = tampering.run(tampering.event(2, "UPDATE events SET workspace = 'wrkspc_default2'"))
+    assert problem is not None
+    assert (problem.kind, problem.session_id) == ("missing", tampering.session)

@@ -79,10 +79,10 @@ def _problems(conn: Connection, walked: Counter[str]) -> Iterator[Problem]:
 
 
 def _workspace(conn: Connection, walked: Counter[str]) -> Iterator[Problem]:
-    deleted = integrity.unaccounted(conn)
-    if deleted is not None:
-        what = "it is marked deleted, and the audit log knows of no deletion"
-        yield Problem("missing", what, deleted, deleted)
+    gone = integrity.unaccounted(conn)
+    if gone is not None:
+        what = "it was deleted or redacted, it says, and the audit log does not know by whom"
+        yield Problem("missing", what, gone, gone if gone.startswith("sesn_") else None)
     for head in integrity.heads(conn):
         yield from _session(conn, head, walked)
         walked["sessions"] += 1

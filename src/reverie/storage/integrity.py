@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from reverie.storage.audit import beginning
 from reverie.storage.chain import GENESIS, link
@@ -30,6 +30,18 @@ __all__ = [
     "versions",
     "workspaces",
 ]
+
+_GONE: Final = (  # table, what marks its rows, what the audit log calls it, the row and the line about it
+    ("sessions", "deleted_at", "session.deleted", "id", "subject"),
+    ("memory_stores", "deleted_at", "store.deleted", "id", "subject"),
+    (
+        "memory_versions",
+        "redacted_at",
+        "memory.redacted",
+        "memory_id || '{\"version\":' || version || '}'",
+        "subject || detail",
+    ),
+)
 
 
 class Head(NamedTuple):
@@ -105,14 +117,18 @@ def orphan(connection: Connection) -> str | None:
 
 
 def unaccounted(connection: Connection) -> str | None:
-    """The id of a session that is marked deleted and of whose deletion the audit log knows nothing."""
+    """The id of a session, store or version of a memory that is gone by right, as it says, and of which the
+    audit log knows nothing; None where there is none."""
     mine = workspace(connection)
-    sql = (
-        "SELECT id FROM sessions WHERE workspace = ? AND deleted_at IS NOT NULL AND id NOT IN "
-        "(SELECT subject FROM audit WHERE workspace = ? AND action = 'session.deleted') ORDER BY id LIMIT 1"
-    )
-    row = execute(connection, sql, (mine, mine)).fetchone()
-    return None if row is None else row[0]
+    for table, marked, action, row, line in _GONE:
+        sql = (
+            f"SELECT id FROM {table} WHERE workspace = ? AND {marked} IS NOT NULL AND {row} NOT IN "  # noqa: S608
+            f"(SELECT {line} FROM audit WHERE workspace = ? AND action = ?) ORDER BY id LIMIT 1"
+        )
+        found = execute(connection, sql, (mine, mine, action)).fetchone()
+        if found is not None:
+            return found[0]
+    return None
 
 
 def heads(connection: Connection) -> list[Head]:
