@@ -1,6 +1,6 @@
 """Workflows: are planted ones found, and is nothing claimed where there is nothing?
 
-    python -m benchmarks.workflows            the tables, in some minutes
+    python -m benchmarks.workflows            the tables, in a quarter of an hour
     python -m benchmarks.workflows --quick    fewer worlds, none of 10,000 sessions without anything to find
 
 A world has six task types with base rates of their own, 24 users, four agents and sessions of about 20
@@ -277,13 +277,19 @@ class Figures:
     planted: int = 0
     exact: int = 0
     loose: int = 0
+    possible: int = 0
+    exact_possible: int = 0
     found: int = 0
     decoys: int = 0
     foreign: int = 0
     seconds: list[float] = field(default_factory=list)
 
-    def add(self, world: World, findings: Sequence[Finding], seconds: float) -> None:
+    def add(
+        self, world: World, findings: Sequence[Finding], seconds: float, possible: Iterable[Flow] = ()
+    ) -> None:
         said = [tuple(f.statement["steps"]) for f in findings]
+        self.possible += len(could := set(possible))
+        self.exact_possible += len(could & {*said})
         self.planted += len(world.planted)
         self.exact += sum(flow in said for flow in world.planted)
         self.loose += sum(any(_part_of(s, flow) for s in said) for flow in world.planted)
@@ -305,31 +311,31 @@ def mined(world: World) -> tuple[list[Finding], float]:
     return findings, time.perf_counter() - began
 
 
-def measured(worlds: Iterable[World]) -> Figures:
+def measured(worlds: Iterable[World], possible: Callable[[World], Iterable[Flow]] | None = None) -> Figures:
     figures = Figures()
     for world in worlds:
-        figures.add(world, *mined(world))
+        figures.add(world, *mined(world), () if possible is None else possible(world))
     return figures
 
 
-def claimable(world: World) -> int:
-    """How many planted workflows a test that is told them could claim, at the level of all that is searched."""
+def claimable(world: World) -> set[Flow]:
+    """The planted workflows a test that is told them could claim, at the level of all that is searched."""
     least = max(5, math.ceil(0.01 * len(world.observations)))
     sequences = encode(world.observations, least)
     outcomes = Outcomes(sequences.sessions, np.array([len(s) for s in sequences.steps]))
     tested = search(sequences, least, outcomes).tested
-    claims = 0
+    claims: set[Flow] = set()
     for flow in world.planted:
         having = np.zeros(len(sequences.sessions), dtype=bool)
         having[sequences.members([sequences.actions.index(step) for step in flow])] = True
         p = exact_p(outcomes.tables(having, outcomes.known), alternative="greater")
-        claims += p * 8 * tested.get((True, len(flow)), 1) <= 0.05
+        if p * 8 * tested.get((True, len(flow)), 1) <= 0.05:
+            claims.add(flow)
     return claims
 
 
 def _planted_rows(sessions: int, worlds: int) -> tuple[list[Row], float]:
-    f = measured(planted_world(sessions, seed) for seed in range(worlds))
-    possible = sum(claimable(planted_world(sessions, seed)) for seed in range(worlds))
+    f = measured((planted_world(sessions, seed) for seed in range(worlds)), claimable)
     name = f"{sessions:,} sessions, {worlds} worlds of 4 planted and 4 decoys"
     exact, loose, each = f.exact / f.planted, f.loose / f.planted, f.found / max(1, f.loose)
     large = sessions >= 10_000
@@ -341,10 +347,10 @@ def _planted_rows(sessions: int, worlds: int) -> tuple[list[Row], float]:
             exact >= 0.9 if large else None,
         ),
         Row(
-            "found exactly, of what a test could claim that is told the planted ones",
-            f"{f.exact / possible:.2f}",
+            f"found exactly, of the {f.possible} that a test could claim that is told the planted ones",
+            f"{f.exact_possible / max(1, f.possible):.2f}",
             "≥ 0.90",
-            f.exact >= 0.9 * possible,
+            f.exact_possible >= 0.9 * f.possible,
         ),
         Row(
             "found exactly or in part",
@@ -379,7 +385,7 @@ def null_rows(quick: bool) -> list[Row]:
     """Worlds with any claim, of worlds with nothing to find."""
     rows: list[Row] = []
     for kind in NULLS:
-        for sessions, worlds in ((1_000, 10 if quick else 40), *(() if quick else ((10_000, 3),))):
+        for sessions, worlds in ((1_000, 20), *(() if quick else ((10_000, 5),))):
             claims = sum(bool(mined(null_world(kind, sessions, seed))[0]) for seed in range(worlds))
             rows.append(
                 Row(

@@ -39,9 +39,11 @@ MIN_EFFECT: Final = 0.05
 SCREEN: Final = 20.0  # how far from the limit a normal approximation may be for the exact test to be made
 EARNS: Final = 0.05
 TIED: Final = 3.3  # standard deviations: one in 2,000, for up to a hundred ways to add a step
+CHAINED: Final = 8.0  # by chance never
 BELONGS: Final = 0.9
 CLEARLY: Final = math.log(30)
 DOUBT: Final = -math.log(3)
+MUCH_DOUBT: Final = -math.log(10)
 WEAKER: Final = 1.5
 MAX_TRIED: Final = 400
 MASK_BYTES: Final = 200_000_000
@@ -192,8 +194,9 @@ class Chooser:
 
         It earns it when the sessions that do the rest succeed more with it than without (Webb 2007:
         productivity). For a step picked by its success alone that is one of as many tests as there are
-        actions. Where the order of the whole holds (or it is done whole anyway), likelihood decides: clearly for a step that anybody takes,
-        with the benefit of the doubt for one that is tied to the rest whatever the outcome.
+        actions. Where the order of the whole holds (or it is done whole anyway), likelihood decides: clearly
+        for a step that anybody takes, with the benefit of the doubt for one that is tied to the rest whatever
+        the outcome, and of more doubt the closer it is tied.
         """
         among = self._outcomes.scorer(left & self._mask(rest))
         p = normal_tail(among(np.flatnonzero(self._mask(whole))))
@@ -202,13 +205,14 @@ class Chooser:
         if not self._found.order.holds(whole) and not self._belongs(whole, rest):
             return p
         needed = self._needed(whole, rest, left)
-        return None if needed >= CLEARLY or (needed >= DOUBT and self._tied(step, rest)) else p
+        return None if needed >= self._needs(step, rest) else p
 
-    def _tied(self, step: int, rest: tuple[int, ...]) -> bool:
-        """Whether sessions that do the rest do the step more than others, outcomes aside."""
+    def _needs(self, step: int, rest: tuple[int, ...]) -> float:
+        """The likelihood ratio (log) a step has to show: by how much more sessions that do the rest do it than
+        others, outcomes aside."""
         everyone = np.ones(len(self._sequences.sessions), dtype=bool)
-        tie = self._outcomes.scorer(everyone, of=self._counts[:, step] > 0)
-        return tie(np.flatnonzero(self._mask(rest))) >= TIED
+        tie = self._outcomes.scorer(everyone, of=self._counts[:, step] > 0)(np.flatnonzero(self._mask(rest)))
+        return MUCH_DOUBT if tie >= CHAINED else DOUBT if tie >= TIED else CLEARLY
 
     def _belongs(self, whole: tuple[int, ...], rest: tuple[int, ...]) -> bool:
         """Nearly all sessions that do the rest do the whole."""
