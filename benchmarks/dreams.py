@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -133,6 +134,7 @@ def transcripts_to_findings() -> list[Row]:
                 total <= MOST_SECONDS,
             ),
             Row("… findings", f"{len(result.findings)}"),
+            Row("… peak memory", f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB"),
             Row("… import, of the whole", f"{reading / total:.2f}"),
             *(
                 Row(f"… {stage}, of the whole", f"{spent / total:.2f}")

@@ -70,6 +70,18 @@ def test_any_number_of_workers_gives_the_same_bytes_in_the_same_order(opened: Ca
     assert observe(opened(), Noisy(), 2)[0] == one  # whatever it prints
 
 
+@pytest.mark.parametrize("size", [1, 7, SESSIONS])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_size_of_batches_does_not_matter(
+    opened: Callable[[], Reverie], monkeypatch: pytest.MonkeyPatch, size: int, workers: int
+) -> None:
+    one, _ = observe(opened(), SessionObserver(), 1)
+    monkeypatch.setattr("reverie.dreaming.observing._SESSIONS", size)
+    assert observe(opened(), SessionObserver(), workers)[0] == one
+    monkeypatch.setattr("reverie.dreaming.observing._EVENTS", size)  # sessions longer than that go alone
+    assert observe(opened(), SessionObserver(), workers)[0] == one
+
+
 def test_a_killed_worker_is_one_clear_error_and_the_next_dream_goes_on(
     opened: Callable[[], Reverie], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

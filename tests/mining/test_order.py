@@ -63,7 +63,7 @@ def test_mistakes_are_named_alike_however_sessions_are_parted(size: int) -> None
     whole = Names(own)
     shuffled = random.Random(size).sample(own, len(own))
     parts = [Seen.of(shuffled[i : i + size]) for i in range(0, len(own), size)]
-    parted = Names.from_seen(sum(parts, Seen()))
+    parted = Names(sum(parts, Seen()))
     assert [parted.of(f) for f in failures] == [whole.of(f) for f in failures]
 
 

@@ -68,17 +68,9 @@ class Names:
     """Names mistakes over one corpus: near-identical templates get one name, that of the one seen first
     (where nothing tells the time, the most frequent), so that a name stays while the corpus grows."""
 
-    def __init__(self, own: Iterable[tuple[Observation, Sequence[Call]]]) -> None:
-        self._seen(Seen.of(own))
-
-    @classmethod
-    def from_seen(cls, seen: Seen) -> Names:
-        """From counts that were made elsewhere, in parts."""
-        names = cls(())
-        names._seen(seen)
-        return names
-
-    def _seen(self, seen: Seen) -> None:
+    def __init__(self, own: Seen | Iterable[tuple[Observation, Sequence[Call]]]) -> None:
+        """``own``: sessions with their calls, or what was counted of them, perhaps in parts."""
+        seen = own if isinstance(own, Seen) else Seen.of(own)
         self._canonical = {
             template: min(group, key=lambda t: (seen.first.get(t, LATEST), -seen.sessions[t], t))
             for template, group in merge(seen.sessions).items()

@@ -42,7 +42,7 @@ class ConvergingWorkflows:
 
     @property
     def version(self) -> str:
-        return "1"
+        return "2"
 
     def mine(self, corpus: Corpus) -> Iterable[Finding]:
         """Findings in order of weight. Time grows linearly with the number of sessions.
