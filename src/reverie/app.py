@@ -102,6 +102,7 @@ def default_database(environ: Mapping[str, str] = os.environ) -> str:
 def open(
     db: str | Path | None = None,
     *,
+    workspace: str | None = None,
     clock: Clock = system_clock,
     entropy: Callable[[int], bytes] = os.urandom,
     secrets: Sequence[str] = (),
@@ -112,6 +113,8 @@ def open(
 
     Args:
         db: Where; by default ``default_database()``.
+        workspace: The name or id of the workspace to work in; by default ``$REVERIE_WORKSPACE``, else the
+            default one.
         clock: Gives the present, in UTC.
         entropy: ``entropy(n)`` gives n random bytes, for the ids of things without identity of their own.
         secrets: Values that must never be stored: masked in every encoding, besides the known patterns.
@@ -121,8 +124,16 @@ def open(
     Raises:
         Unavailable: the database cannot be opened or reached.
         SchemaMismatch: it was made by a newer version, or is not Reverie's.
+        NotFound: there is no such workspace.
     """
     database = Database.open(db if db is not None else default_database(), clock=clock)
+    if name := workspace or os.environ.get("REVERIE_WORKSPACE"):
+        try:
+            found = Workspaces(database, clock=clock, entropy=entropy).get(name)
+        except BaseException:
+            database.close()
+            raise
+        database = database.scoped(found.id)
     return Reverie(database, clock=clock, entropy=entropy, secrets=secrets, allow=allow, waker=waker)
 
 
@@ -379,8 +390,8 @@ class Workspace:
 
 
 class Reverie(Workspace):
-    """One opened database. It is its own default workspace, ``workspace`` gives the others, and some things
-    concern the whole house. Use it as a context manager."""
+    """One opened database. It is the workspace that it was opened at, ``workspace`` gives the others, and some
+    things concern the whole house. Use it as a context manager."""
 
     def __init__(
         self,

@@ -15,7 +15,9 @@ from reverie.domain.workspaces import WorkspaceInfo
 __all__ = ["add_to"]
 
 group = typer.Typer(
-    no_args_is_help=True, help="Workspaces: what is in one cannot be seen or changed from another."
+    no_args_is_help=True,
+    help="Workspaces: what is in one cannot be seen or changed from another. Any command works in the one "
+    "that $REVERIE_WORKSPACE names.",
 )
 
 
