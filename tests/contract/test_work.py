@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import itertools
+import json
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +20,7 @@ from tests.contract import serving
 from tests.contract.serving import ENGINES
 
 from reverie.app import Reverie
+from reverie.server.app import build
 from reverie.storage.database import Database
 
 HELLO: Any = {"type": "user.message", "content": [{"type": "text", "text": "hello"}]}
@@ -266,6 +270,49 @@ def test_an_item_is_found_in_its_environment_alone(client: anthropic.Anthropic) 
     for way in ("list", "poll", "stats"):
         with pytest.raises(anthropic.NotFoundError):
             getattr(client.beta.environments.work, way)("env_nowhere")
+
+
+# ---------------------------------------------------------------------- the key that comes with an item
+
+
+def test_a_worker_gets_a_key_for_its_item_and_no_more_than_its_own(reverie: Reverie, clock: Any) -> None:
+    minutes = itertools.count(0, 60)  # between any two requests: what a server remembers of keys is over
+    api = build(reverie, now=lambda: float(next(minutes)))
+    everything = reverie.keys.create("person", by="ana").token
+    workers = reverie.keys.create("worker", by="ana", scopes=["work:*", "sessions:read"]).token
+
+    def using(key: str) -> Any:
+        return anthropic.Anthropic(api_key=key, base_url=serving.BASE, http_client=http, max_retries=0)
+
+    with serving.sync_http(api) as http:
+        queue = Queue(using(everything))
+        session = queue.session()
+        item = queue.work.poll(queue.id)
+        assert queue.work.retrieve(item.id, environment_id=queue.id).secret is None
+        first = using(token_of(item))
+        assert first.beta.sessions.retrieve(session).id == session
+        assert list(first.beta.memory_stores.list()) == []
+        with pytest.raises(anthropic.PermissionDeniedError):
+            first.beta.agents.create(model="m", name="no")
+        clock.now += timedelta(seconds=6)
+        item = using(workers).beta.environments.work.poll(queue.id)  # another one, who may less
+        with pytest.raises(anthropic.AuthenticationError):  # the first has lost it
+            first.beta.sessions.retrieve(session)
+        second = using(token_of(item))
+        assert second.beta.sessions.retrieve(session).id == session
+        for more in (second.beta.memory_stores.list, lambda: second.beta.sessions.archive(session)):
+            with pytest.raises(anthropic.PermissionDeniedError):
+                more()
+        own = second.beta.environments.work
+        own.ack(item.id, environment_id=queue.id)
+        own.heartbeat(item.id, environment_id=queue.id, expected_last_heartbeat="NO_HEARTBEAT")
+        assert own.stop(item.id, environment_id=queue.id, force=True).state == "stopped"
+        with pytest.raises(anthropic.AuthenticationError):
+            own.stats(queue.id)
+
+
+def token_of(item: Any) -> str:
+    return json.loads(base64.urlsafe_b64decode(item.secret))["sessions_token"]
 
 
 # ---------------------------------------------------------------------- several workers at once

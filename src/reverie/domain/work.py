@@ -26,7 +26,8 @@ WorkState = Literal["queued", "starting", "active", "stopping", "stopped"]
 @dataclass(frozen=True, slots=True)
 class WorkItem:
     """One item. ``claimed_at`` is when it was last handed out; ``ttl_seconds`` how long its lease lasts from
-    the last heartbeat (or from the acknowledgement), ``lease_until`` when it ends."""
+    the last heartbeat (or from the acknowledgement), ``lease_until`` when it ends; ``key_id`` the API key
+    that was made for whoever has it."""
 
     id: str
     environment_id: str
@@ -42,6 +43,7 @@ class WorkItem:
     lease_until: datetime | None = None
     stop_requested_at: datetime | None = None
     stopped_at: datetime | None = None
+    key_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

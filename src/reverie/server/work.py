@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
 import anyio
+import msgspec
 from anyio import to_thread
 
 from reverie.domain.work import Lease, WorkItem
@@ -46,10 +48,18 @@ async def _poll(call: Call[None, Poll]) -> Work | None:
         with anyio.CancelScope(shield=True):  # what was claimed is answered, not lost
             item = await to_thread.run_sync(_claimed, queue, environment, reclaim)
         if item is not None:
-            return _work(item)
+            return _work(item, await to_thread.run_sync(_secret, call, item))
         if anyio.current_time() >= patience or call.server.closing.is_set():
             return None
         await anyio.sleep(_PAUSE)
+
+
+def _secret(call: Call[None, Poll], item: WorkItem) -> str:
+    """What the SDK's worker takes its credential from. Where there are no keys, any word is one."""
+    token, who = "none-needed", call.principal
+    if who.key_id is not None:
+        token = call.house.work.token(item.environment_id, item.id, who.may, by=who.actor)
+    return urlsafe_b64encode(msgspec.json.encode({"sessions_token": token})).decode()
 
 
 def _claimed(queue: WorkQueue, environment: str, reclaim: timedelta) -> WorkItem | None:
@@ -91,7 +101,8 @@ def _heartbeat(call: Call[None, HeartbeatAsk]) -> Heartbeat:
 
 
 def _stop(call: Call[StopAsk, None]) -> Work:
-    return _work(call.house.work.stop(*_ids(call.path), force=call.body.force))
+    by = call.principal.actor
+    return _work(call.house.work.stop(*_ids(call.path), force=call.body.force, by=by))
 
 
 def _stats(call: Call[None, None]) -> Stats:
@@ -123,7 +134,7 @@ def _lost(lease: Lease) -> WireError:
     )
 
 
-def _work(item: WorkItem) -> Work:
+def _work(item: WorkItem, secret: str | None = None) -> Work:
     return Work(
         id=item.id,
         acknowledged_at=item.acknowledged_at,
@@ -132,7 +143,7 @@ def _work(item: WorkItem) -> Work:
         environment_id=item.environment_id,
         latest_heartbeat_at=last_heartbeat(item),
         metadata=dict(item.metadata),
-        secret=None,
+        secret=secret,
         started_at=item.started_at,
         state=item.state,
         stop_requested_at=item.stop_requested_at,

@@ -435,6 +435,7 @@ work = Table(
     Column("stopped_at", Text),
     Column("ttl_seconds", Integer, nullable=False),
     Column("metadata", Text, nullable=False),  # JSON
+    Column("key_id", Text),  # of the API key that was made for whoever has it
     Index(None, "workspace", "environment_id", "state", "created_at", "id"),
     Index(
         "uq_work_session_id",  # a session has one item at most that is not stopped

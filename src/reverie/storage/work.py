@@ -192,6 +192,7 @@ def _row(item: WorkItem) -> dict[str, Any]:
         "created_at": iso(item.created_at),
         "ttl_seconds": item.ttl_seconds,
         "metadata": dumps(item.metadata),
+        "key_id": item.key_id,
         **times,
     }
 
@@ -206,5 +207,6 @@ def _item(row: Row[Any]) -> WorkItem:
         created_at=datetime.fromisoformat(row.created_at),
         ttl_seconds=row.ttl_seconds,
         metadata=loads(row.metadata, dict[str, str]),
+        key_id=row.key_id,
         **times,
     )

@@ -138,6 +138,10 @@ class Keys:
 
     def _find(self, id_prefix: str) -> ApiKey:
         wanted = id_prefix if id_prefix.startswith(_ID) else _ID + id_prefix
+        with self._db.read() as conn:
+            exact = rows.find(conn, wanted)
+        if exact is not None:
+            return exact.key
         found = [key for key in self.list() if key.id.startswith(wanted) and wanted != _ID]
         if not found:
             raise NotFound(f"there is no key {id_prefix!r}", hint="reverie keys list")

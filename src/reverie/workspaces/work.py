@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
@@ -15,6 +16,7 @@ from reverie.domain.resources import Cursor
 from reverie.domain.work import Lease, QueueStats, WorkItem
 from reverie.storage import work as rows
 from reverie.storage.database import Connection, Database
+from reverie.workspaces.keys import Keys
 from reverie.workspaces.metadata import Patch, patched
 from reverie.workspaces.resources import Resources
 
@@ -31,6 +33,11 @@ RECLAIM: Final = timedelta(seconds=5)
 """After this long an item that was handed out and not acknowledged is handed out again."""
 _POLLING: Final = timedelta(seconds=30)
 _NOTED: Final = timedelta(seconds=10)  # a worker's polls are written down at most this often
+_DAY: Final = timedelta(days=1)
+_SERVING: Final = (  # what serving a session takes
+    *("work:write", "sessions:read", "sessions:write", "memory_stores:read", "memory_stores:write"),
+    "files:read",
+)
 _TICK: Final = timedelta(microseconds=1)
 
 
@@ -42,10 +49,11 @@ class WorkQueue:
     """
 
     def __init__(
-        self, db: Database, resources: Resources, *, clock: Clock, entropy: Callable[[int], bytes]
+        self, db: Database, resources: Resources, keys: Keys, *, clock: Clock, entropy: Callable[[int], bytes]
     ) -> None:
         self._db = db
         self._resources = resources
+        self._keys = keys
         self._clock = clock
         self._entropy = entropy
         self._noted: dict[tuple[str, str], datetime] = {}
@@ -96,6 +104,26 @@ class WorkQueue:
 
         return self._db.write(work)
 
+    def token(self, environment_id: str, work_id: str, may: Callable[[str], bool], *, by: str) -> str:
+        """A key for whoever was handed the item, to serve its session with. It may do what that takes and
+        ``may`` allows, until the item is stopped, handed to another, or a day is over."""
+        scopes = [scope for scope in _SERVING if may(scope)]
+        made = self._keys.create(
+            f"work item {work_id}",
+            by=by,
+            workspace=self._db.workspace,
+            scopes=scopes,
+            expires_at=self._clock() + _DAY,
+        )
+
+        def work(conn: Connection) -> str | None:
+            item = self._locked(conn, environment_id, work_id)
+            rows.put(conn, replace(item, key_id=made.key.id))
+            return item.key_id
+
+        self._revoke(self._db.write(work), by)
+        return made.token
+
     def acknowledge(self, environment_id: str, work_id: str) -> WorkItem:
         """Take a claimed item on. Again is harmless: which of two workers holds it, heartbeats tell.
 
@@ -134,7 +162,9 @@ class WorkQueue:
 
         return self._db.write(work)
 
-    def stop(self, environment_id: str, work_id: str, *, force: bool = False) -> WorkItem:
+    def stop(
+        self, environment_id: str, work_id: str, *, force: bool = False, by: str = "reverie"
+    ) -> WorkItem:
         """Ask for an item to be stopped; with ``force``, or while no worker has it, it is at once.
 
         Raises:
@@ -152,7 +182,10 @@ class WorkQueue:
                 )
             return replace(item, state="stopping", stop_requested_at=asked)
 
-        return self._change(environment_id, work_id, change)
+        stopped = self._change(environment_id, work_id, change)
+        if stopped.state == "stopped":
+            self._revoke(stopped.key_id, by)
+        return stopped
 
     # ------------------------------------------------------------------ people
 
@@ -196,6 +229,11 @@ class WorkQueue:
             return changed
 
         return self._db.write(work)
+
+    def _revoke(self, key_id: str | None, by: str) -> None:
+        if key_id is not None:
+            with suppress(NotFound):
+                self._keys.revoke(key_id, by=by)
 
     def _locked(self, conn: Connection, environment_id: str, work_id: str) -> WorkItem:
         found = rows.find(conn, environment_id, work_id, lock=True)

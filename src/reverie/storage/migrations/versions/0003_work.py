@@ -26,6 +26,7 @@ def upgrade() -> None:
         *(_text(name, null=True) for name in ("stop_requested_at", "stopped_at")),
         sa.Column("ttl_seconds", sa.Integer, nullable=False),
         _text("metadata"),
+        _text("key_id", null=True),
         sa.PrimaryKeyConstraint("id", name="pk_work"),
     )
     order = ["workspace", "environment_id", "state", "created_at", "id"]
