@@ -25,7 +25,7 @@ from sqlalchemy import Engine, event
 from tests.transcripts import write_sessions
 
 from reverie.app import Reverie, Workspace
-from reverie.domain.errors import ReverieError
+from reverie.domain.errors import NotFound, ReverieError
 from reverie.domain.events import NewEvent
 from reverie.domain.ids import derived_id
 from reverie.domain.proposals import Proposal
@@ -49,9 +49,7 @@ class World:
 
     def __init__(self, db: Database) -> None:
         self._now, self._dice = _START, Random(0)
-        self.house = Reverie(
-            db, clock=lambda: self._now, entropy=self._random, waker=lambda *_: None
-        )
+        self.house = Reverie(db, clock=lambda: self._now, entropy=self._random, waker=lambda *_: None)
 
     def _random(self, n: int) -> bytes:
         return self._dice.randbytes(n)
@@ -244,7 +242,7 @@ _SETTINGS: dict[str, Any] = {
 }
 
 
-@settings(max_examples=30, **_SETTINGS)
+@settings(max_examples=20, **_SETTINGS)
 @given(data=st.data())
 def test_each_workspace_sees_what_it_would_see_alone(
     db: Database, template: Path, data: st.DataObject
@@ -268,6 +266,28 @@ def test_every_act_meets_what_the_other_one_has(db: Database, template: Path) ->
         other = World(alone)
         for number, (step, answer) in enumerate(zip(trying, tried, strict=True), 100):
             assert other.take(number, step, workspaces) == answer, step
+
+
+def test_two_workspaces_dream_of_the_same_transcripts(db: Database, tmp_path: Path) -> None:
+    logs = write_sessions(tmp_path / "logs", 12)[0].parent
+    house = Reverie(db)
+    homes = [house.workspace(f"wrkspc_{next(_names)}") for _ in range(2)]
+    dreams = []
+    for home in homes:
+        assert home.import_paths(logs).new_sessions == 12
+        dreams.append(home.dream())
+    first, second = dreams
+    assert [(p.path, p.title) for p in first.proposals] == [(p.path, p.title) for p in second.proposals] != []
+    assert not {p.id for p in first.proposals} & {p.id for p in second.proposals}
+    mine = first.proposals[0].id
+    homes[0].approve(mine, by="ana")
+    assert len(homes[0].memory.list()) == 1
+    assert homes[1].memory.list() == []
+    with pytest.raises(NotFound):
+        homes[1].approve(mine, by="ana")
+    assert all(p.status == "pending" for p in homes[1].proposals())
+    assert house.log.sessions() == []
+    assert house.verify().problem is None
 
 
 # ------------------------------------------------------------------ every statement asks
