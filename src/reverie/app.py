@@ -1,4 +1,4 @@
-"""The house put together: the only file that knows every room.
+"""The house put together: with ``workspace`` the only file that knows every room.
 
 ``open()`` gives a ``Reverie``; everything a person can do from the command line is a method of it or of
 one of its services (``log``, ``memory``, ``review``).
@@ -20,12 +20,7 @@ from reverie.domain.clock import Clock, system_clock
 from reverie.domain.workspaces import DEFAULT_WORKSPACE
 from reverie.dreaming.night import NightWatch
 from reverie.dreaming.processes import this_process
-from reverie.plugins import (
-    RUNTIMES,
-    Runtime,
-    Waker,
-    load,
-)
+from reverie.plugins import RUNTIMES, Runtime, Waker, load
 from reverie.sessions.feed import Feed
 from reverie.sessions.secrets import Masker
 from reverie.sessions.verify import VerifyReport, verify

@@ -59,6 +59,7 @@ class Night:
     Args:
         dreamer: Gives what runs dreams.
         worker: A name that no other worker has.
+        gone: Whether a worker of some name is known to be dead, so that its lease need not be waited for.
         stopping: Whether the worker is to stop. It lets go of the request, for another one to go on with.
     """
 
@@ -74,6 +75,7 @@ class Night:
         worker: str,
         clock: Clock,
         announce: Announce,
+        gone: Callable[[str], bool] = lambda worker: False,
         stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         self._db = db
@@ -82,6 +84,7 @@ class Night:
         self._log = log
         self._review = review
         self._dreamer = dreamer
+        self._gone = gone
         self._stopping = stopping
         self._worker = worker
         self._clock = clock
@@ -116,13 +119,16 @@ class Night:
             waiting = self._resources.list(
                 KIND, statuses=["pending", "running"], archived=None, newest_first=False, conn=conn
             )
-            for each in waiting:
-                if each.status == "pending" or (each.body.get("lease_until") or "") <= iso(self._clock()):
-                    return self._claim(conn, each)
-            return None
+            free = next(filter(self._free, waiting), None)
+            return None if free is None else self._claim(conn, free)
 
         taken = self._db.write(work)
         return None if taken is None else as_request(taken)
+
+    def _free(self, request: Resource) -> bool:
+        """Whether nobody works on it: it waits, its worker let go or died, or gave no sign for too long."""
+        worker, until = request.body.get("worker"), request.body.get("lease_until")
+        return worker is None or until is None or until <= iso(self._clock()) or self._gone(worker)
 
     def _claim(self, conn: Connection, waiting: Resource) -> Resource | None:
         def change(now: Resource) -> Resource:

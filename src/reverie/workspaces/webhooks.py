@@ -8,6 +8,7 @@ body, the id the same over every attempt.
 from __future__ import annotations
 
 import base64
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -16,7 +17,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from reverie.domain.clock import Clock, iso
-from reverie.domain.errors import Conflict, Invalid, NotFound
+from reverie.domain.errors import ConfigError, Conflict, Invalid, NotFound, Tampered
 from reverie.domain.ids import new_id
 from reverie.domain.resources import Cursor, Resource
 from reverie.domain.webhooks import EVENT_TYPES, LEASE, SCHEDULE, Attempt, Delivery, DeliveryStatus
@@ -26,6 +27,8 @@ from reverie.workspaces.resources import Resources
 from reverie.workspaces.secrets import Secrets
 
 __all__ = ["KIND", "MAX_ENDPOINTS", "ORGANIZATION", "Parcel", "Webhooks", "headers"]
+
+_log: Final = logging.getLogger("reverie.webhooks")
 
 KIND: Final = "webhook"
 ORGANIZATION: Final = "org_reverie"
@@ -86,6 +89,7 @@ class Webhooks:
         self._check = check
         self._clock = clock
         self._entropy = entropy
+        self._unreadable: set[str] = set()  # endpoints that were complained about already
 
     # ------------------------------------------------------------------ endpoints
 
@@ -314,7 +318,9 @@ class Webhooks:
 
     def _take_for(self, conn: Connection, webhook_id: str, now: datetime, limit: int) -> list[Parcel]:
         endpoint = self._resources.get(KIND, webhook_id, conn=conn)
-        secret = self._secrets.get(conn, webhook_id, _SECRET)
+        secret = self._secret(conn, webhook_id)
+        if secret is None:
+            return []
         until = now + LEASE
         return [
             Parcel(
@@ -323,6 +329,19 @@ class Webhooks:
             for waiting in rows.due(conn, webhook_id, now, limit)
             if rows.claim(conn, waiting, until)
         ]
+
+    def _secret(self, conn: Connection, webhook_id: str) -> str | None:
+        """What signs for an endpoint. None where it cannot be opened: its deliveries wait, and nobody
+        else's."""
+        try:
+            secret = self._secrets.get(conn, webhook_id, _SECRET)
+        except (ConfigError, Tampered, NotFound) as error:
+            if webhook_id not in self._unreadable:
+                self._unreadable.add(webhook_id)
+                _log.error("nothing is delivered to %s: %s", webhook_id, error.what)
+            return None
+        self._unreadable.discard(webhook_id)
+        return secret
 
     def _verdict(
         self, conn: Connection, ours: Delivery, attempt: Attempt

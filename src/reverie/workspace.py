@@ -1,0 +1,330 @@
+"""A workspace put together: every service of it, and what one does with several of them at once.
+
+Beside ``app``, which opens the house, this is the only file that knows every room.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, cast
+
+from reverie.domain.clock import Clock
+from reverie.domain.dreams import Dream
+from reverie.domain.errors import ConfigError, NotFound
+from reverie.domain.events import Event
+from reverie.domain.findings import Finding
+from reverie.domain.imports import FileReport
+from reverie.domain.proposals import Proposal, ProposalStatus, RejectReason
+from reverie.domain.sessions import Outcome, SessionInfo
+from reverie.dreaming.dream import Dreamer, DreamResult, Progress
+from reverie.dreaming.night import Night
+from reverie.dreaming.processes import is_gone
+from reverie.dreaming.render import dream_json, finding_json
+from reverie.dreaming.requests import DreamRequests
+from reverie.memory.catalog import Catalog
+from reverie.memory.records import Records
+from reverie.memory.stores import MemoryService
+from reverie.plugins import (
+    IMPORTERS,
+    MINERS,
+    OBSERVERS,
+    Importer,
+    Miner,
+    Observer,
+    Waker,
+    load,
+)
+from reverie.review.review import ReviewService
+from reverie.sessions.feed import Feed
+from reverie.sessions.imports import ImportReport, ImportService
+from reverie.sessions.live import LiveSessions
+from reverie.sessions.log import SessionLog
+from reverie.sessions.recorder import SessionRecorder
+from reverie.sessions.secrets import Masker
+from reverie.sessions.transcript import as_json as event_json
+from reverie.sessions.transcript import transcript
+from reverie.storage import audit as audit_rows
+from reverie.storage import dreams as dream_rows
+from reverie.storage.audit import AuditEntry
+from reverie.storage.database import Database
+from reverie.workspaces.agents import Agents
+from reverie.workspaces.credentials import Credentials
+from reverie.workspaces.deployment_runs import DeploymentRuns
+from reverie.workspaces.deployments import Deployments
+from reverie.workspaces.environments import Environments
+from reverie.workspaces.files import Files
+from reverie.workspaces.idempotency import Idempotency
+from reverie.workspaces.imports import Imports
+from reverie.workspaces.keys import Keys
+from reverie.workspaces.models import MODELS, Models
+from reverie.workspaces.obstacles import Obstacles
+from reverie.workspaces.outbound import Outbound
+from reverie.workspaces.resources import Resources
+from reverie.workspaces.sealing import Sealer
+from reverie.workspaces.secrets import Secrets
+from reverie.workspaces.session_news import announcer
+from reverie.workspaces.session_resources import Mounts
+from reverie.workspaces.sessions import Sessions
+from reverie.workspaces.threads import Threads
+from reverie.workspaces.vaults import Vaults
+from reverie.workspaces.webhooks import Webhooks
+from reverie.workspaces.work import WorkQueue
+
+__all__ = ["Workspace"]
+
+
+class Workspace:
+    """One workspace of an opened database and everything that can be done in it.
+
+    Its services see nothing of other workspaces; give them to whoever may see all of this one.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        *,
+        clock: Clock,
+        entropy: Callable[[int], bytes],
+        mask: Masker,
+        sealer: Callable[[], Sealer],
+        feed: Feed,
+        wake: Waker,
+        allow: Sequence[str] = (),
+    ) -> None:
+        self._db = db
+        self.feed = feed
+        self._clock = clock
+        self._entropy = entropy
+        # One's secrets are none of another's. (``secrets`` is not there yet: it registers with the mask.)
+        self._mask = mask.apart(lambda: self.secrets.refresh())  # noqa: PLW0108
+        self._sealer = sealer
+        self._allow = allow
+        self.id: Final = db.workspace
+        self.log = SessionLog(db, clock=clock, mask=self._mask)
+        self.resources = Resources(db, workspace=db.workspace, clock=clock, entropy=entropy)
+        self.idempotency = Idempotency(db, clock=clock, entropy=entropy)
+        self.secrets = Secrets(db, sealer, self._mask.register, clock=clock)
+        self.webhooks = Webhooks(
+            db, self.resources, self.secrets, check=Outbound(allow=allow).check, clock=clock, entropy=entropy
+        )
+        self.memory = MemoryService(db, clock=clock, entropy=entropy)
+        self.stores = Catalog(db, clock=clock, entropy=entropy, announce=self.webhooks.emit)
+        self.memories = Records(db, self.memory, clock=clock)
+        self.review = ReviewService(db, self.memory, clock=clock, announce=self.webhooks.emit)
+        self.imports = Imports(db, self.resources, self.importer)
+        emit = self.webhooks.emit
+        self.dream_requests = DreamRequests(
+            db, self.resources, self.stores, self.log, self.review, clock=clock, announce=emit
+        )
+        self.agents = Agents(self.resources, self.secrets, self.webhooks, clock=clock)
+        self.environments = Environments(self.resources, self.webhooks, clock=clock)
+        keys = Keys(db, clock=clock, entropy=entropy)
+        self.work = WorkQueue(db, self.resources, keys, clock=clock, entropy=entropy)
+        self.vaults = Vaults(self.resources, self.secrets, self.webhooks, clock=clock)
+        self.credentials = Credentials(self.resources, self.secrets, self.webhooks, clock=clock)
+        self.files = Files(db, self.resources, clock=clock)
+        self.models = Models(os.environ.get(MODELS, ""))
+        self.live = LiveSessions(
+            db,
+            feed,
+            wake,
+            clock=clock,
+            entropy=entropy,
+            mask=self._mask,
+            announce=announcer(self.webhooks),
+        )
+        self.sessions = Sessions(
+            db,
+            self.live,
+            agents=self.agents,
+            environments=self.environments,
+            vaults=self.vaults,
+            files=self.files,
+            mounts=Mounts(self.resources, self.memory, self.secrets, entropy=entropy),
+            work=self.work,
+            webhooks=self.webhooks,
+            clock=clock,
+            entropy=entropy,
+        )
+        self.threads = Threads(db, self.live, clock=clock)
+        self.deployments, self.deployment_runs = self._deployments(clock)
+
+    def _deployments(self, clock: Clock) -> tuple[Deployments, DeploymentRuns]:
+        deployments = Deployments(
+            self.resources,
+            agents=self.agents,
+            environments=self.environments,
+            vaults=self.vaults,
+            memory=self.memory,
+            secrets=self.secrets,
+            webhooks=self.webhooks,
+            clock=clock,
+        )
+        obstacles = Obstacles(self.resources, self.agents, self.memory)
+        runs = DeploymentRuns(self.resources, self.sessions, obstacles, self.secrets, self.webhooks)
+        return deployments, runs
+
+    # ------------------------------------------------------------------ sessions
+
+    def session(
+        self, goal: str | None = None, *, agent: str | None = None, user: str | None = None, **facts: Any
+    ) -> SessionRecorder:
+        """Write a session of your own agent; see ``SessionRecorder``.
+
+        ``facts`` are further fields of ``SessionInfo`` (task, model, repository, timezone …).
+        """
+        native = facts.pop("native_id", None) or self._entropy(16).hex()
+        info = SessionInfo("reverie", native, goal=goal, agent=agent, user=user, **facts)
+        return SessionRecorder(self.log, info, clock=self._clock, entropy=self._entropy)
+
+    def import_paths(
+        self,
+        *paths: str | Path,
+        format: str | None = None,
+        labels: Mapping[str, Outcome] | None = None,
+        on_file: Callable[[FileReport], None] | None = None,
+    ) -> ImportReport:
+        """Read transcripts from files, folders, or named places (``"claude-code"``, ``"codex"``).
+
+        Reading the same thing twice changes nothing; a file that grew is continued.
+
+        Raises:
+            NotFound: a path does not exist.
+            UsageError: an unknown format.
+        """
+        return self.importer().run(paths, format=format, labels=labels, on_file=on_file)
+
+    def importer(self) -> ImportService:
+        """The import service with every installed reader."""
+        readers = {name: cast(Importer, kind()) for name, kind in load(IMPORTERS).items()}
+        return ImportService(self._db, self.log, readers, clock=self._clock)
+
+    def transcript(
+        self, session_id: str, *, around: str | None = None, before: int = 3, after: int = 3
+    ) -> str:
+        """A session for reading; with ``around`` only that event and its neighbours.
+
+        Raises:
+            NotFound, Ambiguous: the session, or an event that is not in it.
+        """
+        session = self.log.session(session_id)
+        if around is not None:
+            event = self.log.event(around)
+            if event.session_id != session.id:
+                raise NotFound(f"{event.id} is an event of {event.session_id}", where=session.id)
+            around = event.id
+        return transcript(session, self.log.events(session.id), around=around, before=before, after=after)
+
+    def event_json(self, event: Event) -> dict[str, Any]:
+        """An event as plain data."""
+        return event_json(event)
+
+    def audit(
+        self, limit: int = 50, *, subject: str | None = None, before: int | None = None
+    ) -> list[AuditEntry]:
+        """Decisions and changes, newest first; about ``subject``, and of lines before number ``before``."""
+        with self._db.read() as conn:
+            return audit_rows.entries(conn, limit=limit, subject=subject, before=before)
+
+    # ------------------------------------------------------------------ dreams
+
+    def dream(
+        self,
+        store: str = "default",
+        *,
+        since: datetime | None = None,
+        sessions: Sequence[str] | None = None,
+        dry_run: bool = False,
+        workers: int | None = None,
+        progress: Progress | None = None,
+    ) -> DreamResult:
+        """Find out what the sessions show and propose changes to a memory store. See ``Dreamer.dream``."""
+        return self.dreamer().dream(
+            store, since=since, sessions=sessions, dry_run=dry_run, workers=workers, progress=progress
+        )
+
+    def night(self, worker: str, stopping: Callable[[], bool] = lambda: False) -> Night:
+        """What works off the requests for dreams. See ``Night``."""
+        return Night(
+            self._db,
+            self.resources,
+            self.stores,
+            self.log,
+            self.review,
+            self.dreamer,
+            worker=worker,
+            clock=self._clock,
+            announce=self.webhooks.emit,
+            gone=is_gone,
+            stopping=stopping,
+        )
+
+    def dreamer(self) -> Dreamer:
+        """What runs dreams, with every installed miner."""
+        return Dreamer(
+            self._db,
+            self.log,
+            self.memory,
+            self.review,
+            self._observer(),
+            [cast(Miner, kind()) for kind in load(MINERS).values()],
+            clock=self._clock,
+            leaks=self._mask.leaks,
+        )
+
+    def _observer(self) -> Observer:
+        found = load(OBSERVERS)
+        if "default" not in found:
+            raise ConfigError(
+                "no observer is installed",
+                where=OBSERVERS,
+                hint="reinstall: pip install --force-reinstall reverie-agents",
+            )
+        return cast(Observer, found["default"]())
+
+    def dreams(self, store: str | None = None) -> list[Dream]:
+        """Every dream, newest first."""
+        with self._db.read() as conn:
+            return dream_rows.dreams(conn, None if store is None else self.memory.store(store).id)
+
+    def finding(self, finding_id: str) -> Finding:
+        """A finding by id or unique prefix.
+
+        Raises:
+            NotFound, Ambiguous: none or several fit.
+        """
+        with self._db.read() as conn:
+            return dream_rows.finding(conn, finding_id)
+
+    def as_json(self, what: DreamResult | Finding) -> dict[str, Any]:
+        """A dream or a finding with its quotes, as plain data (the shape ``--json`` prints)."""
+        if isinstance(what, Finding):
+            return finding_json(what, self.log.event)
+        return dream_json(what.dream, what.findings, what.proposals, self.log.event)
+
+    # ------------------------------------------------------------------ review
+
+    def proposals(
+        self, store: str | None = None, *, status: ProposalStatus | None = "pending"
+    ) -> list[Proposal]:
+        """Proposals in order of importance; ``status=None`` for all."""
+        return self.review.list(store=store, status=status)
+
+    def approve(self, proposal_id: str, *, by: str, note: str | None = None) -> Proposal:
+        """Write a proposal into memory, in one transaction with the decision. See ``ReviewService``."""
+        return self.review.approve(proposal_id, by=by, note=note)
+
+    def modify(self, proposal_id: str, content: str, *, by: str, note: str | None = None) -> Proposal:
+        """Approve a proposal with a text of your own."""
+        return self.review.modify(proposal_id, content, by=by, note=note)
+
+    def reject(self, proposal_id: str, *, reason: RejectReason, by: str, note: str | None = None) -> Proposal:
+        """Refuse a proposal; the idea comes back only when its evidence has doubled."""
+        return self.review.reject(proposal_id, reason=reason, by=by, note=note)
+
+    def undo(self, proposal_id: str, *, by: str) -> Proposal:
+        """Take a decision back; an approved text leaves memory by a new version."""
+        return self.review.undo(proposal_id, by=by)
