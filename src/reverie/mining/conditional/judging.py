@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -17,9 +17,18 @@ from reverie.mining.conditional.report import Clause, Result, Rule, Share, rows_
 from reverie.mining.conditional.table import Column
 from reverie.mining.conditional.targets import Question
 from reverie.mining.statistics import Table as Fourfold
-from reverie.mining.statistics import compare_within, exact_p
+from reverie.mining.statistics import compare, compare_within, exact_p
 
-__all__ = ["Choice", "HeldBack", "choice_of", "held_back", "merely_given", "missing_step"]
+__all__ = [
+    "Choice",
+    "HeldBack",
+    "choice_of",
+    "held_back",
+    "merely_given",
+    "missing_step",
+    "recounted",
+    "up_to_first_failure",
+]
 
 ENOUGH_SESSIONS: Final = 2_000
 """From how many sessions on a part is held back to confirm."""
@@ -144,6 +153,35 @@ def missing_step(question: Question, rule: Rule) -> str | None:
     return None
 
 
+def up_to_first_failure(question: Question) -> Bools:
+    """The cases of each session until it happens for the first time.
+
+    What has happened in a session happens in it again, for whatever reason: a session is one witness.
+    """
+    places, happened = question.cases.places, question.happened.astype(np.int64)
+    before = np.cumsum(happened) - happened
+    starts = np.flatnonzero(np.append(True, places[1:] != places[:-1]))
+    return before == np.repeat(before[starts], np.diff(np.append(starts, len(places))))
+
+
+def recounted(question: Question, rule: Rule) -> Rule:
+    """The rule with the figures of all cases; what it was tested on is part of them."""
+    rows = rows_of(question.table(), rule.clauses)
+    here, there = _share(question, rows), _share(question, ~rows)
+    strata = question.cases.strata[1]
+    failed = rows & question.happened
+    return replace(
+        rule,
+        here=here,
+        elsewhere=there,
+        raw=compare(Fourfold(here.rows - here.failed, here.rows, there.rows - there.failed, there.rows)),
+        within=None if strata is None else compare_within(_tables(strata, question.happened, rows, ~rows)),
+        users=len(np.unique(question.cases.users[failed])),
+        rows=np.flatnonzero(rows),
+        failed_rows=np.flatnonzero(failed),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class HeldBack:
     """A rule found without some of the sessions, counted on those: one-sided exact ``p_value``."""
@@ -159,19 +197,18 @@ class HeldBack:
 
 
 def held_back(
-    question: Question, result: Result, search: Callable[[Sequence[bool | None]], Result]
+    question: Question, asked: Bools, result: Result, search: Callable[[Bools], Result]
 ) -> list[HeldBack | None]:
     """What every fourth session, held back, says of each rule; None where there are too few of them, or
     where the others alone do not show the rule.
 
-    ``search`` mines the question's table for a target (None: unknown).
+    ``search`` mines the question's cases of a mask; ``asked`` are those that ``result`` is of.
     """
     cases = question.cases
     if not result.rules or len(cases.sessions) < ENOUGH_SESSIONS:
         return [None] * len(result.rules)
     kept = np.array([_is_kept(o.session_id) for o in cases.sessions])[cases.places]
-    target = [bool(h) if k else None for h, k in zip(question.happened, kept, strict=True)]
-    found = [rows_of(cases.table, rule.clauses) for rule in search(target).rules]
+    found = [rows_of(cases.table, rule.clauses) for rule in search(asked & kept).rules]
     return [_borne_out(question, rule, found, kept) for rule in result.rules]
 
 

@@ -22,9 +22,12 @@ from reverie.mining.conditional.judging import (
     held_back,
     merely_given,
     missing_step,
+    recounted,
+    up_to_first_failure,
 )
 from reverie.mining.conditional.mine import mine_rules
 from reverie.mining.conditional.report import Candidate, Clause, Result, Rule
+from reverie.mining.conditional.reporting import vanishes
 from reverie.mining.conditional.restating import RESTATING
 from reverie.mining.conditional.table import Table
 from reverie.mining.conditional.targets import Question, survey_of
@@ -44,14 +47,15 @@ from reverie.plugins import Corpus
 __all__ = ["Answer", "ConditionalPatterns"]
 
 ALPHA: Final = 0.05
-MIN_SESSIONS: Final = 3
+MIN_SESSIONS: Final = 5
+LEAST_RATE: Final = 0.2
 SAME: Final = 0.5
 NEARLY: Final = 1.0
 """A candidate is named when this many times the evidence it has would make it a rule."""
 
 
 _COUNTS: Final = re.compile(r"(?<=none of its )\d+ |\d+ (?=rarer values)| of \d+(?= were left out)")
-_Search: TypeAlias = Callable[[Table, Sequence[bool | None]], Result]
+_Search: TypeAlias = Callable[[Table, Bools], Result]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,10 +108,10 @@ class ConditionalPatterns:
         spoken_of: set[str] = set()
         for question in sorted(survey.questions, key=lambda q: q.kind == "session"):
             without = [o.session_id in spoken_of for o in question.cases.sessions]
-            left_out = np.array(without, dtype=bool)[question.cases.places]
-            if question.kind == "call":
-                left_out[:] = False
-            answer = _answered(question, ~left_out, ALPHA / len(survey.questions))
+            asked = up_to_first_failure(question)
+            if question.kind == "session":
+                asked &= ~np.array(without, dtype=bool)[question.cases.places]
+            answer = _answered(question, asked, ALPHA / len(survey.questions))
             for rule in answer.result.rules:
                 spoken_of |= {question.cases.session(row).session_id for row in map(int, rule.rows)}
             answers.append(answer)
@@ -115,30 +119,28 @@ class ConditionalPatterns:
 
 
 def _answered(question: Question, asked: Bools, alpha: float) -> Answer:
-    def search(table: Table, target: Sequence[bool | None]) -> Result:
+    name, strata = question.cases.strata
+
+    def search(table: Table, rows: Bools) -> Result:
         return mine_rules(
             table,
-            target,
-            strata=question.cases.strata[1],
+            [bool(h) if a else None for h, a in zip(question.happened, rows, strict=True)],
+            strata=None if name == "session" else strata,  # a session has one case that matters: its first
             users=question.cases.users,
-            sessions=None if question.cases.strata[0] == "session" else question.cases.session_codes,
             times=question.cases.times,
             alpha=alpha,
         )
 
-    target = [bool(h) if a else None for h, a in zip(question.happened, asked, strict=True)]
-    result = search(question.table(), target)
-    held = held_back(question, result, lambda t: search(question.table(), t))
-    return Answer(question, result, held, _restated(question, result, target, search))
+    result = search(question.table(), asked)
+    held = held_back(question, asked, result, lambda rows: search(question.table(), rows))
+    return Answer(question, result, held, _restated(question, result, asked, search))
 
 
-def _restated(
-    question: Question, result: Result, target: Sequence[bool | None], search: _Search
-) -> list[Rule]:
+def _restated(question: Question, result: Result, asked: Bools, search: _Search) -> list[Rule]:
     """For each attribute that restates the outcome the rule that says so."""
     names = {left.attribute for left in result.not_mined if left.reason == RESTATING}
     columns = [replace(c, known_before=True) for c in question.table().columns if c.name in names]
-    return [rule for c in columns for rule in search(Table.of([c]), target).rules[:1]]
+    return [rule for c in columns for rule in search(Table.of([c]), asked).rules[:1]]
 
 
 # ---------------------------------------------------------------------- from rules to findings
@@ -164,10 +166,12 @@ def _sifted(answers: Iterable[Answer]) -> tuple[list[_Told], list[tuple[str, str
 def _told(answer: Answer) -> Iterator[_Told]:
     held = [*answer.confirmed, *([None] * len(answer.result.rules))]
     for rule, confirmed in zip(answer.result.rules, held, strict=False):
-        choice = choice_of(answer.question, rule)
-        yield _Told(answer, rule, "situation" if choice is None else "behaviour", choice, confirmed, [])
+        whole = recounted(answer.question, rule)
+        choice = None if vanishes(whole) else choice_of(answer.question, whole)
+        nature = "explained" if vanishes(whole) else "situation" if choice is None else "behaviour"
+        yield _Told(answer, whole, nature, choice, confirmed, [])
     for rule in answer.restating:
-        yield _Told(answer, rule, "tautology", None, None, [])
+        yield _Told(answer, recounted(answer.question, rule), "tautology", None, None, [])
     for candidate in answer.result.candidates:
         if candidate.explained:
             yield _Told(answer, candidate.rule, "explained", None, None, [])
@@ -239,6 +243,8 @@ class _Told:
         """Why it is no finding although it is no chance."""
         if len(self.failing) < MIN_SESSIONS:
             return f"seen in {len(self.failing)} sessions only: it may be an accident of theirs"
+        if self.rule.here.rate < LEAST_RATE:
+            return "it is more often so than elsewhere, but too seldom to act on"
         if self.confirmed is not None and self.confirmed.refutes:
             here = self.confirmed.here
             return f"sessions held back do not bear it out: {here.failed} of {here.rows} there"

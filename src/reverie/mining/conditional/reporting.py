@@ -22,7 +22,7 @@ from reverie.mining.conditional.thresholds import Cut, Exact
 from reverie.mining.statistics import Table as Fourfold
 from reverie.mining.statistics import compare, compare_within
 
-__all__ = ["Grouping", "Reporter"]
+__all__ = ["Grouping", "Reporter", "vanishes"]
 
 MAX_CANDIDATES: Final = 5
 PLAUSIBLE: Final = 3.0  # nats of adjusted log p at which a candidate is still worth a word
@@ -65,8 +65,8 @@ class Reporter:
     def result(self, not_mined: Iterable[NotMined]) -> Result:
         claims = self._hunt.rules()
         rules = [self._rule(claim) for claim in claims]
-        explained = [Candidate(rule, _EXPLAINED, None, explained=True) for rule in rules if _vanishes(rule)]
-        left = [rule for rule in rules if not _vanishes(rule)]
+        explained = [Candidate(rule, _EXPLAINED, None, explained=True) for rule in rules if vanishes(rule)]
+        left = [rule for rule in rules if not vanishes(rule)]
         return Result(
             rules=tuple(rule for rule in left if self._stands_out(rule)),
             candidates=(
@@ -198,7 +198,7 @@ def _fourfold(here: Share, there: Share) -> Fourfold:
     return Fourfold(here.rows - here.failed, here.rows, there.rows - there.failed, there.rows)
 
 
-def _vanishes(rule: Rule) -> bool:
+def vanishes(rule: Rule) -> bool:
     """Within strata there is no such difference, or at most half of it and it may be none."""
     if rule.raw is None or rule.within is None:
         return False

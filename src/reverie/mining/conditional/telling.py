@@ -172,7 +172,7 @@ def _limit(bound: Bound | None) -> str:
 
 def _often(rule: Rule) -> str:
     rate = rule.here.rate
-    return "" if rate >= ALWAYS else "mostly " if rate >= MOSTLY else "often "
+    return "" if rate >= ALWAYS else "mostly " if rate >= MOSTLY else "often "  # from one in five on
 
 
 def _with(error_example: str | None) -> str:
