@@ -17,7 +17,8 @@ from typing import Final, Literal, cast
 import platformdirs
 
 from reverie.domain.clock import Clock, system_clock
-from reverie.domain.workspaces import DEFAULT_WORKSPACE
+from reverie.domain.errors import UsageError
+from reverie.domain.workspaces import DEFAULT_WORKSPACE, EVERYWHERE
 from reverie.dreaming.night import NightWatch
 from reverie.dreaming.processes import this_process
 from reverie.plugins import RUNTIMES, Runtime, Waker, load
@@ -120,9 +121,15 @@ class Reverie(Workspace):
 
     def workspace(self, id: str = DEFAULT_WORKSPACE) -> Workspace:
         """The services of one workspace, and of no other; the same ones at each call. Whether there is such
-        a workspace is not asked."""
+        a workspace is not asked.
+
+        Raises:
+            UsageError: it is the whole house, and not a workspace.
+        """
         found = self._opened.get(id)
         if found is None:
+            if id == EVERYWHERE:
+                raise UsageError("a service works in one workspace, and this is all of them", where=id)
             fresh = Workspace(
                 self._db.scoped(id),
                 clock=self._clock,
