@@ -57,16 +57,16 @@ EVENT_TYPES: Final = frozenset(
 )
 """Every type an endpoint can subscribe to: the wire's, and those of dreams and proposals."""
 
-_AFTER: Final = (
+SCHEDULE: Final = (
     *(timedelta(0), timedelta(seconds=5), timedelta(minutes=5), timedelta(minutes=30)),
     *(timedelta(hours=hours) for hours in (2, 5, 10, 14, 20, 24)),
 )
-SCHEDULE: Final = _AFTER
 """How long before each attempt, from the one before it: ten attempts over some 76 hours (the schedule
 that Standard Webhooks recommends)."""
 
-LEASE: Final = timedelta(seconds=60)
-"""How long a delivery belongs to the process that attempts it. If that dies, it is due again then."""
+LEASE: Final = timedelta(seconds=30)
+"""How long a delivery belongs to the process that attempts it (an attempt takes half of that at most). If
+that dies, it is due again then."""
 
 DeliveryStatus = Literal["pending", "delivered", "failed"]
 
