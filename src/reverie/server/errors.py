@@ -19,6 +19,7 @@ from reverie.server.wire.base import Wire
 
 __all__ = [
     "NOT_SUPPORTED",
+    "STATUS",
     "ErrorBody",
     "ErrorObject",
     "MalformedBody",
@@ -79,7 +80,7 @@ class Refusal(NamedTuple):
     headers: dict[str, str]
 
 
-_STATUS: Final[dict[type[ReverieError], tuple[int, str]]] = {
+STATUS: Final[dict[type[ReverieError], tuple[int, str]]] = {
     ours.Unauthenticated: (401, "authentication_error"),
     ours.Forbidden: (403, "permission_error"),
     ours.NotFound: (404, "not_found_error"),
@@ -110,7 +111,7 @@ def refusal(error: BaseException) -> Refusal:
         return Refusal(error.status, told, error.headers)
     if not isinstance(error, ReverieError):
         return Refusal(500, ErrorObject(type="api_error", message=_INTERNAL), {})
-    status, kind = next(_STATUS[cls] for cls in type(error).__mro__ if cls in _STATUS)
+    status, kind = next(STATUS[cls] for cls in type(error).__mro__ if cls in STATUS)
     message = _INTERNAL if status == 500 else _message(error)
     return Refusal(status, ErrorObject(type=kind, message=message), _headers(error, status))
 
