@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import anthropic
 import pytest
 from anthropic.types.beta import BetaEnvironment
+from tests.contract.serving import ENGINES
 
 OWN: Any = {"type": "self_hosted"}
 LIMITED: Any = {
@@ -167,3 +169,31 @@ def test_every_limit_holds_at_it_and_one_past_it(client: anthropic.Anthropic, sa
     client.beta.environments.create(**{"name": "e", **said(most)})
     with pytest.raises(anthropic.BadRequestError, match=f"at most {most}"):
         client.beta.environments.create(**{"name": "e", **said(most + 1)})
+
+
+@pytest.mark.parametrize("database_url", ENGINES, indirect=True)
+def test_no_session_starts_in_what_is_being_deleted(client: anthropic.Anthropic) -> None:
+    """However the two fall together: either the session is there and the environment too, or neither."""
+    agent = client.beta.agents.create(model="m", name="a").id
+
+    def start(environment: str) -> bool:
+        try:
+            client.beta.sessions.create(agent=agent, environment_id=environment)
+        except anthropic.NotFoundError:
+            return False
+        return True
+
+    def delete(environment: str) -> bool:
+        try:
+            client.beta.environments.delete(environment)
+        except anthropic.ConflictError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(6) as pool:
+        for _ in range(8):
+            environment = client.beta.environments.create(name="e").id
+            starts = [pool.submit(start, environment) for _ in range(2)]
+            deleted = pool.submit(delete, environment)
+            starts += [pool.submit(start, environment) for _ in range(3)]
+            assert any(started.result() for started in starts) is not deleted.result()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 import anyio
@@ -30,7 +31,7 @@ from reverie.workspaces.work import RECLAIM, WorkQueue, last_heartbeat
 
 __all__ = ["ENDPOINTS"]
 
-_PAUSE: Final = 0.05  # seconds between two looks at a queue that is waited for
+_PAUSE: Final = 0.1  # seconds between two looks at a queue that is waited for
 _PATH: Final = "/v1/environments/{environment_id}/work"
 _ITEM: Final = f"{_PATH}/{{work_id}}"
 _LONGEST: Final = 255
@@ -39,16 +40,17 @@ _LONGEST: Final = 255
 async def _poll(call: Call[None, Poll]) -> Work | None:
     queue, environment = call.house.work, call.path["environment_id"]
     worker = call.request.headers.get("anthropic-worker-id")
-    await to_thread.run_sync(queue.note, environment, None if worker is None else worker[:_LONGEST])
+    run = partial(to_thread.run_sync, limiter=call.server.threads)
+    await run(queue.note, environment, None if worker is None else worker[:_LONGEST])
     asked = call.query.reclaim_older_than_ms
     reclaim = RECLAIM if asked is None else timedelta(milliseconds=asked)
     patience = anyio.current_time() + (call.query.block_ms or 0) / 1000
     while True:
         item = None
         with anyio.CancelScope(shield=True):  # what was claimed is answered, not lost
-            item = await to_thread.run_sync(_claimed, queue, environment, reclaim)
+            item = await run(_claimed, queue, environment, reclaim)
         if item is not None:
-            return _work(item, await to_thread.run_sync(_secret, call, item))
+            return _work(item, await run(_secret, call, item))
         if anyio.current_time() >= patience or call.server.closing.is_set():
             return None
         await anyio.sleep(_PAUSE)

@@ -62,10 +62,14 @@ def add(connection: Connection, fresh: Resource, key: str | None = None) -> bool
     return connection.execute(statement).first() is not None
 
 
-def find(connection: Connection, kind: str, id: str, *, lock: bool = False) -> Resource | None:
-    """A resource by its id; with ``lock`` it is held until the transaction ends."""
+def find(
+    connection: Connection, kind: str, id: str, *, lock: bool = False, share: bool = False
+) -> Resource | None:
+    """A resource by its id; with ``lock`` it is held until the transaction ends, with ``share`` together
+    with others who only want it to stay."""
     query = _mine(connection, kind).where(_T.c.id == id)
-    row = connection.execute(query.with_for_update() if lock else query).first()
+    held = query.with_for_update(read=not lock) if lock or share else query
+    row = connection.execute(held).first()
     return None if row is None else _resource(row)
 
 

@@ -83,7 +83,7 @@ class Agents:
         expected = asked.get("version")
 
         def work(conn: Connection) -> Resource:
-            before = self._resources.get(AGENT, agent_id, conn=conn)
+            before = self._resources.get(AGENT, agent_id, lock=True, conn=conn)
             agent = self._resources.change(
                 AGENT,
                 agent_id,
@@ -103,7 +103,7 @@ class Agents:
         now = self._clock()
 
         def work(conn: Connection) -> Resource:
-            if (before := self._resources.get(AGENT, agent_id, conn=conn)).archived_at is not None:
+            if (before := self._resources.get(AGENT, agent_id, lock=True, conn=conn)).archived_at is not None:
                 return before
             for deployment in self._resources.list(DEPLOYMENT, parent=agent_id, conn=conn):
                 archive = partial(_archived, now)

@@ -242,7 +242,7 @@ class Deployments:
         return {"type": "agent", "id": agent.id, "version": agent.version}
 
     def _environment(self, conn: Connection, environment_id: str) -> str:
-        if self._environments.get(environment_id, conn=conn).archived_at is not None:
+        if self._environments.kept(environment_id, conn).archived_at is not None:
             raise Archived("the environment is archived: no session starts in it", where=environment_id)
         return environment_id
 

@@ -70,6 +70,10 @@ class Environments:
         """An environment."""
         return self._resources.get(ENVIRONMENT, environment_id, conn=conn)
 
+    def kept(self, environment_id: str, conn: Connection) -> Resource:
+        """An environment that something is about to refer to: it is not deleted before ``conn`` commits."""
+        return self._resources.get(ENVIRONMENT, environment_id, share=True, conn=conn)
+
     def update(self, environment_id: str, asked: Said) -> Resource:
         """Change an environment; what ``asked`` leaves out stays, inside its configuration too.
 

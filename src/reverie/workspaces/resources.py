@@ -152,15 +152,17 @@ class Resources:
         *,
         parent: str | None = None,
         lock: bool = False,
+        share: bool = False,
         conn: Connection | None = None,
     ) -> Resource:
         """A resource by its id; with ``parent`` only if it belongs to that one. ``lock`` (with a writing
-        ``conn``) holds it until the transaction ends.
+        ``conn``) holds it until the transaction ends; ``share`` too, together with others who want no more
+        than that it stays.
 
         Raises:
             NotFound: there is none.
         """
-        found = self._read(conn, lambda reading: rows.find(reading, kind, id, lock=lock))
+        found = self._read(conn, lambda reading: rows.find(reading, kind, id, lock=lock, share=share))
         if found is not None and parent is not None and found.parent != parent:
             found = None
         return _found(found, kind, id)

@@ -189,12 +189,14 @@ class Sessions:
             NotFound: a file that is not here.
         """
         events = self._events(asked)
-        accepted = self._live.send(session_id, events)
-        if any(event.type in _BEGINS_WORK for event in events):
-            body = self._live.row(session_id).body or {}
-            if body.get("self_hosted"):
-                self._work.enqueue(body["environment_id"], session_id)
-        return accepted
+        begins = any(event.type in _BEGINS_WORK for event in events)
+
+        def enqueue(conn: Connection, state: SessionState) -> None:
+            if begins and state.self_hosted:
+                body = managed.row(conn, session_id).body or {}
+                self._work.enqueue(body["environment_id"], session_id, conn=conn)
+
+        return self._live.send(session_id, events, then=enqueue)
 
     def events(
         self, session_id: str, asking: Asking, *, thread: str | None = None, after: Place | None, limit: int
@@ -302,7 +304,7 @@ class Sessions:
 
     def _new(self, conn: Connection, asked: Said, deployment: str | None) -> NewSession:
         agent = snapshot(self._agents, asked["agent"], conn)
-        environment = self._environments.get(asked["environment_id"], conn=conn)
+        environment = self._environments.kept(asked["environment_id"], conn)
         if environment.archived_at is not None:
             raise Archived("the environment is archived: no session starts in it", where=environment.id)
         self_hosted = environment.body["config"]["type"] == "self_hosted"
