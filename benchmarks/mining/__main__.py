@@ -33,10 +33,11 @@ class Goal:
 GOALS = {
     1_000: Goal(0.90, 1.2, 0.3, None, 100, 40),
     10_000: Goal(0.98, 1.1, 0.7, None, 20, 20),
-    100_000: Goal(0.98, 1.1, 2.5, 400, 5, 5),
-    1_000_000: Goal(0.98, 1.1, 8.0, 800, 2, 2),
+    100_000: Goal(0.98, 1.1, 2.5, 400, 20, 20),
+    1_000_000: Goal(0.98, 1.1, 8.0, 800, 3, 3),
 }
 NULL_LIMIT = 0.05
+IDLE = 0.04  # seconds of the fixed work on the machine these limits were set on, when it did nothing else
 NULLS = {
     "independent": "rows independent",
     "clustered": "users fail at rates of their own, attributes of users",
@@ -118,11 +119,20 @@ def _claimed(null: NullScore, words: str) -> Row:
 
 
 def _times(times: Times, goal: Goal) -> list[Row]:
+    """The limit is for a machine that does nothing else, where a second of the processor is one on the wall."""
     wall, cpu, work = (middle(values) for values in (times.wall, times.cpu, times.yardstick))
     return [
-        Row("time, mining alone (median)", f"{wall:.2f} s", f"≤ {goal.seconds:g} s", wall <= goal.seconds),
-        Row("… of the processor", f"{cpu:.2f} s; fastest {min(times.cpu):.2f} s"),
-        Row("… as a multiple of fixed work (0.04 s when idle)", f"{wall / work:.1f} × {work:.3f} s"),
+        Row(
+            "time, mining alone (median, processor)",
+            f"{cpu:.2f} s",
+            f"≤ {goal.seconds:g} s",
+            cpu <= goal.seconds,
+        ),
+        Row("… the slowest world", f"{max(times.cpu):.2f} s"),
+        Row(
+            "… on the wall, and how busy the machine was",
+            f"{wall:.2f} s; fixed work {work / IDLE:.1f} × as when idle",
+        ),
     ]
 
 

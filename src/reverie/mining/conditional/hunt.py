@@ -235,13 +235,20 @@ class Hunt:
             before = [claim.conds for claim in claims]
             for old in claims:
                 others = [c for c in claims if c is not old]
-                wider = [c for c in others if c.places < old.places]
+                wider = [c for c in others if self._within(old, c)]
                 active = self.left_by([c for c in others if c not in wider])
                 new = self._refitted(old, active, shrink=not wider)
                 claims = [new if c is old else c for c in claims if c is not old or new.objection is None]
             if [claim.conds for claim in claims] == before:
                 break
         return claims
+
+    def _within(self, claim: Claim, other: Claim) -> bool:
+        """The other asks for less, and covers most of the claim's rows: without them nothing would be left."""
+        if not other.places < claim.places:
+            return False
+        rows = self.covered_by(claim)
+        return bool(2 * np.count_nonzero(rows & self.covered_by(other)) > np.count_nonzero(rows))
 
     def _refitted(self, claim: Claim, active: Bools, shrink: bool) -> Claim:
         """Fitted on what is expected without the claim's own rows, examined on what is expected with them.

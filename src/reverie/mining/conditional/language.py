@@ -35,6 +35,7 @@ TAILS: Final = 0.9 / 1.2 ** np.arange(26)
 SIDES: Final = len(TAILS)
 LENGTHS: Final = 0.6 * 0.8 ** np.arange(21)
 PER_LENGTH: Final = 5
+OTHER_SHAPE: Final = 10.0  # more than any two runs can differ
 
 
 def arity_cost(axes: int, arity: int) -> float:
@@ -83,13 +84,13 @@ class Language:
         return costs
 
     def near(self, start: int, end: int, count: int) -> Ints:
-        """The members that differ least in rows from a run, of the same shape first."""
+        """The members that differ least in rows from a run; of the same shape where there are any."""
         share = self.below[end] - self.below[start]
         off = np.abs(self.below[self.starts] - self.below[start])
         off = np.minimum(off, 1.0 - off) + np.abs(self.below[self.ends] - self.below[self.starts] - share)
-        shape = (self.starts == 0) == (start == 0)
-        shape &= (self.ends == self.cells) == (end == self.cells)
-        return np.argsort(off + 10.0 * ~shape, kind="stable")[:count]
+        alike = ((self.starts == 0) == (start == 0)) & ((self.ends == self.cells) == (end == self.cells))
+        nearest = np.argsort(off + OTHER_SHAPE * ~alike, kind="stable")
+        return nearest[: min(count, max(1, int(np.count_nonzero(alike))))]
 
 
 def language_of_labels(labels: int) -> Language:

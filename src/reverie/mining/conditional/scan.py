@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -57,25 +58,22 @@ class View:
 
     def search(self, beam: int, keep: int) -> list[Found]:
         """The best conjunctions, best first, at most three per set of attributes."""
-        singles = self._singles()
-        pairs = self._pairs(self._crossing(singles), max(beam, keep))
-        found = [*singles, *pairs[:keep], *self._triples(pairs[:beam], keep)]
+        pairs = self._pairs(self._crossing(), max(beam, keep))
+        found = [*self._singles, *pairs[:keep], *self._triples(pairs[:beam], keep)]
         return sorted(found, key=lambda f: (-f.score, f.conds))[:keep]
 
-    def _crossing(self, singles: list[Found]) -> list[int]:
+    def _crossing(self) -> list[int]:
         """The axes that are crossed in pairs: all, or where there are many those that show most alone."""
-        if len(singles) <= MAX_CROSSED:
-            return list(range(len(singles)))
-        best = sorted(singles, key=lambda f: (-f.score, f.conds))[:MAX_CROSSED]
-        return sorted(f.conds[0].axis for f in best)
+        return sorted(f.conds[0].axis for f in self._singles[:MAX_CROSSED])
 
     def neighbours(self, bases: list[Conjunction], count: int = 1) -> list[Conjunction]:
         """For each base conjunction, the best ways to add one condition, each on an axis of its own."""
+        result = [f.conds for base in bases if not base for f in self._singles[:count]]
+        bases = [base for base in bases if base]
         if not bases:
-            return []
+            return result
         scout = self.scout
         scores = surprise(*self._beyond(scout.holds(base) for base in bases)) - scout.costs
-        result: list[Conjunction] = []
         for base, row in zip(bases, scores, strict=True):
             self._without(row, base)
             for _ in range(count):
@@ -104,8 +102,9 @@ class View:
         for c in conds:
             scores[self.scout.first_cond[c.axis] : self.scout.first_cond[c.axis + 1]] = -np.inf
 
+    @cached_property
     def _singles(self) -> list[Found]:
-        """The best condition of each axis, over its whole language."""
+        """The best condition of each axis, over its whole language, best first."""
         scout = self.scout
         place_cost = arity_cost(len(scout.axes), 1)
         found: list[Found] = []
@@ -118,7 +117,7 @@ class View:
             cost = float(axis.language.cost[best]) + place_cost
             cond = Cond(place, low, end if end <= axis.cells else end - axis.cells)
             found.append(Found(float(surprises[best]) - cost, cost, (cond,)))
-        return found
+        return sorted(found, key=lambda f: (-f.score, f.conds))
 
     def _pairs(self, axes: list[int], count: int) -> list[Found]:
         """The best pairs of conditions of different axes, at most PER_AXES for each two axes."""

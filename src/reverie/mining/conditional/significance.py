@@ -26,7 +26,10 @@ _Bound: TypeAlias = Literal["low", "high"] | None
 
 WITNESSES: Final = {1: 24, 2: 12, 3: 8}
 """How many members of each axis' language are looked at, by arity."""
+NEAREST: Final = 4
+"""… for what each condition gains."""
 BEST_WITNESSES: Final = 4
+"""… by an exact test, of those with the lowest bounds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ class Exam:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Side:
-    """One condition's witnesses over a few segments of its axis (the last segment: none of its cells)."""
+    """One condition's witnesses, nearest first, over a few segments of its axis (the last segment: none of its cells)."""
 
     segment_of: Bytes
     choices: Floats  # (witnesses × segments) 0/1
@@ -68,12 +71,10 @@ def examine(ground: Ground, pieces: Conditions, exchangeable: bool, alpha: float
     sides = [_side(piece, WITNESSES[len(pieces)]) for piece in pieces]
     axes = [Crossed(p.codes, s.segment_of, s.choices.shape[1]) for s, p in zip(sides, pieces, strict=True)]
     cube = ground.rows.cube(axes, ground.active, ground.expected)
-    best = _best_witness(ground, cube, sides, exchangeable)
-    chosen = [side.choices[i] for side, i in zip(sides, best[1], strict=True)]
-    costs = [float(side.costs[i]) for side, i in zip(sides, best[1], strict=True)]
+    log_p, costs = _best_witness(ground, cube, sides, exchangeable)
     axes_left = len(ground.sheet.axes) - len(pieces) + 1
-    idle = _most_idle(cube, pieces, chosen, costs, axes_left, alpha)
-    return Exam(best[0], arity_cost(len(ground.sheet.axes), len(pieces)) + sum(costs), idle)
+    idle = _most_idle(cube, pieces, sides, axes_left, alpha)
+    return Exam(log_p, arity_cost(len(ground.sheet.axes), len(pieces)) + costs, idle)
 
 
 def _side(piece: Piece, count: int) -> _Side:
@@ -104,36 +105,40 @@ def _summed(cube: Counts, choices: list[Floats]) -> Counts:
 
 def _best_witness(
     ground: Ground, cube: Counts, sides: list[_Side], exchangeable: bool
-) -> tuple[float, tuple[int, ...]]:
+) -> tuple[float, float]:
+    """(ln p, cost of the conditions) of the witness that is least likely by chance."""
     tallies = _summed(cube, [side.choices for side in sides])
     costs = reduce(np.add.outer, [side.costs for side in sides])
     bounds = costs - surprise(tallies.failed, tallies.rows, tallies.expected)
-    nearest = np.argsort(bounds, axis=None, kind="stable")[: 1 if not exchangeable else BEST_WITNESSES]
-    best: list[tuple[float, float, tuple[int, ...]]] = []
-    for index in zip(*np.unravel_index(nearest, bounds.shape), strict=True):
+    lowest = np.argsort(bounds, axis=None, kind="stable")[: BEST_WITNESSES if exchangeable else 1]
+    best: list[tuple[float, float, float]] = []
+    for index in zip(*np.unravel_index(lowest, bounds.shape), strict=True):
         k, n = int(tallies.failed[index]), int(tallies.rows[index])
         if exchangeable:
             log_p = fisher(k, n, ground.all.failed, ground.all.rows)
         else:
             log_p = chernoff(k, n, float(tallies.expected[index]))
-        best.append((log_p + float(costs[index]), log_p, tuple(map(int, index))))
+        best.append((log_p + float(costs[index]), log_p, float(costs[index])))
     return min(best)[1:]
 
 
 def _most_idle(
-    cube: Counts, pieces: Conditions, chosen: list[Floats], costs: list[float], axes_left: int, alpha: float
+    cube: Counts, pieces: Conditions, sides: list[_Side], axes_left: int, alpha: float
 ) -> Idle | None:
-    """Which condition or bound gains least, if it does not gain enough."""
-    inside = _summed(cube, chosen).total()
-    worst, idle = log(alpha), None
+    """Which condition or bound gains least, if it does not gain enough: by its own witness that shows most."""
+    gained: dict[tuple[int, _Bound], float] = {}
     for i, piece in enumerate(pieces):
-        for bound, wider in _wider(piece, chosen[i], alone=len(pieces) == 1):
-            without = _summed(cube, [*chosen[:i], wider, *chosen[i + 1 :]]).total()
-            options = log(axes_left) + costs[i] if bound is None else log(SIDES)
-            gained = fisher(inside.failed, inside.rows, without.failed, without.rows) + options
-            if gained > worst:
-                worst, idle = gained, Idle(i, bound)
-    return idle
+        others = [side.choices[0] for side in sides]
+        for choice, cost in zip(sides[i].choices[:NEAREST], sides[i].costs[:NEAREST], strict=True):
+            others[i] = choice
+            inside = _summed(cube, others).total()
+            for bound, wider in _wider(piece, choice, alone=len(pieces) == 1):
+                without = _summed(cube, [*others[:i], wider, *others[i + 1 :]]).total()
+                options = log(axes_left) + float(cost) if bound is None else log(SIDES)
+                log_p = fisher(inside.failed, inside.rows, without.failed, without.rows) + options
+                gained[i, bound] = min(log_p, gained.get((i, bound), 0.0))
+    worst = max(gained, key=lambda place: gained[place], default=None)
+    return None if worst is None or gained[worst] <= log(alpha) else Idle(*worst)
 
 
 def _wider(piece: Piece, chosen: Floats, alone: bool) -> list[tuple[_Bound, Floats]]:
