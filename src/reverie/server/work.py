@@ -131,7 +131,7 @@ def _lost(lease: Lease) -> WireError:
     return WireError(
         "`expected_last_heartbeat` is not the last heartbeat: another worker may hold this item",
         status=412,
-        type="invalid_request_error",
+        type="precondition_failed_error",
         details={"error_code": "heartbeat_precondition_failed", "current_state": current},
     )
 
@@ -162,9 +162,11 @@ ENDPOINTS: Final = (
     Endpoint("GET", _ITEM, _retrieve, Work, "work:read", tag="work", summary="An item"),
     Endpoint("POST", _ITEM, _update, Work, "work:write", body=WorkUpdate, tag="work",
              summary="Patch an item's metadata"),
-    Endpoint("POST", f"{_ITEM}/ack", _ack, Work, "work:write", tag="work", summary="Take a claimed item on"),
-    Endpoint("POST", f"{_ITEM}/heartbeat", _heartbeat, Heartbeat, "work:write", query=HeartbeatAsk, tag="work",
-             summary="Keep an item"),
-    Endpoint("POST", f"{_ITEM}/stop", _stop, Work, "work:write", body=StopAsk, tag="work",
+    # What workers do all the time makes nothing: it counts as reading.
+    Endpoint("POST", f"{_ITEM}/ack", _ack, Work, "work:write", rate="read", tag="work",
+             summary="Take a claimed item on"),
+    Endpoint("POST", f"{_ITEM}/heartbeat", _heartbeat, Heartbeat, "work:write", query=HeartbeatAsk,
+             rate="read", tag="work", summary="Keep an item"),
+    Endpoint("POST", f"{_ITEM}/stop", _stop, Work, "work:write", body=StopAsk, rate="read", tag="work",
              summary="Stop an item"),
 )  # fmt: skip
