@@ -47,9 +47,11 @@ _MASK: Final = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in
 _QUOTE: Final = re.compile(_QUOTED)
 _QUOTES: Final = re.compile("['\"`“„«»「『]")
 _KEPT_NUMBER: Final = re.compile(r"(?:HTTP|status|code) [45]\d\d(?!\d)")
+_TELLTALE: Final = re.compile(r"[\d/@.\\]|localhost")  # no word without one of these is masked
 _UNIT: Final = re.compile(
     r"<n> (?:([kKMGT]i?B|bytes)|(?:ms|µs|ns|secs?|seconds?|mins?|minutes?|hours?|s|m|h))\b"
 )
+_LISTS: Final = re.compile(r"> ?(?:,|and|or|;)|> <time>")  # a cheap first look
 _LISTED: Final = re.compile(r"(<\w+>)(?: ?(?:,|and|or|;) ?\1)+|(<time>) <time>")
 _TURNS_ROUND: Final = frozenset({"not", "no", "cannot", "can't", "never", "without", "isn't", "doesn't"})
 _WORD = re.compile(r"[A-Za-z][A-Za-z'’-]+")
@@ -69,7 +71,7 @@ def mask(line: str, *, keep: frozenset[str] = frozenset()) -> str:
         masked = " ".join(_MASK.sub(lambda found: _masked(found, keep), text).split())
     else:
         masked = _by_words(text)
-    if masked.count("<") > 1:
+    if _LISTS.search(masked):
         masked = _LISTED.sub(_once, masked)
     return masked[:MAX_TEMPLATE].strip()
 
@@ -84,7 +86,9 @@ def _by_words(text: str) -> str:
 
 @lru_cache(maxsize=REMEMBERED)
 def _word(word: str) -> str:
-    return _MASK.sub(_masked, word)
+    if word.isdecimal() and word.isascii():
+        return "<n>"
+    return _MASK.sub(_masked, word) if _TELLTALE.search(word) else word
 
 
 def _masked(found: re.Match[str], keep: frozenset[str] = frozenset()) -> str:
@@ -123,11 +127,11 @@ def merge(templates: Mapping[str, int] | Iterable[str]) -> Mapping[str, frozense
     for t, n in seen.items():
         weights[forms[t]] += n
     general = _generalised(weights)
+    key = {form: _words(form) for form in set(general.values())}
     groups: dict[_Form, set[str]] = defaultdict(set)
     for t, form in forms.items():
-        groups[_words(general[form])].add(t)
-    whole = {key: frozenset(group) for key, group in groups.items()}
-    return {t: whole[_words(general[forms[t]])] for t in seen}
+        groups[key[general[form]]].add(t)
+    return {t: group for group in map(frozenset, groups.values()) for t in group}
 
 
 # ---------------------------------------------------------------------- words that vary
@@ -160,17 +164,24 @@ def _words(form: _Form) -> _Form:
 
 def _generalised(weights: Mapping[_Form, int]) -> dict[_Form, _Form]:
     """Every form with the words that vary replaced by blanks: first one place at a time, then two at once."""
-    general = {form: form for form in weights}
+    now, became = Counter(weights), dict[_Form, _Form]()
     for at_once in (1, 2, 1):
         for _ in range(ROUNDS):
-            now = Counter[_Form]()
-            for form, weight in weights.items():
-                now[general[form]] += weight
             blanked = _blanked(now, at_once)
             if not blanked:
                 break
-            general = {form: blanked.get(g, g) for form, g in general.items()}
-    return general
+            became |= blanked
+            before, now = now, Counter[_Form]()
+            for form, weight in before.items():
+                now[_last(form, blanked)] += weight
+    return {form: _last(form, became) for form in weights}
+
+
+def _last(form: _Form, became: Mapping[_Form, _Form]) -> _Form:
+    """What a form became in the end: blanks only increase, so there is one."""
+    while (blank := became.get(form, form)) != form:
+        form = blank
+    return form
 
 
 def _blanked(weights: Mapping[_Form, int], at_once: int) -> dict[_Form, _Form]:
@@ -190,13 +201,14 @@ _Contexts: TypeAlias = dict[_Form, list[tuple[_Form, tuple[int, ...]]]]
 
 
 def _contexts_of_one(forms: Iterable[_Form]) -> _Contexts:
+    """What turns a meaning round never varies, nor does a number that was kept because it tells something."""
     found: _Contexts = defaultdict(list)
     for form in forms:
         if len(form) > MOST_WORDS:
             continue
         told = len(form) - form.count(_ANY)
         for i, word in enumerate(form):
-            if word == _ANY or (told > 1 and _may_vary(word)):
+            if word == _ANY or (told > 1 and word not in _TURNS_ROUND and not word.isdigit()):
                 found[*form[:i], _ANY, *form[i + 1 :]].append((form, (i,)))
     return found
 
@@ -208,14 +220,10 @@ def _contexts_of_two(weights: Mapping[_Form, int]) -> _Contexts:
         words = [i for i, w in enumerate(form) if w != _ANY]
         if weight > RARE or len(form) > MOST_WORDS_IN_PAIRS or len(words) < 4:
             continue
-        for i, j in combinations([i for i in words if _may_vary(form[i])], 2):
+        free = [i for i in words if form[i] not in _TURNS_ROUND and not form[i].isdigit()]
+        for i, j in combinations(free, 2):
             found[*form[:i], _ANY, *form[i + 1 : j], _ANY, *form[j + 1 :]].append((form, (i, j)))
     return found
-
-
-def _may_vary(word: str) -> bool:
-    """Not what turns a meaning round, nor a number that was kept because it tells something."""
-    return word not in _TURNS_ROUND and not word.isdigit()
 
 
 def _varies(
