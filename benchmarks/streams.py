@@ -26,6 +26,7 @@ from typing import Any
 from benchmarks.table import Row, print_table
 
 SESSIONS = 50
+WRITERS = 10
 LEAST_SENDS = 1_500
 RATE = 700
 MOST_P99 = 0.050
@@ -74,17 +75,30 @@ def _control(house: Any, app: Any, sessions: list[str]) -> None:
 
 
 def _append(house: Any, sessions: list[str], rate: int, seconds: float, size: int) -> int:
-    """Events at an even rate, one transaction each, round the sessions."""
+    """Events at an even rate, one transaction each, by several writers round their sessions."""
+    counts = [0] * WRITERS
+    began = time.perf_counter()
+
+    def write(writer: int) -> None:
+        counts[writer] = _write(house, sessions[writer::WRITERS], rate / WRITERS, began, seconds, size)
+
+    writers = [threading.Thread(target=write, args=(number,)) for number in range(WRITERS)]
+    for thread in writers:
+        thread.start()
+    for thread in writers:
+        thread.join()
+    return sum(counts)
+
+
+def _write(house: Any, sessions: list[str], rate: float, began: float, seconds: float, size: int) -> int:
     from reverie.domain.events import NewEvent
 
-    began, count = time.perf_counter(), 0
-    filler = "x" * size
-    while (now := time.perf_counter()) - began < seconds:
-        if count >= (now - began) * rate:
-            time.sleep(0.000_5)
+    count, filler = 0, "x" * size
+    while (now := time.perf_counter() - began) < seconds:
+        if (early := count / rate - now) > 0:
+            time.sleep(early)
             continue
-        text = f"{time.perf_counter_ns()} {filler}"
-        content = [{"type": "text", "text": text}]
+        content = [{"type": "text", "text": f"{time.perf_counter_ns()} {filler}"}]
         key = f"{began} {count}"
         house.live.emit(
             sessions[count % len(sessions)], [NewEvent("agent.message", {"content": content}, key=key)]

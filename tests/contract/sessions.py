@@ -75,7 +75,11 @@ class Loop:
     def call(self, session_id: str, kind: str = "tool", thread: str = PRIMARY_THREAD, **more: Any) -> Event:
         """A call: ``tool``, ``mcp_tool`` or ``custom_tool``."""
         told = {"mcp_server_name": "docs"} if kind == "mcp_tool" else {}
-        return self.emit(session_id, f"agent.{kind}_use", thread, **{"name": "bash", "input": {}, **told, **more})
+        return self.emit(
+            session_id, f"agent.{kind}_use", thread, **{"name": "bash", "input": {}, **told, **more}
+        )
 
-    def rest(self, session_id: str, reason: str = "end_turn", thread: str = PRIMARY_THREAD, **more: Any) -> None:
+    def rest(
+        self, session_id: str, reason: str = "end_turn", thread: str = PRIMARY_THREAD, **more: Any
+    ) -> None:
         self.live.turn(session_id, "idle", thread=thread, stop={"type": reason}, **more)

@@ -11,7 +11,7 @@ import socket
 from contextlib import suppress
 from typing import Final
 
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 __all__ = ["TRANSPORT", "Connection", "narrow"]
 
@@ -20,7 +20,7 @@ TRANSPORT: Final = "reverie.transport"
 _BUFFER: Final = 32 * 1024
 
 
-class Connection(H11Protocol):
+class Connection(HttpToolsProtocol):
     """uvicorn's protocol; each request can find its transport."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]

@@ -1,46 +1,38 @@
 """Sessions that run: what clients send, what the loop takes and emits, and how a session ends.
 
-The log is the record. What stands beside it (a session's status, its state) is the fold of the log, written
-in the transaction of the append; what a client sent and nobody took yet waits in the inbox.
+What a client sent and nobody took yet waits in the inbox; everything else is in the log.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Final, TypeAlias, TypeVar
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 from msgspec import structs
 
-from reverie.domain.clock import Clock
 from reverie.domain.errors import NotFound, UsageError
 from reverie.domain.events import PRIMARY_THREAD, Event, EventType, JsonObject, NewEvent, QueuedEvent
 from reverie.domain.ids import new_id
 from reverie.domain.sessions import SessionInfo
-from reverie.plugins import Waker
 from reverie.sessions.accepting import Accepted, ClientEvent, accept
-from reverie.sessions.feed import Feed
-from reverie.sessions.log import Mask, no_mask
+from reverie.sessions.ledger import Ledger, Settled
 from reverie.sessions.status import SessionState, Status, StopReason, session_status
 from reverie.sessions.turns import Draft, budget_reached, end_outcome, terminate, thread_id, turn
-from reverie.storage import audit, inbox, managed, threads, timeline
+from reverie.storage import audit, inbox, managed, threads
 from reverie.storage import events as event_rows
 from reverie.storage import sessions as session_rows
 from reverie.storage.codec import loads
-from reverie.storage.database import Connection, Database
+from reverie.storage.database import Connection
 from reverie.storage.managed import SessionRow
 from reverie.storage.text import json_text
 from reverie.storage.threads import ThreadRow
-from reverie.storage.timeline import Slice
 
-__all__ = ["FORMAT", "Announce", "LiveSessions", "NewSession", "Settled"]
-
-T = TypeVar("T")
+__all__ = ["FORMAT", "LiveSessions", "NewSession"]
 
 FORMAT: Final = "reverie-managed"
 """The format of sessions that are run here, beside those of the tools that sessions are imported from."""
 MAX_CHILDREN: Final = 25
-_IMPORTED: Final = "this session was imported: it is a record, and takes no input"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,51 +48,13 @@ class NewSession:
     refs: Collection[str] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """What a transaction did to one session: to be told of once it is on the disk."""
-
-    session_id: str
-    links: Sequence[event_rows.Link] = ()
-    accepted: Sequence[Accepted] = ()
-    wake: bool = False
-    events: Sequence[Event] = field(default_factory=tuple[Event, ...])
-
-
-Announce: TypeAlias = Callable[[Connection, str, Sequence[Event]], None]
-"""Told of the events of one transaction, inside it: what it writes is there if they are."""
-
-
-def _nobody(conn: Connection, session_id: str, events: Sequence[Event]) -> None:
-    """Nobody wants to know."""
-
-
-class LiveSessions:
+class LiveSessions(Ledger):
     """The sessions of one workspace that are run here.
 
     Every method may raise the storage errors of ``Database``; NotFound where there is no such session;
     UsageError where its state does not allow what is asked. What was written is on the disk when a method
     returns; then listeners are told, and the loop is woken where there is something for it to do.
     """
-
-    def __init__(
-        self,
-        db: Database,
-        feed: Feed,
-        wake: Waker,
-        *,
-        clock: Clock,
-        entropy: Callable[[int], bytes],
-        mask: Mask = no_mask,
-        announce: Announce = _nobody,
-    ) -> None:
-        self._db = db
-        self._announce = announce
-        self._feed = feed
-        self._wake = wake
-        self._clock = clock
-        self._entropy = entropy
-        self._mask = mask
 
     # ------------------------------------------------------------------ clients
 
@@ -115,12 +69,19 @@ class LiveSessions:
         primary = thread_id(new.id, PRIMARY_THREAD)
         body = loads(json_text(state), dict[str, Any])  # the state of the session lives there
         threads.create(conn, ThreadRow(primary, new.id, None, "idle", now, now, None, body))
-        draft = self._draft(new.id, state, new.body)
+        draft = self._draft(new.id, state, lambda: new.body.get("budget"))
         accepted = accept(draft, self._masked(events), self._entropy)
         return self._save(conn, draft, accepted)
 
-    def send(self, session_id: str, events: Sequence[ClientEvent]) -> list[Accepted]:
-        """Take events of a client, all or none: each is in the log or in the inbox, under its id.
+    def send(
+        self,
+        session_id: str,
+        events: Sequence[ClientEvent],
+        *,
+        then: Callable[[Connection, SessionState], None] | None = None,
+    ) -> list[Accepted]:
+        """Take events of a client, all or none: each is in the log or in the inbox, under its id. ``then``
+        adds to the transaction.
 
         Raises:
             UsageError: the session is archived, terminated or imported, or its state does not allow one.
@@ -129,7 +90,10 @@ class LiveSessions:
 
         def work(conn: Connection) -> Settled:
             draft = self._open(conn, session_id)
-            return self._save(conn, draft, accept(draft, masked, self._entropy))
+            settled = self._save(conn, draft, accept(draft, masked, self._entropy))
+            if then is not None:
+                then(conn, draft.state)
+            return settled
 
         settled = self._db.write(work)
         self.tell(settled)
@@ -150,7 +114,7 @@ class LiveSessions:
             at = self._clock()
             settled = Settled(session_id)
             if row.body is not None:
-                draft = self._draft(session_id, self._state(conn, session_id), row.body)
+                draft = self._draft(session_id, self._state(conn, session_id), lambda: None)
                 if session_status(draft.state) != "terminated":
                     terminate(draft)
                 inbox.clear(conn, session_id)
@@ -194,7 +158,7 @@ class LiveSessions:
             body, changed = change(managed.row(conn, session_id), draft.state)
             if changed is None:
                 return Settled(session_id)
-            draft.budget = body.get("budget")
+            draft.budget = lambda: body.get("budget")
             draft.add("session.updated", changed)
             draft.wake = "budget" in changed and budget_reached(draft.state)
             managed.write(conn, session_id, draft.now, body=body)
@@ -260,14 +224,16 @@ class LiveSessions:
 
         Calls of tools may leave ``tool_use_id`` out: it is the event's own id.
         """
-        masked = [self._mask(_with_own_id(session_id, event))[0] for event in events]
+        ids = [event_rows.event_id(session_id, event.key) for event in events]
+        masked = [self._mask(_with_own_id(e, id))[0] for e, id in zip(events, ids, strict=True)]
 
         def work(conn: Connection) -> Settled:
             draft = self._open(conn, session_id)
-            known = event_rows.present(conn, [event_rows.event_id(session_id, e.key) for e in masked])
-            for event in masked:
-                if event_rows.event_id(session_id, event.key) not in known:
-                    draft.add(event.type, event.payload, thread=event.thread, key=event.key)
+            known = event_rows.present(conn, ids)
+            for id, event in zip(ids, masked, strict=True):
+                if id not in known:
+                    draft.add(event.type, event.payload, thread=event.thread, key=event.key, id=id)
+                    known.add(id)
             return self._save(conn, draft)
 
         return self._run(work)
@@ -348,76 +314,11 @@ class LiveSessions:
         """Show ``event_start`` or ``event_delta`` to streams that asked for it. Best effort, never kept."""
         self._feed.preview(session_id, thread, preview)
 
-    # ------------------------------------------------------------------ reading
-
-    def row(self, session_id: str) -> SessionRow:
-        """What is said of a session."""
-        with self._db.read() as conn:
-            return managed.row(conn, session_id)
-
-    @property
-    def clock(self) -> Clock:
-        """Gives the present."""
-        return self._clock
-
-    def log_after(self, session_id: str, seq: int, limit: int) -> list[event_rows.Link]:
-        """The events behind ``seq`` as they are stored, at most ``limit``; of every thread."""
-        with self._db.read() as conn:
-            found = timeline.page(conn, session_id, Slice(), after=seq, limit=limit)
-            if not found:
-                managed.row(conn, session_id)  # none, or no session
-            return found
-
-    def state(self, session_id: str) -> SessionState:
-        """The state of a session that is run here: the fold of its log."""
-        with self._db.read() as conn:
-            managed.row(conn, session_id)
-            return self._state(conn, session_id)
-
-    def states(self, conn: Connection, session_ids: Sequence[str]) -> Mapping[str, SessionState]:
-        """The states of several, in the caller's transaction."""
-        return {found: self._state(conn, found) for found in session_ids}
-
     # ------------------------------------------------------------------ inside
-
-    def tell(self, settled: Settled) -> None:
-        """Tell whoever listens of what was committed."""
-        self._feed.publish(settled.session_id, settled.links)
-        if settled.wake:
-            self._wake(self._db.workspace, settled.session_id)
-
-    def _run(self, work: Callable[[Connection], Settled]) -> list[Event]:
-        settled = self._db.write(work)
-        self.tell(replace(settled, wake=False))  # the loop itself did it
-        return [
-            replace(event, seq=link.seq, hash=bytes.fromhex(link.hash))
-            for event, link in zip(settled.events, settled.links, strict=True)
-        ]
 
     def _masked(self, events: Sequence[ClientEvent]) -> list[ClientEvent]:
         masked = [self._mask(NewEvent(event.type, event.payload, key=""))[0] for event in events]
         return [ClientEvent(event.type, event.payload) for event in masked]
-
-    def _open(self, conn: Connection, session_id: str) -> Draft:
-        """The session, held until the transaction ends, and its state.
-
-        Raises:
-            UsageError: it takes nothing any more, or never did.
-        """
-        row = managed.row(conn, session_id, lock=True)
-        if row.body is None:
-            raise UsageError(_IMPORTED, where=session_id)
-        if row.archived_at is not None or row.status == "terminated":
-            what = "archived" if row.archived_at is not None else "terminated"
-            raise UsageError(f"the session is {what}: it takes no more events", where=session_id)
-        return self._draft(session_id, self._state(conn, session_id), row.body)
-
-    def _draft(self, session_id: str, state: SessionState, body: JsonObject) -> Draft:
-        return Draft(session_id, state, self._clock(), self._entropy, budget=body.get("budget"))
-
-    def _state(self, conn: Connection, session_id: str) -> SessionState:
-        text = threads.body(conn, thread_id(session_id, PRIMARY_THREAD))
-        return SessionState() if text is None else loads(text, SessionState)
 
     def _take(self, conn: Connection, draft: Draft, limit: int) -> None:
         found = inbox.waiting(conn, draft.session_id, limit=limit)
@@ -437,29 +338,6 @@ class LiveSessions:
         threads.create(conn, ThreadRow(name, draft.session_id, upward, "idle", now, now, None, body))
         told = {"session_thread_id": name, "agent_name": str(agent.get("name", "")), "workflow_run_id": run}
         draft.add("session.thread_created", told, thread=parent)
-
-    def _save(self, conn: Connection, draft: Draft, accepted: Sequence[Accepted] = ()) -> Settled:
-        """Write what a draft holds: its events, its queue, and the state where that is another one."""
-        if draft.queued:
-            inbox.put(conn, draft.session_id, draft.queued)
-        links: list[event_rows.Link] = []
-        if draft.events:
-            rows = [_row(draft.session_id, event) for event in draft.events]
-            links = event_rows.append(conn, draft.session_id, rows, draft.now)
-        if draft.state is not draft.before:
-            self._save_state(conn, draft)
-        self._announce(conn, draft.session_id, draft.events)
-        return Settled(draft.session_id, links, accepted, draft.wake, tuple(draft.events))
-
-    def _save_state(self, conn: Connection, draft: Draft) -> None:
-        primary = thread_id(draft.session_id, PRIMARY_THREAD)
-        threads.write_body(conn, primary, json_text(draft.state), draft.now)
-        for name, thread in draft.state.threads.items():
-            before = draft.before.threads.get(name)
-            if before is None or before.status != thread.status:
-                threads.write_status(conn, thread_id(draft.session_id, name), thread.status, draft.now)
-        if (status := session_status(draft.state)) != session_status(draft.before):
-            managed.write(conn, draft.session_id, draft.now, status=status)
 
 
 _NOBODY: Final = "no runtime is installed here: there is nobody to work on this session"
@@ -487,20 +365,13 @@ def _logged(queued: QueuedEvent, draft: Draft) -> Event:
     )  # fmt: skip
 
 
-def _row(session_id: str, event: Event) -> event_rows.Row:
-    new = NewEvent(event.type, event.payload, event.key, event.at, event.thread)
-    return event_rows.prepare(session_id, new, event.id)
-
-
 _CALLS: Final[frozenset[EventType]] = frozenset(
     {"agent.tool_use", "agent.mcp_tool_use", "agent.custom_tool_use"}
 )
 
 
-def _with_own_id(session_id: str, event: NewEvent) -> NewEvent:
+def _with_own_id(event: NewEvent, id: str) -> NewEvent:
     """A call with its id in the payload, where readers of imported logs look for it."""
     if event.type not in _CALLS or "tool_use_id" in event.payload:
         return event
-    return replace(
-        event, payload={**event.payload, "tool_use_id": event_rows.event_id(session_id, event.key)}
-    )
+    return replace(event, payload={**event.payload, "tool_use_id": id})

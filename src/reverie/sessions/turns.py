@@ -73,24 +73,31 @@ class Draft:
         now: datetime,
         entropy: Callable[[int], bytes],
         *,
-        budget: JsonObject | None = None,
+        budget: Callable[[], JsonObject | None],
     ) -> None:
         self.session_id = session_id
         self.before = state
         self.state = state
         self.now = now
         self.budget = budget
+        """Asked for only where it is told: it is in the body of the session."""
         self.events: list[Event] = []
         self.queued: list[QueuedEvent] = []
         self.wake = False
         self._entropy = entropy
 
     def add(
-        self, type: EventType, payload: JsonObject, *, thread: str = PRIMARY_THREAD, key: str | None = None
+        self,
+        type: EventType,
+        payload: JsonObject,
+        *,
+        thread: str = PRIMARY_THREAD,
+        key: str | None = None,
+        id: str | None = None,
     ) -> Event:
         """One more event, now; its id is that of its key, by default a fresh one."""
         key = self._entropy(16).hex() if key is None else key
-        found = event_id(self.session_id, key)
+        found = event_id(self.session_id, key) if id is None else id
         return self.take(Event(found, self.session_id, 0, type, payload, key, self.now, thread, None, b""))
 
     def take(self, event: Event) -> Event:
@@ -161,7 +168,7 @@ def _tell_if_changed(draft: Draft, before: Standing, details: JsonObject | None)
 
 def _tell(draft: Draft, status: Status, payload: JsonObject) -> None:
     if status == "idle":
-        draft.add("session.usage", {"usage": usage_body(draft.state, draft.now), "budget": draft.budget})
+        draft.add("session.usage", {"usage": usage_body(draft.state, draft.now), "budget": draft.budget()})
     draft.add(cast(EventType, f"session.status_{_WORDS[status]}"), payload)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from reverie.domain.clock import iso
 from reverie.domain.errors import NotFound
@@ -18,7 +18,19 @@ from reverie.storage.driver import execute, execute_many
 from reverie.storage.scope import workspace
 from reverie.storage.text import json_text
 
-__all__ = ["Filters", "SessionRow", "delete", "describe", "heads", "listed", "refer", "row", "write"]
+__all__ = [
+    "Filters",
+    "SessionRow",
+    "Standing",
+    "delete",
+    "describe",
+    "heads",
+    "listed",
+    "refer",
+    "row",
+    "standing",
+    "write",
+]
 
 _COLUMNS: Final = (
     "id", "format", "native_id", "agent", "agent_version", "model", "goal", "started_at", "events",
@@ -64,6 +76,31 @@ class Filters:
     statuses: Collection[str] = ()
     archived: bool = False
     created: Period = field(default_factory=Period)
+
+
+class Standing(NamedTuple):
+    """The little that every append asks of a session."""
+
+    status: str
+    archived: bool
+    imported: bool
+
+
+def standing(connection: Connection, session_id: str) -> Standing:
+    """How a session stands; it is held until the transaction ends.
+
+    Raises:
+        NotFound: there is none here.
+    """
+    held = " FOR UPDATE" if connection.dialect.name == "postgresql" else ""
+    sql = (
+        "SELECT status, archived_at IS NOT NULL, body IS NULL FROM sessions "  # noqa: S608
+        f"WHERE id = ? AND workspace = ? AND deleted_at IS NULL{held}"
+    )
+    found = execute(connection, sql, (session_id, workspace(connection))).fetchone()
+    if found is None:
+        raise NotFound(f"there is no session {session_id!r}", hint="reverie sessions list")
+    return Standing(found[0], bool(found[1]), bool(found[2]))
 
 
 def row(connection: Connection, session_id: str, *, lock: bool = False) -> SessionRow:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from reverie.domain.events import Event
-from reverie.sessions.live import Announce
+from reverie.sessions.ledger import Announce
 from reverie.storage.database import Connection
 from reverie.workspaces.webhooks import Webhooks
 

@@ -17,7 +17,8 @@ from reverie.domain.resources import Cursor
 from reverie.domain.sessions import SessionInfo
 from reverie.sessions import views
 from reverie.sessions.accepting import Accepted, ClientEvent
-from reverie.sessions.live import FORMAT, LiveSessions, NewSession, Settled
+from reverie.sessions.ledger import Settled
+from reverie.sessions.live import FORMAT, LiveSessions, NewSession
 from reverie.sessions.status import SessionState, session_status
 from reverie.sessions.views import Asking, Place, View
 from reverie.storage import inbox, managed, timeline
