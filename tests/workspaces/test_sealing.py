@@ -88,7 +88,7 @@ def test_a_server_has_no_file_beside_it(postgresql_url: str) -> None:
 
 def test_secrets_are_kept_found_replaced_and_forgotten(db: Database, clock: Any) -> None:
     told: list[str] = []
-    secrets = Secrets(db, lambda: Sealer([OLD]), told.append, clock=clock)
+    secrets = Secrets(db, lambda: Sealer([OLD]), lambda *values: told.extend(values), clock=clock)
     db.write(lambda conn: secrets.put(conn, "vcrd_1", "token", "the first value"))
     db.write(lambda conn: secrets.put(conn, "vcrd_1", "token", "the second value"))
     db.write(lambda conn: secrets.put(conn, "vcrd_1", "pin", "123"))
@@ -98,7 +98,9 @@ def test_secrets_are_kept_found_replaced_and_forgotten(db: Database, clock: Any)
         with pytest.raises(NotFound):
             secrets.get(conn, "vcrd_2", "token")
     assert set(told) == {"the first value", "the second value"}  # what is too short cannot be masked
-    elsewhere = Secrets(db.scoped("wrkspc_other"), lambda: Sealer([OLD]), told.append, clock=clock)
+    elsewhere = Secrets(
+        db.scoped("wrkspc_other"), lambda: Sealer([OLD]), lambda *values: told.extend(values), clock=clock
+    )
     with db.scoped("wrkspc_other").read() as conn, pytest.raises(NotFound):
         elsewhere.get(conn, "vcrd_1", "token")
     db.write(lambda conn: secrets.forget(conn, "vcrd_1", "pin"))
@@ -112,12 +114,12 @@ def test_secrets_are_kept_found_replaced_and_forgotten(db: Database, clock: Any)
 def test_what_another_process_sealed_is_registered_and_what_cannot_be_opened_is_passed_over(
     db: Database, clock: Any
 ) -> None:
-    writer = Secrets(db, lambda: Sealer([OLD]), lambda _: None, clock=clock)
-    stranger = Secrets(db, lambda: Sealer([NEW]), lambda _: None, clock=clock)
+    writer = Secrets(db, lambda: Sealer([OLD]), lambda *_: None, clock=clock)
+    stranger = Secrets(db, lambda: Sealer([NEW]), lambda *_: None, clock=clock)
     db.write(lambda conn: writer.put(conn, "vcrd_1", "token", "a value from elsewhere"))
     db.write(lambda conn: stranger.put(conn, "vcrd_2", "token", "a value under a lost key"))
     told: list[str] = []
-    Secrets(db, lambda: Sealer([OLD]), told.append, clock=clock).refresh()
+    Secrets(db, lambda: Sealer([OLD]), lambda *values: told.extend(values), clock=clock).refresh()
     assert told == ["a value from elsewhere"]
 
 
@@ -125,6 +127,6 @@ def test_a_house_without_secrets_needs_no_key(db: Database, clock: Any) -> None:
     def no_key() -> Sealer:
         raise AssertionError("asked for the key")
 
-    secrets = Secrets(db, no_key, lambda _: None, clock=clock)
+    secrets = Secrets(db, no_key, lambda *_: None, clock=clock)
     secrets.refresh()
     db.write(lambda conn: secrets.forget(conn, "vcrd_1"))

@@ -29,11 +29,11 @@ class Secrets:
     Args:
         sealer: Gives the sealer; asked when a value is first sealed or opened, so that a house without
             secrets needs no key.
-        register: Told of every value that passes, before anything else can see it.
+        register: Told of values that pass (as arguments), before anything else can see them.
     """
 
     def __init__(
-        self, db: Database, sealer: Callable[[], Sealer], register: Callable[[str], None], *, clock: Clock
+        self, db: Database, sealer: Callable[[], Sealer], register: Callable[..., None], *, clock: Clock
     ) -> None:
         self._db = db
         self._sealer = sealer
@@ -82,14 +82,15 @@ class Secrets:
         with self._db.read() as conn:
             state = rows.state(conn)
             found = rows.every(conn) if state != self._state else []
+        opened: list[str] = []
         for owner, name, sealed in found:
             with suppress(ConfigError, Tampered):  # what cannot be opened here cannot be used here either
-                self._told(self._sealer().open(sealed, *self._place(owner, name)))
+                opened.append(self._sealer().open(sealed, *self._place(owner, name)))
+        self._told(*opened)
         self._state = state
 
-    def _told(self, value: str) -> None:
-        if len(value) >= _SHORTEST:
-            self._register(value)
+    def _told(self, *values: str) -> None:
+        self._register(*(value for value in values if len(value) >= _SHORTEST))
 
     def _place(self, owner: str, name: str) -> tuple[str, str, str]:
         return self._db.workspace, owner, name
