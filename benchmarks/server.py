@@ -84,7 +84,11 @@ def libraries() -> float:
 
 
 def fill(path: Path, events: int) -> list[str]:
-    """A store of that many events; the ids of its sessions. What is there already is kept."""
+    """A store of that many events; the ids of its sessions. One that is there already is taken as it is."""
+    if path.exists():
+        with sqlite3.connect(path) as raw:
+            if raw.execute("SELECT count(*) FROM events").fetchone()[0] >= events:
+                return [row[0] for row in raw.execute("SELECT id FROM sessions ORDER BY id")]
     with Database.open(path) as database:
         log = SessionLog(database)
         ids: list[str] = []

@@ -10,11 +10,13 @@ import httpx2
 import pytest
 from tests.contract import both, serving
 from tests.contract.strictness import strict as _strict
+from tests.contract.tenants import Tenant
 
 from reverie.app import Reverie
 from reverie.server.app import App, build
 from reverie.server.settings import Settings
 from reverie.storage.database import Database
+from reverie.workspaces import sealing
 
 
 @pytest.fixture
@@ -81,3 +83,12 @@ def sdk(request: pytest.FixtureRequest, api: App) -> Iterator[Any]:
 def strict() -> Callable[[Any, Any], None]:
     """``strict(answer, Model)``: see ``tests.contract.strictness.strict``."""
     return _strict
+
+
+@pytest.fixture
+def tenant(reverie: Reverie, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tenant]:
+    """A workspace with one of everything in it, whose requests are not counted."""
+    monkeypatch.setenv(sealing.KEY_VARIABLE, sealing.new_key().decode())
+    api = build(reverie, Settings(creates_per_minute=0, reads_per_minute=0))
+    with serving.sync_http(api) as http:
+        yield Tenant(reverie, http, "tenant")

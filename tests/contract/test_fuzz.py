@@ -23,15 +23,10 @@ from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as hypothesis_settings
 from schemathesis import GenerationMode
 from schemathesis.core import NotSet
-from tests.contract import serving
-from tests.contract.test_tenancy import TABLE, Tenant
+from tests.contract.tenants import TABLE, Tenant
 
-from reverie.app import Reverie
-from reverie.server.app import build
 from reverie.server.endpoint import Endpoint, Upload
 from reverie.server.openapi import document
-from reverie.server.settings import Settings
-from reverie.workspaces import sealing
 
 CASES = int(os.environ.get("REVERIE_FUZZ_CASES", "20000"))
 DOCUMENT = document(TABLE, "1", public={})
@@ -97,14 +92,6 @@ class Judge:
 @pytest.fixture
 def judge() -> Judge:
     return Judge()
-
-
-@pytest.fixture
-def tenant(reverie: Reverie, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tenant]:
-    monkeypatch.setenv(sealing.KEY_VARIABLE, sealing.new_key().decode())
-    api = build(reverie, Settings(creates_per_minute=0, reads_per_minute=0))
-    with serving.sync_http(api) as http:
-        yield Tenant(reverie, http, "fuzzed")
 
 
 def _told(judge: Judge, least: int) -> None:

@@ -14,16 +14,15 @@ from typing import Any
 import httpx2
 import pytest
 from tests.contract import serving
+from tests.contract.tenants import TABLE, Tenant
 from tests.contract.world import World, missing_rows, parameters
 
 from reverie.app import Reverie
 from reverie.server.app import App, build
 from reverie.server.endpoint import Endpoint, Raw, Stream
-from reverie.server.routes import ENDPOINTS
 from reverie.server.settings import Settings
 from reverie.workspaces import sealing
 
-TABLE = sorted(ENDPOINTS, key=lambda endpoint: (endpoint.path, endpoint.method))
 EVERYBODYS = {"model_id"}  # models belong to nobody
 ENGINES = pytest.mark.parametrize("database_url", serving.ENGINES, indirect=True)
 
@@ -36,25 +35,6 @@ def _key(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def settings() -> Settings:
     return Settings(creates_per_minute=0, reads_per_minute=0)
-
-
-class Tenant:
-    """A workspace, a client with its key, and one of everything in it."""
-
-    def __init__(self, reverie: Reverie, http: httpx2.Client, name: str) -> None:
-        self.canary = f"canary-{name}-7f3a"
-        self.house = reverie.workspace(reverie.workspaces.create(name, by="ana").id)
-        self.token = reverie.keys.create(name, by="ana", workspace=self.house.id).token
-        http.headers["x-api-key"] = self.token
-        self.http = http
-        self.world = World(http, self.house, self.canary)
-
-    def ask(self, method: str, path: str, **said: Any) -> httpx2.Response:
-        """The answer; of a stream that is answered at all, its beginning."""
-        with self.http.stream(method, path, **said) as answer:
-            if not answer.headers["content-type"].startswith("text/event-stream"):
-                answer.read()
-            return answer
 
 
 @contextmanager
