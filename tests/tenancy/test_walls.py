@@ -290,6 +290,19 @@ def test_two_workspaces_dream_of_the_same_transcripts(db: Database, tmp_path: Pa
     assert house.verify().problem is None
 
 
+def test_what_others_write_does_not_change_the_order_of_what_is_found(db: Database) -> None:
+    """A search that weighs words by how rare they are everywhere would tell who counts of others' words."""
+    house = Reverie(db)
+    mine, other = house.workspace("wrkspc_mine"), house.workspace("wrkspc_other")
+    mine.memory.write("default", "/x.md", "alpha alpha alpha beta", actor="ana")
+    mine.memory.write("default", "/y.md", "beta beta beta alpha", actor="ana")
+    before = mine.memory.search("default", "alpha beta")
+    for word in ("alpha", "beta"):
+        for number in range(30):
+            other.memory.write("default", f"/{word}{number}.md", f"{word} {number}", actor="eve")
+        assert mine.memory.search("default", "alpha beta") == before
+
+
 # ------------------------------------------------------------------ every statement asks
 
 
