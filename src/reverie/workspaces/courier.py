@@ -23,6 +23,7 @@ __all__ = ["Courier"]
 
 _log: Final = logging.getLogger("reverie.webhooks")
 _LOOK: Final = 0.25  # seconds between looks
+_BREATH: Final = 0.01
 _GRACE: Final = 2.0  # seconds for what is in flight when the courier stops
 _SWEEP: Final = timedelta(hours=1)
 
@@ -82,12 +83,20 @@ class Courier:
                     await self._look(outbound)
                 except ReverieError as error:  # a database that is away comes back
                     _log.warning("webhooks wait: %s", error.what)
-                await asyncio.to_thread(self._stopping.wait, _LOOK)
+                await self._until_next()
             if self._tasks:
                 await asyncio.wait(set(self._tasks), timeout=_GRACE)
         finally:
             await self._break_off()
             await outbound.aclose()
+
+    async def _until_next(self) -> None:
+        """Wait until an attempt has ended, and so a place is free, or for a quarter of a second."""
+        pause = asyncio.create_task(asyncio.sleep(_LOOK))
+        await asyncio.wait({pause, *self._tasks}, return_when=asyncio.FIRST_COMPLETED)
+        if self._tasks:
+            await asyncio.sleep(_BREATH)  # those that end together are followed by one look
+        pause.cancel()
 
     async def _break_off(self) -> None:
         for task in self._tasks:

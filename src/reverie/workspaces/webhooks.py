@@ -35,7 +35,7 @@ ORGANIZATION: Final = "org_reverie"
 """The one organization that a house of one's own has, for clients that want its id."""
 MAX_ENDPOINTS: Final = 32
 _SECRET: Final = "signing_secret"  # noqa: S105  (its name)
-_AT_ONCE: Final = 4  # attempts at one endpoint at a time
+_AT_ONCE: Final = 16  # attempts at one endpoint at a time
 _KEPT: Final = timedelta(days=30)
 _GONE: Final = 410
 
@@ -283,7 +283,7 @@ class Webhooks:
     # ------------------------------------------------------------------ for the courier
 
     def take(self, busy: Mapping[str, int]) -> list[Parcel]:
-        """What is due and ours from here on, for at most a minute: no endpoint gets more than four at a time.
+        """What is due and ours from here on, until the lease ends: no endpoint gets more than 16 at a time.
 
         ``busy`` counts the attempts in flight, by endpoint.
         """
