@@ -127,8 +127,8 @@ class Masker:
     def __init__(self, rules: Sequence[Rule] | None = None, registered: Sequence[str] = ()) -> None:
         self._rules = tuple(shipped_rules() if rules is None else rules)
         self._door = threading.Lock()
-        self._registered: frozenset[str] = frozenset()
-        self._forms: list[str] = []
+        self._registered: set[str] = set()
+        self._forms: set[str] = set()
         self._compiled: _Compiled | None = None
         self._before: Callable[[], None] | None = None
         self.register(*registered)
@@ -138,6 +138,7 @@ class Masker:
         to register what has come to be known meanwhile."""
         own = copy.copy(self)
         own._door = threading.Lock()
+        own._registered, own._forms = set(self._registered), set(self._forms)
         own._before = before
         return own
 
@@ -158,8 +159,8 @@ class Masker:
             fresh = {form for value in {*values} - self._registered for form in encoded_forms(value)}
             if not fresh:
                 return
-            self._registered |= {*values}
-            self._forms = sorted(fresh.union(self._forms), key=lambda form: (-len(form), form))
+            self._registered.update(values)
+            self._forms |= fresh
             self._compiled = None
 
     def __call__(self, event: NewEvent) -> tuple[NewEvent, Counter[str]]:
@@ -202,7 +203,8 @@ class Masker:
         ready = self._compiled
         if ready is None:  # not before it is needed: reading memory asks for none of this
             with self._door:
-                ready = self._compiled = self._compiled or _Compiled(self._rules, self._forms)
+                longest_first = sorted(self._forms, key=lambda form: (-len(form), form))
+                ready = self._compiled = self._compiled or _Compiled(self._rules, longest_first)
         return ready
 
     def _value(self, value: Json, counts: Counter[str]) -> Json:
