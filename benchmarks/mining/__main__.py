@@ -57,7 +57,7 @@ def main() -> None:
 
 def _asked() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.mining", description=__doc__)
-    parser.add_argument("--sizes", type=int, nargs="+", default=list(GOALS), choices=list(GOALS))
+    parser.add_argument("--sizes", type=int, nargs="*", default=list(GOALS), choices=list(GOALS))
     parser.add_argument(
         "--seeds", type=int, help="worlds of each kind and size (default: fewer of the large ones)"
     )
@@ -65,7 +65,7 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--peers", metavar="PYTHON", help="their interpreter (see install_peers.sh)")
     parser.add_argument("--peer-rows", type=int, nargs="+", default=[1_000, 10_000])
     parser.add_argument("--peer-seeds", type=int, default=3)
-    parser.add_argument("--peer-limit", type=float, default=120.0, help="seconds for each peer and table")
+    parser.add_argument("--peer-limit", type=int, default=120, help="processor seconds per peer and table")
     return parser.parse_args()
 
 
@@ -151,9 +151,11 @@ def _counting() -> None:
 def _peers(asked: argparse.Namespace) -> None:
     for rows in asked.peer_rows:
         seeds = range(asked.first, asked.first + asked.peer_seeds)
-        print(f"\n### Peers, {rows:,} rows, {len(seeds)} worlds (limit {asked.peer_limit:g} s each)\n")
         print(
-            "| who | causes exact | findings per world | in no cause | empty worlds with claims | seconds | |"
+            f"\n### Peers, {rows:,} rows, {len(seeds)} worlds (limit {asked.peer_limit} s of the processor each)\n"
+        )
+        print(
+            "| who | causes exact | findings per world | in no cause | empty worlds with claims | processor s | |"
         )
         print("|---|---|---|---|---|---|---|")
         print(_as_peer("Reverie", peers.ours(rows, seeds)), flush=True)

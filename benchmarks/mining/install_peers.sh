@@ -4,5 +4,5 @@
 set -e
 folder="${1:-.peers}"
 python3 -m venv "$folder"
-"$folder/bin/pip" install --quiet "numpy<2" "pandas<2.3" scikit-learn imodels wittgenstein mlxtend sliceline pysubgroup six
+"$folder/bin/pip" install --quiet "numpy<2" "pandas<2.3" scikit-learn imodels wittgenstein mlxtend sliceline pysubgroup six areev opendream
 echo "$folder/bin/python"

@@ -1,8 +1,9 @@
-"""The peers on the same tables: each in a process of its own, with a time limit."""
+"""The peers on the same tables: each in a process of its own, with a limit of processor time."""
 
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import tempfile
 import time
@@ -30,6 +31,8 @@ NAMES = (
     "mlxtend fpgrowth",
     "sliceline",
 )
+STOPPED = (signal.SIGXCPU, signal.SIGKILL)
+"""What ends a process at its limit of processor time."""
 WORKER = Path(__file__).with_name("peer_worker.py")
 
 
@@ -50,7 +53,7 @@ class PeerScore:
     why: str = ""
 
 
-def measured(python: str, name: str, rows: int, seeds: range, limit: float) -> PeerScore:
+def measured(python: str, name: str, rows: int, seeds: range, limit: int) -> PeerScore:
     """One peer on planted worlds and on empty ones (users who differ)."""
     return _scored(rows, seeds, lambda world, score: _run(python, name, world, limit, score))
 
@@ -59,10 +62,10 @@ def ours(rows: int, seeds: range) -> PeerScore:
     """Our own miner on the same tables, with what it knows of users and times."""
 
     def run(world: World, score: PeerScore) -> list[Rule]:
-        start = time.perf_counter()
+        start = time.process_time()
         result = mine_rules(world.table, world.target, users=world.users, times=world.times)
         score.runs += 1
-        score.seconds += time.perf_counter() - start
+        score.seconds += time.process_time() - start
         return [rule.clauses for rule in result.rules]
 
     return _scored(rows, seeds, run)
@@ -86,30 +89,24 @@ def _scored(rows: int, seeds: range, run: Callable[[World, PeerScore], list[Rule
     return score
 
 
-def _run(python: str, name: str, world: World, limit: float, score: PeerScore) -> list[Rule] | None:
+def _run(python: str, name: str, world: World, limit: int, score: PeerScore) -> list[Rule] | None:
+    score.runs += 1
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "table.npz"
         np.savez(path, __target__=world.target, **_arrays(world))
-        score.runs += 1
-        try:
-            done = subprocess.run(
-                [python, str(WORKER), name, str(path)],
-                capture_output=True,
-                text=True,
-                timeout=limit,
-                check=True,
-            )
-            found = json.loads(done.stdout.splitlines()[-1])
-        except subprocess.TimeoutExpired:
-            score.gave_up += 1
-            score.why = f"over {limit:g} s"
-            return None
-        except (subprocess.CalledProcessError, IndexError, json.JSONDecodeError) as error:
-            score.gave_up += 1
-            score.why = (getattr(error, "stderr", "") or str(error)).strip().splitlines()[-1][:80]
-            return None
+        command = [python, str(WORKER), name, str(path), str(limit)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        score.gave_up += 1
+        score.why = f"over {limit} s" if -done.returncode in STOPPED else _last_line(done.stderr)
+        return None
+    found = json.loads(done.stdout.splitlines()[-1])
     score.seconds += float(found["seconds"])
     return [_clauses(world, rule) for rule in found["rules"]]
+
+
+def _last_line(text: str) -> str:
+    return (text.strip().splitlines() or ["killed"])[-1][:80]
 
 
 def _arrays(world: World) -> dict[str, Any]:

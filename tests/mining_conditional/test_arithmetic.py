@@ -72,3 +72,8 @@ def test_ten_failing_sessions_can_prove_what_one_cannot() -> None:
     """Against fifty million conjunctions, a base rate of 8 % and one error in twenty allowed."""
     limit = log(0.05 / 5e7)
     assert chernoff(10, 10, 0.8) < limit < chernoff(7, 7, 0.56)
+
+
+@pytest.mark.parametrize(("above", "upto"), [(-1.7e308, 1.7e308), (0.0, 5e-324), (1e308, 1.7e308)])
+def test_numbers_at_the_ends_of_what_a_float_can_hold(above: float, upto: float) -> None:
+    assert above < roundest(above, upto) <= upto

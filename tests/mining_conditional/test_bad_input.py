@@ -126,3 +126,14 @@ def test_parameters_out_of_range_are_refused() -> None:
             mine_rules(table, [True, False], **wrong)  # type: ignore[arg-type]
     with pytest.raises(UsageError):
         Table.of([Column.number("x", [1.0]), Column.number("x", [2.0])])
+
+
+def test_enormous_and_minute_numbers() -> None:
+    dice = np.random.default_rng(6)
+    rows = 600
+    cause = dice.random(rows) < 0.15
+    columns = noise(dice, rows, kinds=2, numbers=1)
+    columns["enormous"] = np.where(cause, 1.5e308, -1.5e308).tolist()
+    columns["minute"] = dice.choice([0.0, 5e-324, 1e-310], rows).tolist()
+    failed = dice.random(rows) < np.where(cause, 0.8, 0.05)
+    assert named(mine_rules(table_of(columns), failed)) == [("enormous",)]

@@ -54,3 +54,22 @@ def test_a_condition_holds_just_its_run_of_cells() -> None:
     codes = axis.codes(np.array([0.0, 5.0, 22.0, 23.0, np.nan]))
     assert axis.holds(codes, 22, 3).tolist() == [True, False, True, True, False]
     assert axis.holds(codes, 5, 24).tolist() == [False, True, True, True, False]
+
+
+@settings(max_examples=40, deadline=None)
+@given(values, st.booleans(), st.data())
+def test_the_nearest_members_are_of_the_same_shape(
+    column: list[float], hours: bool, data: st.DataObject
+) -> None:
+    """A witness without one of a rule's bounds could not tell whether that bound is needed."""
+    made = Column.hour("x", column) if hours else Column.number("x", column)
+    axis, _ = encode(made, 4, np.arange(len(column)))
+    if axis is None:
+        return
+    language = axis.language
+    low = data.draw(st.integers(0, axis.cells - 1))
+    high = data.draw(st.integers(low + 1, axis.cells))
+    near = language.near(low, high, 6)
+    alike = ((language.starts == 0) == (low == 0)) & ((language.ends == axis.cells) == (high == axis.cells))
+    assert len(near) >= 1
+    assert not alike.any() or alike[near].all()

@@ -61,6 +61,8 @@ def test_an_attribute_that_says_the_same_is_listed_not_reported() -> None:
     (rule,) = mine_rules(table_of(columns), failed).rules
     (clause,) = rule.clauses
     assert {clause.attribute, *clause.same_here} == {"ext", "mime"}
+    (other,) = clause.instead
+    assert {str(clause), str(other)} == {"ext is .docx", "mime is application/docx"}
 
 
 def test_a_weak_cause_is_a_candidate_and_says_how_much_more_it_needs() -> None:
@@ -153,3 +155,23 @@ def test_the_halves_of_time_and_the_users_behind_a_rule_are_told() -> None:
     assert (rule.earlier.rows, rule.earlier.failed) == (int(early.sum()), int((early & failed).sum()))
     assert rule.earlier.rows + rule.later.rows == rule.here.rows
     assert rule.expected == pytest.approx(rule.examined.rows * failed.mean(), rel=0.35)
+
+
+def test_a_cause_beside_a_wider_one_keeps_both_its_bounds() -> None:
+    """Below 0.25 everything fails; from 0.3 to 0.5 only one kind does: the gap between belongs to neither."""
+    dice = np.random.default_rng(13)
+    rows = 5_000
+    columns = noise(dice, rows)
+    columns["share"] = dice.random(rows).tolist()
+    share, kind = np.array(columns["share"]), np.array(columns["kind_4"]) == "k1"
+    narrow = (share >= 0.3) & (share < 0.5) & kind
+    failed = dice.random(rows) < np.where(share < 0.25, 0.85, np.where(narrow, 0.7, 0.05))
+    rules = {
+        tuple(sorted(c.attribute for c in rule.clauses)): rule
+        for rule in mine_rules(table_of(columns), failed).rules
+    }
+    assert set(rules) == {("share",), ("kind_4", "share")}
+    (clause,) = (c for c in rules["kind_4", "share"].clauses if c.attribute == "share")
+    assert clause.low is not None
+    assert clause.high is not None
+    assert (clause.low.value, clause.high.value) == pytest.approx((0.3, 0.5), abs=0.01)

@@ -219,8 +219,10 @@ def _back(value: float, turn: float) -> float:
 
 def roundest(above: float, upto: float) -> float:
     """The number with the fewest digits in (above, upto], nearest to the middle among those."""
-    step = 10.0 ** ceil(log10(upto - above) + 1e-12)
-    middle = (above + upto) / 2
+    gap, middle = upto - above, above / 2 + upto / 2
+    if not 1e-280 < gap < inf:  # no room for arithmetic: numbers of either end of what a float can hold
+        return upto
+    step = 10.0 ** ceil(log10(gap) + 1e-12)
     for unit in (step, step / 2, step / 5, step / 10, step / 20, step / 50, step / 100):
         multiple = round(middle / unit)
         for candidate in (multiple, multiple - 1, multiple + 1):
