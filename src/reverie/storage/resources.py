@@ -5,18 +5,19 @@ Every function takes the caller's transaction and sees its workspace.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, Select, func, select, tuple_
+import msgspec
+from sqlalchemy import select
 
 from reverie.domain.clock import iso
 from reverie.domain.resources import ALWAYS, Cursor, Period, Resource
 from reverie.storage import tables
-from reverie.storage.codec import loads
 from reverie.storage.database import Connection
+from reverie.storage.driver import execute
 from reverie.storage.scope import workspace
 from reverie.storage.text import json_text
 from reverie.storage.upsert import insert
@@ -36,6 +37,10 @@ __all__ = [
 
 _T: Final = tables.resources
 _V: Final = tables.resource_versions
+_COLUMNS: Final = ", ".join(field.name for field in fields(Resource))
+_SELECT: Final = f"SELECT {_COLUMNS} FROM resources WHERE workspace = ? AND kind = ?"  # noqa: S608
+
+_body: Final = msgspec.json.Decoder(dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +72,11 @@ def find(
 ) -> Resource | None:
     """A resource by its id; with ``lock`` it is held until the transaction ends, with ``share`` together
     with others who only want it to stay."""
-    query = _mine(connection, kind).where(_T.c.id == id)
-    held = query.with_for_update(read=not lock) if lock or share else query
-    row = connection.execute(held).first()
+    held = ""
+    if connection.dialect.name == "postgresql" and (lock or share):
+        held = " FOR UPDATE" if lock else " FOR SHARE"
+    which = (workspace(connection), kind, id)
+    row = execute(connection, f"{_SELECT} AND id = ?{held}", which).fetchone()
     return None if row is None else _resource(row)
 
 
@@ -96,19 +103,22 @@ def listed(
     newest_first: bool = True,
 ) -> list[Resource]:
     """Resources of a kind by the time they were made (then by id), from behind ``after`` on."""
-    query = _mine(connection, kind).where(*_conditions(wanted)).limit(limit)
-    place = tuple_(_T.c.created_at, _T.c.id)
+    where, values = _where(connection, kind, wanted)
     if after is not None:
-        there = tuple_(iso(after[0]), after[1])
-        query = query.where(place < there if newest_first else place > there)
-    order = [column.desc() if newest_first else column for column in (_T.c.created_at, _T.c.id)]
-    return [_resource(row) for row in connection.execute(query.order_by(*order))]
+        where = f"{where} AND (created_at, id) {'<' if newest_first else '>'} (?, ?)"
+        values += (iso(after[0]), after[1])
+    way = "DESC" if newest_first else "ASC"
+    most = "" if limit is None else f" LIMIT {limit:d}"
+    sql = f"SELECT {_COLUMNS} FROM resources {where} ORDER BY created_at {way}, id {way}{most}"  # noqa: S608
+    return [_resource(row) for row in execute(connection, sql, values).fetchall()]
 
 
 def count(connection: Connection, kind: str, wanted: Filter) -> int:
     """How many resources of a kind there are."""
-    query = _mine(connection, kind).where(*_conditions(wanted))
-    return connection.execute(query.with_only_columns(func.count(_T.c.id))).scalar_one()
+    where, values = _where(connection, kind, wanted)
+    sql = f"SELECT count(*) FROM resources {where}"  # noqa: S608
+    ((number,),) = execute(connection, sql, values).fetchall()
+    return number
 
 
 def keep_version(connection: Connection, resource: Resource) -> None:
@@ -144,32 +154,30 @@ def versions(
             resource,
             version=row.version,
             updated_at=datetime.fromisoformat(row.created_at),
-            body=loads(row.body, dict[str, Any]),
+            body=_body.decode(row.body),
         )
         for row in rows
     ]
 
 
-def _mine(connection: Connection, kind: str) -> Select[Any]:
-    return select(_T).where(_T.c.workspace == workspace(connection), _T.c.kind == kind)
-
-
-def _conditions(wanted: Filter) -> Iterable[Any]:
+def _where(connection: Connection, kind: str, wanted: Filter) -> tuple[str, tuple[object, ...]]:
+    asked = [("workspace = ?", workspace(connection)), ("kind = ?", kind), *_bounds(wanted.created)]
     if wanted.parent is not None:
-        yield _T.c.parent == wanted.parent
+        asked.append(("parent = ?", wanted.parent))
+    conditions, values = [condition for condition, _ in asked], [value for _, value in asked]
     if wanted.statuses is not None:
-        yield _T.c.status.in_(wanted.statuses)
+        marks = ", ".join("?" * len(wanted.statuses))
+        conditions.append(f"status IN ({marks})" if marks else "1 = 0")
+        values += wanted.statuses
     if wanted.archived is not None:
-        yield _T.c.archived_at.is_not(None) if wanted.archived else _T.c.archived_at.is_(None)
-    made, when = _T.c.created_at, wanted.created
-    if when.gt is not None:
-        yield made > iso(when.gt)
-    if when.gte is not None:
-        yield made >= iso(when.gte)
-    if when.lt is not None:
-        yield made < iso(when.lt)
-    if when.lte is not None:
-        yield made <= iso(when.lte)
+        conditions.append(f"archived_at IS {'NOT ' if wanted.archived else ''}NULL")
+    return f"WHERE {' AND '.join(conditions)}", tuple(values)
+
+
+def _bounds(when: Period) -> Iterator[tuple[str, str]]:
+    for sign, at in ((">", when.gt), (">=", when.gte), ("<", when.lt), ("<=", when.lte)):
+        if at is not None:
+            yield f"created_at {sign} ?", iso(at)
 
 
 def _values(resource: Resource) -> dict[str, object]:
@@ -183,16 +191,13 @@ def _values(resource: Resource) -> dict[str, object]:
     }
 
 
-def _resource(row: Row[Any]) -> Resource:
+def _resource(row: Sequence[Any]) -> Resource:
+    *same, version, created_at, updated_at, archived_at, body = row
     return Resource(
-        id=row.id,
-        workspace=row.workspace,
-        kind=row.kind,
-        parent=row.parent,
-        status=row.status,
-        version=row.version,
-        created_at=datetime.fromisoformat(row.created_at),
-        updated_at=datetime.fromisoformat(row.updated_at),
-        archived_at=None if row.archived_at is None else datetime.fromisoformat(row.archived_at),
-        body=loads(row.body, dict[str, Any]),
+        *same,
+        version=version,
+        created_at=datetime.fromisoformat(created_at),
+        updated_at=datetime.fromisoformat(updated_at),
+        archived_at=None if archived_at is None else datetime.fromisoformat(archived_at),
+        body=_body.decode(body),
     )
