@@ -226,6 +226,39 @@ def test_a_rejected_idea_does_not_come_back_in_a_copy(
     assert done.status == "completed" and done.to_dict()["proposals_applied"] == 0
 
 
+def test_what_is_redacted_or_deleted_is_not_kept_by_dreams_either(
+    client: anthropic.Anthropic, http: httpx2.Client, reverie: Reverie, store: str, sessions: list[str]
+) -> None:
+    propose(http, store, sessions)
+    work(reverie)
+    proposals = http.get("/v1/proposals", params={"limit": 100}).json()["data"]
+    text = proposals[0]["content"]
+    http.post(f"/v1/proposals/{proposals[0]['id']}/approve", json={})
+    assert text in everything(reverie)
+    (version,) = (
+        v for v in client.beta.memory_stores.memory_versions.list(store, view="full") if v.content == text
+    )
+    client.beta.memory_stores.memories.delete(version.memory_id, memory_store_id=store)
+    client.beta.memory_stores.memory_versions.redact(version.id, memory_store_id=store)
+    assert text not in everything(reverie)
+    client.beta.memory_stores.delete(store)
+    kept = everything(reverie)
+    assert not [p["path"] for p in proposals if p["content"] in kept]
+
+
+def everything(reverie: Reverie) -> str:
+    """Every text in the database that could hold a memory's, as it would be read back."""
+    from sqlalchemy import select
+
+    from reverie.storage import tables
+
+    told: list[str] = []
+    with reverie._db.read() as conn:
+        for table in (tables.memories, tables.memory_versions, tables.proposals, tables.dream_stages):
+            told += [str(value) for row in conn.execute(select(table)) for value in row]
+    return "\n".join(told).replace("\\n", "\n").replace('\\"', '"')
+
+
 # ---------------------------------------------------------------------- lists
 
 

@@ -15,6 +15,7 @@ from reverie.domain.memories import Memory, MemoryVersion, Operation
 from reverie.domain.proposals import Decision
 from reverie.domain.resources import ALWAYS, Cursor, Period
 from reverie.storage.codec import dumps, loads
+from reverie.storage.memory_stores import forget_drafts
 from reverie.storage.scope import workspace
 from reverie.storage.tables import memories, memory_versions, proposals
 from reverie.storage.text import clean_text
@@ -204,8 +205,9 @@ def versions_page(
 
 
 def redact(conn: Connection, wiped: MemoryVersion, actor: str, at: datetime) -> None:
-    """Take the text and the path of a version, for good; and the copies of that text that a proposal for
-    the same store keeps, as what it proposed or what it was written against."""
+    """Take the text and the path of a version, for good; and the copies of that text: in proposals for the
+    same store (what was proposed, what it was written against), and in what dreams about it kept for being
+    taken up again."""
     v = memory_versions.c
     blank = {"path": None, "content": None, "content_sha256": None}
     said = {"redacted_at": iso(at), "redacted_by": actor}
@@ -214,6 +216,7 @@ def redact(conn: Connection, wiped: MemoryVersion, actor: str, at: datetime) -> 
     )
     if wiped.content is None:
         return
+    forget_drafts(conn, wiped.store_id)
     p = proposals.c
     mine = (p.store_id == wiped.store_id, p.workspace == workspace(conn))
     for column in (p.content, p.base_content):

@@ -17,7 +17,15 @@ from reverie.domain.memories import MemoryStore
 from reverie.domain.resources import ALWAYS, Cursor, Period
 from reverie.storage.codec import dumps, loads
 from reverie.storage.scope import workspace
-from reverie.storage.tables import dreamed_sessions, memories, memory_stores, memory_versions, proposals
+from reverie.storage.tables import (
+    dream_stages,
+    dreamed_sessions,
+    dreams,
+    memories,
+    memory_stores,
+    memory_versions,
+    proposals,
+)
 from reverie.storage.upsert import insert
 
 __all__ = [
@@ -26,6 +34,7 @@ __all__ = [
     "all_stores",
     "change_store",
     "counts",
+    "forget_drafts",
     "lock_store",
     "named",
     "page",
@@ -58,8 +67,20 @@ def remove_store(conn: Connection, store_id: str, at: datetime) -> None:
     here = workspace(conn)
     blank = {"name": "", "description": "", "metadata": "{}", "deleted_at": iso(at)}
     conn.execute(update(_S).where(*_mine(conn, store_id)).values(blank))  # first: it lets the versions go
+    forget_drafts(conn, store_id)
     for table in (memory_versions, memories, proposals, dreamed_sessions):
         conn.execute(delete(table).where(table.c.store_id == store_id, table.c.workspace == here))
+
+
+def forget_drafts(conn: Connection, store_id: str) -> None:
+    """Take out what ended dreams about a store kept of its texts, in case they had to be taken up again."""
+    d, s, here = dreams.c, dream_stages.c, workspace(conn)
+    ended = select(d.id).where(d.store_id == store_id, d.workspace == here, d.status != "running")
+    conn.execute(
+        delete(dream_stages).where(
+            s.workspace == here, s.dream_id.in_(ended), s.stage.in_(("write", "check"))
+        )
+    )
 
 
 def store(conn: Connection, store_id: str, *, lock: bool = False) -> MemoryStore | None:
