@@ -46,6 +46,24 @@ def test_it_says_where_it_listens_answers_and_stops_when_told(tmp_path: Path) ->
     assert "Traceback" not in said
 
 
+def test_open_streams_end_when_it_stops(tmp_path: Path) -> None:
+    with serving(tmp_path) as (process, url), httpx2.Client(base_url=url) as http:
+        agent = http.post("/v1/agents", json={"name": "a", "model": "scripted:x"}).json()["id"]
+        place = http.post("/v1/environments", json={"name": "e"}).json()["id"]
+        made = http.post("/v1/sessions", json={"agent": agent, "environment_id": place}).json()["id"]
+        hello = {"type": "user.message", "content": [{"type": "text", "text": "hello"}]}
+        http.post(f"/v1/sessions/{made}/events", json={"events": [hello]})
+        with http.stream(
+            "GET", f"/v1/sessions/{made}/events/stream", headers={"last-event-id": "0"}
+        ) as answer:
+            lines = answer.iter_lines()
+            assert any(line.startswith("id: ") for line in lines)
+            process.send_signal(signal.SIGTERM)
+            list(lines)  # to its end, which comes, and is an end and no break
+        process.communicate(timeout=30)
+    assert process.returncode == 0
+
+
 def test_ctrl_c_is_a_stop_and_no_error(tmp_path: Path) -> None:
     with serving(tmp_path) as (process, _):
         process.send_signal(signal.SIGINT)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from reverie.cli.options import Db
 from reverie.cli.output import esc, many, out, talk
+from reverie.domain.clock import system_clock
 from reverie.domain.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _keys(house: Reverie, settings: Settings) -> int | None:
         ConfigError: none was ever made, and others than this machine could call.
     """
     if house.keys.any():
-        now = datetime.now(UTC)
+        now = system_clock()
         alive = [key for key in house.keys.list() if not key.revoked_at and (key.expires_at or now) >= now]
         return len(alive)
     if settings.keyless:
