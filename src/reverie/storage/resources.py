@@ -103,21 +103,22 @@ def listed(
     newest_first: bool = True,
 ) -> list[Resource]:
     """Resources of a kind by the time they were made (then by id), from behind ``after`` on."""
-    where, values = _where(connection, kind, wanted)
+    more, values = _narrowed(wanted)
     if after is not None:
-        where = f"{where} AND (created_at, id) {'<' if newest_first else '>'} (?, ?)"
+        more = f"{more} AND (created_at, id) {'<' if newest_first else '>'} (?, ?)"
         values += (iso(after[0]), after[1])
     way = "DESC" if newest_first else "ASC"
     most = "" if limit is None else f" LIMIT {limit:d}"
-    sql = f"SELECT {_COLUMNS} FROM resources {where} ORDER BY created_at {way}, id {way}{most}"  # noqa: S608
-    return [_resource(row) for row in execute(connection, sql, values).fetchall()]
+    sql = f"{_SELECT}{more} ORDER BY created_at {way}, id {way}{most}"
+    rows = execute(connection, sql, (workspace(connection), kind, *values)).fetchall()
+    return [_resource(row) for row in rows]
 
 
 def count(connection: Connection, kind: str, wanted: Filter) -> int:
     """How many resources of a kind there are."""
-    where, values = _where(connection, kind, wanted)
-    sql = f"SELECT count(*) FROM resources {where}"  # noqa: S608
-    ((number,),) = execute(connection, sql, values).fetchall()
+    more, values = _narrowed(wanted)
+    sql = f"SELECT count(*) FROM resources WHERE workspace = ? AND kind = ?{more}"  # noqa: S608
+    ((number,),) = execute(connection, sql, (workspace(connection), kind, *values)).fetchall()
     return number
 
 
@@ -160,8 +161,9 @@ def versions(
     ]
 
 
-def _where(connection: Connection, kind: str, wanted: Filter) -> tuple[str, tuple[object, ...]]:
-    asked = [("workspace = ?", workspace(connection)), ("kind = ?", kind), *_bounds(wanted.created)]
+def _narrowed(wanted: Filter) -> tuple[str, list[str]]:
+    """What follows on a WHERE that names workspace and kind."""
+    asked = list(_bounds(wanted.created))
     if wanted.parent is not None:
         asked.append(("parent = ?", wanted.parent))
     conditions, values = [condition for condition, _ in asked], [value for _, value in asked]
@@ -171,7 +173,7 @@ def _where(connection: Connection, kind: str, wanted: Filter) -> tuple[str, tupl
         values += wanted.statuses
     if wanted.archived is not None:
         conditions.append(f"archived_at IS {'NOT ' if wanted.archived else ''}NULL")
-    return f"WHERE {' AND '.join(conditions)}", tuple(values)
+    return "".join(f" AND {condition}" for condition in conditions), values
 
 
 def _bounds(when: Period) -> Iterator[tuple[str, str]]:
