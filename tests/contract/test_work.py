@@ -177,6 +177,22 @@ def test_a_session_has_one_item_until_that_is_stopped(queue: Queue) -> None:
     assert (second.state, second.data.id, first.id) == ("queued", session, item.id)
 
 
+@pytest.mark.parametrize("way", ["archive", "delete"])
+def test_a_session_that_has_ended_waits_for_nobody(queue: Queue, way: str) -> None:
+    waiting, served = queue.session(), queue.session()
+    for _ in range(2):
+        item = queue.work.poll(queue.id)
+        if item.data.id == served:
+            queue.work.ack(item.id, environment_id=queue.id)
+            last = queue.beat(item).last_heartbeat
+    for session in (waiting, served):
+        getattr(queue.sdk.beta.sessions, way)(session)
+    told = queue.beat(item, last)
+    assert (told.state, told.lease_extended) == ("stopped", False)
+    assert {found.state for found in queue.work.list(queue.id)} == {"stopped"}
+    assert queue.work.poll(queue.id, reclaim_older_than_ms=0) is None
+
+
 def test_the_oldest_comes_first_and_lists_are_newest_first(queue: Queue, strict: Any) -> None:
     sessions = [queue.session() for _ in range(5)]
     listed = list(queue.work.list(queue.id, limit=2))
@@ -309,6 +325,14 @@ def test_a_worker_gets_a_key_for_its_item_and_no_more_than_its_own(reverie: Reve
         assert own.stop(item.id, environment_id=queue.id, force=True).state == "stopped"
         with pytest.raises(anthropic.AuthenticationError):
             own.stats(queue.id)
+        ended = queue.session()
+        third = using(token_of(queue.work.poll(queue.id))).beta.environments.work
+        using(everything).beta.sessions.archive(ended)
+        [item] = [item for item in queue.work.list(queue.id) if item.data.id == ended]
+        with pytest.raises(anthropic.ConflictError):  # it may still save what it has, and then is through
+            third.stop(item.id, environment_id=queue.id, force=True)
+        with pytest.raises(anthropic.AuthenticationError):
+            third.stats(queue.id)
 
 
 def token_of(item: Any) -> str:

@@ -54,9 +54,9 @@ def add(conn: Connection, item: WorkItem) -> bool:
 
 
 def open_of_session(conn: Connection, session_id: str) -> WorkItem | None:
-    """The item of a session that is not stopped."""
+    """The item of a session that is not stopped; nobody else changes it until the transaction ends."""
     query = select(work).where(_mine(conn), work.c.session_id == session_id, work.c.state != "stopped")
-    row = conn.execute(query).one_or_none()
+    row = conn.execute(query.with_for_update()).one_or_none()
     return None if row is None else _item(row)
 
 

@@ -160,6 +160,7 @@ class Sessions:
             UsageError: it is running.
         """
         self._live.archive(session_id)
+        self._work.end(session_id)
         return self.get(session_id)
 
     def delete(self, session_id: str, *, actor: str) -> None:
@@ -175,6 +176,7 @@ class Sessions:
             for resource in (row.body or {}).get("resources", ()):
                 self._mounts.forget(conn, resource)
             self._files.delete_of_session(session_id, conn)
+            self._work.end(session_id, conn=conn)
             self._webhooks.emit(conn, "session.deleted", session_id)
 
         self._db.write(work)

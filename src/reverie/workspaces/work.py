@@ -175,17 +175,31 @@ class WorkQueue:
         def change(item: WorkItem) -> WorkItem:
             if item.state == "stopped":
                 raise Conflict("the item is stopped", where=item.id)
-            asked = item.stop_requested_at or now
             if force or item.state == "queued":
-                return replace(
-                    item, state="stopped", stop_requested_at=asked, stopped_at=now, lease_until=None
-                )
-            return replace(item, state="stopping", stop_requested_at=asked)
+                return _stopped(item, now)
+            return replace(item, state="stopping", stop_requested_at=item.stop_requested_at or now)
 
-        stopped = self._change(environment_id, work_id, change)
-        if stopped.state == "stopped":
-            self._revoke(stopped.key_id, by)
-        return stopped
+        try:
+            item = self._change(environment_id, work_id, change)
+        except Conflict:  # whoever was told of the end is through with it now, and so is its key
+            self._revoke(self.get(environment_id, work_id).key_id, by)
+            raise
+        if item.state == "stopped":
+            self._revoke(item.key_id, by)
+        return item
+
+    def end(self, session_id: str, *, conn: Connection | None = None) -> None:
+        """Stop the item of a session that has ended; a worker that has it hears so at its next heartbeat."""
+        now = self._clock()
+
+        def work(conn: Connection) -> None:
+            if (item := rows.open_of_session(conn, session_id)) is not None:
+                rows.put(conn, _stopped(item, now))
+
+        if conn is None:
+            self._db.write(work)
+        else:
+            work(conn)
 
     # ------------------------------------------------------------------ people
 
@@ -270,3 +284,8 @@ class WorkQueue:
 def last_heartbeat(item: WorkItem) -> str | None:
     """The last heartbeat as workers must repeat it; None before the first."""
     return None if item.heartbeat_at is None else iso(item.heartbeat_at)
+
+
+def _stopped(item: WorkItem, now: datetime) -> WorkItem:
+    asked = item.stop_requested_at or now
+    return replace(item, state="stopped", stop_requested_at=asked, stopped_at=now, lease_until=None)
