@@ -7,18 +7,28 @@ from typing import Annotated, Literal, TypeAlias
 from reverie.server.wire.base import Ask, Meta, Wire
 
 __all__ = [
+    "Base64Document",
+    "Base64Image",
     "Block",
+    "Citations",
     "DocumentBlock",
     "FileDocument",
+    "FileImage",
     "ImageBlock",
     "MessageAsk",
     "MessageBlock",
     "RedactedBlock",
     "ResultAsk",
     "ResultBlock",
+    "SearchResultBlock",
+    "SearchText",
+    "SystemAsk",
     "SystemBlock",
     "TextBlock",
+    "TextDocument",
     "ThreadBlock",
+    "UrlDocument",
+    "UrlImage",
     "UserBlock",
 ]
 

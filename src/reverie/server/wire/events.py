@@ -15,47 +15,85 @@ from reverie.server.wire.blocks import (
     ThreadBlock,
     UserBlock,
 )
-from reverie.server.wire.money import Budget, SpanUsage, Used
+from reverie.server.wire.logged import Logged, Said
+from reverie.server.wire.money import Budget, Used
 from reverie.server.wire.sending import FileRubric, TextRubric
+from reverie.server.wire.spans import RunEvent, SpanEvent
 
 __all__ = [
     "EVENTS",
+    "AgentCustomToolUse",
+    "AgentMcpToolResult",
+    "AgentMcpToolUse",
+    "AgentMessage",
+    "AgentThinking",
+    "AgentThreadContextCompacted",
+    "AgentThreadMessageReceived",
+    "AgentThreadMessageSent",
+    "AgentToolResult",
+    "AgentToolUse",
+    "AutoAllow",
+    "AutoAsk",
+    "AutoDeny",
+    "BudgetReached",
+    "ByAllow",
+    "ByAsk",
+    "ByAuto",
+    "EndTurn",
+    "ErrorObject",
     "EventList",
     "EventStream",
+    "Raw",
+    "Refusal",
+    "RefusalDetails",
+    "RequiresAction",
+    "RetriesExhausted",
+    "Retry",
     "SendSessionEvents",
+    "SessionDeleted",
+    "SessionError",
     "SessionEvent",
+    "SessionOutcome",
+    "SessionStatusIdle",
+    "SessionStatusRescheduled",
+    "SessionStatusRunning",
+    "SessionStatusTerminated",
+    "SessionThreadCreated",
+    "SessionUpdated",
+    "SessionUsage",
+    "SystemMessage",
     "ThreadEventList",
+    "ThreadStatusIdle",
+    "ThreadStatusRescheduled",
+    "ThreadStatusRunning",
+    "ThreadStatusTerminated",
+    "UserCustomToolResult",
+    "UserDefineOutcome",
+    "UserInterrupt",
+    "UserMessage",
+    "UserToolConfirmation",
+    "UserToolResult",
 ]
 
 Permission: TypeAlias = Literal["allow", "ask", "deny"]
 
 
-class _Said(Wire, tag_field="type"):
-    id: str
-    processed_at: Timestamp | None
-
-
-class _Logged(Wire, tag_field="type"):
-    id: str
-    processed_at: Timestamp
-
-
 # ------------------------------------------------------------------ what clients said
 
 
-class UserMessage(_Said, tag="user.message"):
+class UserMessage(Said, tag="user.message"):
     """Something a person said."""
 
     content: list[UserBlock]
 
 
-class UserInterrupt(_Said, tag="user.interrupt"):
+class UserInterrupt(Said, tag="user.interrupt"):
     """A person stopped the agent."""
 
     session_thread_id: str | None = None
 
 
-class UserToolConfirmation(_Said, tag="user.tool_confirmation"):
+class UserToolConfirmation(Said, tag="user.tool_confirmation"):
     """A person's yes or no."""
 
     result: Literal["allow", "deny"]
@@ -64,7 +102,7 @@ class UserToolConfirmation(_Said, tag="user.tool_confirmation"):
     session_thread_id: str | None = None
 
 
-class UserCustomToolResult(_Said, tag="user.custom_tool_result"):
+class UserCustomToolResult(Said, tag="user.custom_tool_result"):
     """What a custom tool gave."""
 
     custom_tool_use_id: str
@@ -73,7 +111,7 @@ class UserCustomToolResult(_Said, tag="user.custom_tool_result"):
     session_thread_id: str | None = None
 
 
-class UserToolResult(_Said, tag="user.tool_result"):
+class UserToolResult(Said, tag="user.tool_result"):
     """What a tool gave in a self-hosted environment."""
 
     tool_use_id: str
@@ -82,7 +120,7 @@ class UserToolResult(_Said, tag="user.tool_result"):
     session_thread_id: str | None = None
 
 
-class UserDefineOutcome(_Logged, tag="user.define_outcome"):
+class UserDefineOutcome(Logged, tag="user.define_outcome"):
     """What is wanted."""
 
     description: str
@@ -91,7 +129,7 @@ class UserDefineOutcome(_Logged, tag="user.define_outcome"):
     max_iterations: int | None = None
 
 
-class SystemMessage(_Said, tag="system.message"):
+class SystemMessage(Said, tag="system.message"):
     """A turn of the system's."""
 
     content: list[SystemBlock]
@@ -143,17 +181,17 @@ class ByAuto(Wire, tag_field="type", tag="auto"):
 Evaluation: TypeAlias = ByAllow | ByAsk | ByAuto
 
 
-class AgentMessage(_Logged, tag="agent.message"):
+class AgentMessage(Logged, tag="agent.message"):
     """Something the agent said."""
 
     content: list[MessageBlock]
 
 
-class AgentThinking(_Logged, tag="agent.thinking"):
+class AgentThinking(Logged, tag="agent.thinking"):
     """The agent thinks; what, is not told."""
 
 
-class AgentToolUse(_Logged, tag="agent.tool_use"):
+class AgentToolUse(Logged, tag="agent.tool_use"):
     """A call of a built-in tool."""
 
     input: dict[str, Any]
@@ -163,7 +201,7 @@ class AgentToolUse(_Logged, tag="agent.tool_use"):
     session_thread_id: str | None = None
 
 
-class AgentToolResult(_Logged, tag="agent.tool_result"):
+class AgentToolResult(Logged, tag="agent.tool_result"):
     """What it gave."""
 
     tool_use_id: str
@@ -171,7 +209,7 @@ class AgentToolResult(_Logged, tag="agent.tool_result"):
     is_error: bool | None = None
 
 
-class AgentMcpToolUse(_Logged, tag="agent.mcp_tool_use"):
+class AgentMcpToolUse(Logged, tag="agent.mcp_tool_use"):
     """A call of an MCP server's tool."""
 
     input: dict[str, Any]
@@ -182,7 +220,7 @@ class AgentMcpToolUse(_Logged, tag="agent.mcp_tool_use"):
     session_thread_id: str | None = None
 
 
-class AgentMcpToolResult(_Logged, tag="agent.mcp_tool_result"):
+class AgentMcpToolResult(Logged, tag="agent.mcp_tool_result"):
     """What it gave."""
 
     mcp_tool_use_id: str
@@ -190,7 +228,7 @@ class AgentMcpToolResult(_Logged, tag="agent.mcp_tool_result"):
     is_error: bool | None = None
 
 
-class AgentCustomToolUse(_Logged, tag="agent.custom_tool_use"):
+class AgentCustomToolUse(Logged, tag="agent.custom_tool_use"):
     """A call that the client answers."""
 
     input: dict[str, Any]
@@ -198,7 +236,7 @@ class AgentCustomToolUse(_Logged, tag="agent.custom_tool_use"):
     session_thread_id: str | None = None
 
 
-class AgentThreadMessageSent(_Logged, tag="agent.thread_message_sent"):
+class AgentThreadMessageSent(Logged, tag="agent.thread_message_sent"):
     """One thread told another."""
 
     content: list[ThreadBlock]
@@ -206,7 +244,7 @@ class AgentThreadMessageSent(_Logged, tag="agent.thread_message_sent"):
     to_agent_name: str | None = None
 
 
-class AgentThreadMessageReceived(_Logged, tag="agent.thread_message_received"):
+class AgentThreadMessageReceived(Logged, tag="agent.thread_message_received"):
     """One thread was told by another."""
 
     content: list[ThreadBlock]
@@ -214,7 +252,7 @@ class AgentThreadMessageReceived(_Logged, tag="agent.thread_message_received"):
     from_agent_name: str | None = None
 
 
-class AgentThreadContextCompacted(_Logged, tag="agent.thread_context_compacted"):
+class AgentThreadContextCompacted(Logged, tag="agent.thread_context_compacted"):
     """The context was summarised to fit."""
 
 
@@ -253,26 +291,26 @@ class RefusalDetails(Wire, tag_field="type", tag="refusal"):
     explanation: str | None = None
 
 
-class SessionStatusRunning(_Logged, tag="session.status_running"):
+class SessionStatusRunning(Logged, tag="session.status_running"):
     """It works."""
 
 
-class SessionStatusIdle(_Logged, tag="session.status_idle"):
+class SessionStatusIdle(Logged, tag="session.status_idle"):
     """It rests."""
 
     stop_reason: StopReason
     stop_details: RefusalDetails | None = None
 
 
-class SessionStatusRescheduled(_Logged, tag="session.status_rescheduled"):
+class SessionStatusRescheduled(Logged, tag="session.status_rescheduled"):
     """It will try again."""
 
 
-class SessionStatusTerminated(_Logged, tag="session.status_terminated"):
+class SessionStatusTerminated(Logged, tag="session.status_terminated"):
     """It has ended."""
 
 
-class _OfThread(_Logged):
+class _OfThread(Logged):
     agent_name: str
     session_thread_id: str
 
@@ -302,7 +340,7 @@ class SessionThreadCreated(_OfThread, tag="session.thread_created"):
     workflow_run_id: str | None = None
 
 
-class SessionUpdated(_Logged, tag="session.updated"):
+class SessionUpdated(Logged, tag="session.updated"):
     """The client changed something; only what changed is there."""
 
     agent: dict[str, Any] | UnsetType = UNSET
@@ -311,11 +349,11 @@ class SessionUpdated(_Logged, tag="session.updated"):
     title: str | UnsetType | None = UNSET
 
 
-class SessionDeleted(_Logged, tag="session.deleted"):
+class SessionDeleted(Logged, tag="session.deleted"):
     """It is gone, and the stream with it."""
 
 
-class SessionUsage(_Logged, tag="session.usage"):
+class SessionUsage(Logged, tag="session.usage"):
     """What was used so far."""
 
     usage: Used
@@ -340,128 +378,16 @@ class ErrorObject(Wire):
     vault_id: str | UnsetType = UNSET
 
 
-class SessionError(_Logged, tag="session.error"):
+class SessionError(Logged, tag="session.error"):
     """Something went wrong."""
 
     error: ErrorObject
 
 
-# ------------------------------------------------------------------ spans and workflow runs
-
-
-class ModelRequestStart(_Logged, tag="span.model_request_start"):
-    """The model is asked."""
-
-
-class ModelRequestEnd(_Logged, tag="span.model_request_end"):
-    """The model has answered."""
-
-    model_request_start_id: str
-    model_usage: SpanUsage
-    is_error: bool | None = None
-
-
-class _Evaluation(_Logged):
-    iteration: int
-    outcome_id: str
-
-
-class OutcomeEvaluationStart(_Evaluation, tag="span.outcome_evaluation_start"):
-    """An evaluation begins."""
-
-
-class OutcomeEvaluationOngoing(_Evaluation, tag="span.outcome_evaluation_ongoing"):
-    """An evaluation goes on."""
-
-
-class OutcomeEvaluationEnd(_Evaluation, tag="span.outcome_evaluation_end"):
-    """A verdict."""
-
-    explanation: str
-    outcome_evaluation_start_id: str
-    result: str
-    usage: SpanUsage
-
-
-class Phase(Wire):
-    """A phase of a workflow run's plan."""
-
-    id: str
-    name: str
-    description: str | None = None
-
-
-class RunError(Wire):
-    """Why a run did not finish."""
-
-    message: str
-    type: str
-
-
-class RunCompleted(Wire, tag_field="type", tag="completed"):
-    """Its plan came to its end."""
-
-
-class RunStopped(Wire, tag_field="type", tag="stopped"):
-    """The agent stopped it."""
-
-
-class RunFailed(Wire, tag_field="type", tag="error"):
-    """It failed."""
-
-    error: RunError
-
-
-class _OfRun(_Logged):
-    workflow_run_id: str
-
-
-class RunCreated(_OfRun, tag="workflow_run.created"):
-    """A run was made."""
-
-    name: str
-    phases: list[Phase]
-    description: str | None = None
-
-
-class RunRunning(_OfRun, tag="workflow_run.status_running"):
-    """A run works."""
-
-
-class RunIdle(_OfRun, tag="workflow_run.status_idle"):
-    """A run rests."""
-
-
-class RunEnded(_OfRun, tag="workflow_run.status_ended"):
-    """A run has ended."""
-
-    result: RunCompleted | RunStopped | RunFailed
-
-
-class RunErrored(_Logged, tag="workflow_run.error"):
-    """A run met an error, or could not be made."""
-
-    error: RunError
-    workflow_run_id: str | None = None
-
-
-class RunPhaseStarted(_OfRun, tag="workflow_run.phase_started"):
-    """A phase began."""
-
-    workflow_run_phase_id: str
-
-
-class RunPhaseEnded(_OfRun, tag="workflow_run.phase_ended"):
-    """A phase is over."""
-
-    phase_started_id: str
-    workflow_run_phase_id: str
-
-
 # ------------------------------------------------------------------ ours
 
 
-class SessionOutcome(_Logged, tag="session.outcome"):
+class SessionOutcome(Logged, tag="session.outcome"):
     """How an imported session ended, and who says so. Shown when asked for by its type."""
 
     label: str
@@ -470,7 +396,7 @@ class SessionOutcome(_Logged, tag="session.outcome"):
     explanation: str | None = None
 
 
-class Raw(_Logged, tag="raw"):
+class Raw(Logged, tag="raw"):
     """A record of an imported log that no reader knows. Shown when asked for by its type."""
 
     kind: str
@@ -502,18 +428,8 @@ SessionEvent: TypeAlias = (
     | SessionDeleted
     | SessionUsage
     | SessionError
-    | ModelRequestStart
-    | ModelRequestEnd
-    | OutcomeEvaluationStart
-    | OutcomeEvaluationOngoing
-    | OutcomeEvaluationEnd
-    | RunCreated
-    | RunRunning
-    | RunIdle
-    | RunEnded
-    | RunErrored
-    | RunPhaseStarted
-    | RunPhaseEnded
+    | SpanEvent
+    | RunEvent
     | SessionOutcome
     | Raw
 )

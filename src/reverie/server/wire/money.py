@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from reverie.server.wire.base import Ask, Meta, Wire
 
-__all__ = ["Budget", "BudgetAsk", "CacheCreation", "Money", "ServerToolUse", "SpanUsage", "Used"]
+__all__ = ["Budget", "BudgetAsk", "CacheCreation", "Money", "MoneyAsk", "ServerToolUse", "SpanUsage", "Used"]
 
 
 class Money(Wire):

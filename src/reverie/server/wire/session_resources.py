@@ -8,9 +8,15 @@ from typing import Annotated, Any, Literal, TypeAlias
 from reverie.server.wire.base import Ask, Meta, Timestamp, Wire
 
 __all__ = [
+    "Branch",
+    "Commit",
     "DeletedResource",
     "FileResource",
     "FileResourceAsk",
+    "GithubRepository",
+    "GithubRepositoryAsk",
+    "MemoryStoreAsk",
+    "MemoryStoreResource",
     "ResourceAsk",
     "ResourceList",
     "ResourceUpdate",

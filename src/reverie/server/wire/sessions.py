@@ -32,11 +32,21 @@ from reverie.storage.managed import SessionRow
 from reverie.workspaces.sessions import SessionView
 
 __all__ = [
+    "AgentAsk",
+    "AgentUpdateAsk",
+    "AgentWithOverridesAsk",
+    "CoordinatorOf",
     "DeletedSession",
+    "MultiagentOf",
+    "OutcomeEvaluation",
     "Session",
+    "SessionAgent",
     "SessionCreate",
     "SessionList",
     "SessionUpdate",
+    "Source",
+    "SpawningOf",
+    "Stats",
     "ThreadAgent",
     "imported_agent",
     "session_body",

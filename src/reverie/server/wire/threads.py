@@ -14,7 +14,7 @@ from reverie.server.wire.tools import McpServer, Skill, Tool
 from reverie.sessions.turns import tokens_body
 from reverie.workspaces.threads import ThreadView
 
-__all__ = ["SessionThread", "ThreadList", "thread_body"]
+__all__ = ["InlineAgent", "SessionThread", "ThreadList", "ThreadStats", "thread_body"]
 
 Status: TypeAlias = Literal["running", "idle", "rescheduling", "terminated"]
 
