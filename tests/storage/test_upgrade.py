@@ -21,9 +21,9 @@ from reverie.domain.errors import Conflict, StorageError
 from reverie.domain.events import NewEvent
 from reverie.domain.memories import content_sha256
 from reverie.domain.sessions import SessionInfo
-from reverie.domain.workspaces import DEFAULT_WORKSPACE
+from reverie.domain.workspaces import DEFAULT_WORKSPACE, EVERYWHERE
 from reverie.sessions.log import session_id
-from reverie.storage import migrations, tables
+from reverie.storage import migrations, postgres, sqlite, tables
 from reverie.storage.chain import GENESIS, link
 from reverie.storage.database import Database
 from reverie.storage.driver import execute
@@ -146,16 +146,36 @@ def test_nothing_is_lost_and_every_chain_fits(house: Reverie) -> None:
     assert [version.content for version in house.memory.versions("default", "/a.md")] == ["one", "two words"]
     assert [proposal.id for proposal in house.proposals()] == ["prop_1"]
     assert [dream.id for dream in house.dreams()] == ["drm_1"]
+    _check_whose_it_is(house)
 
 
-def test_everything_is_in_the_default_workspace(house: Reverie) -> None:
-    with house._db.read() as conn:
+def _check_whose_it_is(house: Reverie) -> None:
+    with house._db.scoped(EVERYWHERE).read() as conn:
         for name in tables.metadata.tables:
             if name != "workspaces":
                 found = execute(conn, f"SELECT DISTINCT workspace FROM {name}").fetchall()
                 assert found in ([], [(DEFAULT_WORKSPACE,)]), name
     other = house.workspace("wrkspc_other")
     assert not [*other.log.sessions(), *other.proposals(), *other.dreams(), *other.audit()]
+
+
+def test_an_upgrade_that_breaks_off_leaves_all_as_it_was(old: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks_off(conn: Connection) -> None:
+        migrations.upgrade(conn)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        for engine in (sqlite, postgres):
+            patched.setattr(engine, "upgrade", breaks_off)
+        with pytest.raises(KeyboardInterrupt):
+            Database.open(old)
+    engine = create_engine(old)
+    with engine.begin() as conn:
+        assert conn.execute(text("SELECT version_num FROM reverie_version")).scalar_one() == "0001"
+        assert conn.execute(text("SELECT count(*) FROM events")).scalar_one() == 3
+    engine.dispose()
+    with Database.open(old) as db:
+        assert Reverie(db).verify().problem is None
 
 
 def test_the_old_goes_on(house: Reverie) -> None:
