@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from benchmarks.mining.worlds import planted_world
 from tests.mining_conditional.tables import named, noise, table_of
 
 from reverie.mining.conditional import Column, Table, mine_rules
@@ -158,20 +159,15 @@ def test_the_halves_of_time_and_the_users_behind_a_rule_are_told() -> None:
 
 
 def test_a_cause_beside_a_wider_one_keeps_both_its_bounds() -> None:
-    """Below 0.25 everything fails; from 0.3 to 0.5 only one kind does: the gap between belongs to neither."""
-    dice = np.random.default_rng(13)
-    rows = 5_000
-    columns = noise(dice, rows)
-    columns["share"] = dice.random(rows).tolist()
-    share, kind = np.array(columns["share"]), np.array(columns["kind_4"]) == "k1"
-    narrow = (share >= 0.3) & (share < 0.5) & kind
-    failed = dice.random(rows) < np.where(share < 0.25, 0.85, np.where(narrow, 0.7, 0.05))
-    rules = {
-        tuple(sorted(c.attribute for c in rule.clauses)): rule
-        for rule in mine_rules(table_of(columns), failed).rules
-    }
-    assert set(rules) == {("share",), ("kind_4", "share")}
-    (clause,) = (c for c in rules["kind_4", "share"].clauses if c.attribute == "share")
+    """One cause is share_2 below 0.249, another lies from 0.301 to 0.492: the gap between belongs to neither."""
+    world = planted_world(10_000, 16)
+    result = mine_rules(world.table, world.target, users=world.users, times=world.times)
+    (clauses,) = (
+        rule.clauses
+        for rule, names in zip(result.rules, named(result), strict=True)
+        if set(names) == {"share_2", "count_3"}
+    )
+    (clause,) = (c for c in clauses if c.attribute == "share_2")
     assert clause.low is not None
     assert clause.high is not None
-    assert (clause.low.value, clause.high.value) == pytest.approx((0.3, 0.5), abs=0.01)
+    assert (clause.low.value, clause.high.value) == pytest.approx((0.3005, 0.4924), abs=0.01)
