@@ -94,3 +94,9 @@ def test_the_sdk_can_say_one(client: anthropic.Anthropic) -> None:
     first = client.beta.agents.create(name="a", model="scripted:x", extra_headers=said)
     again = client.beta.agents.create(name="a", model="scripted:x", extra_headers=said)
     assert first.id == again.id
+
+
+def test_an_upload_takes_none(http: httpx2.Client) -> None:
+    answer = http.post("/v1/files", files={"file": ("a", b"a")}, headers={"idempotency-key": "k"})
+    assert answer.status_code == 400 and "upload" in answer.json()["error"]["message"]
+    assert http.get("/v1/files").json()["data"] == []

@@ -46,6 +46,8 @@ PAGES: list[tuple[dict[str, str], int]] = [
     ({"origin": "null"}, 403),
     ({"origin": ""}, 403),
     ({"origin": "file://"}, 403),
+    ({"origin": "http://["}, 403),
+    ({"origin": "http://[::1"}, 403),
     ({"origin": "http://localhost:8000.evil.example"}, 403),
     ({"origin": "http://localhost:8000@evil.example"}, 403),
     ({"sec-fetch-site": "cross-site"}, 403),

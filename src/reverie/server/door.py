@@ -16,12 +16,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from reverie.domain.errors import Forbidden
+from reverie.domain.errors import Forbidden, Invalid
 from reverie.server import bodies, queries
 from reverie.server.auth import Principal
 from reverie.server.endpoint import Call, Endpoint, Raw, Stream, Upload
 from reverie.server.errors import WireError
-from reverie.server.repeats import once
+from reverie.server.repeats import HEADER, once
 from reverie.server.running import Running
 
 __all__ = ["Door"]
@@ -57,9 +57,8 @@ class _Handler:
         self._rate = endpoint.rate or ("read" if endpoint.method == "GET" else "create")
         self._query = queries.Reader(endpoint.query)
         self._route = f"{endpoint.method} {endpoint.path}"
-        self._once = (
-            endpoint.method == "POST" and endpoint.answer not in (Raw, Stream) and endpoint.body is not Upload
-        )
+        self._post = endpoint.method == "POST"
+        self._once = endpoint.answer not in (Raw, Stream) and endpoint.body is not Upload
         self._body = bodies.Reader(endpoint.body, endpoint.limit)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -68,9 +67,8 @@ class _Handler:
             raise Forbidden(f"this key may not do that: it lacks the scope {self._endpoint.scope}")
         self._running.rates.take(principal, self._rate)
         request = Request(scope, self._body.bounded(scope, receive))
-        house = self._running.reverie.workspace(principal.workspace)
         call: Call[Any, Any] = Call(
-            house=house,
+            house=self._running.reverie.workspace(principal.workspace),
             principal=principal,
             path=scope["path_params"],
             query=self._query(scope["query_string"]),
@@ -78,12 +76,16 @@ class _Handler:
             request=request,
             server=self._running,
         )
-        answer = await (
-            once(house, self._route, request, partial(self._answer, call))
-            if self._once
-            else self._answer(call)
-        )
+        answer = await self._answered(call) if self._post else await self._answer(call)
         await answer(scope, receive, send)
+
+    async def _answered(self, call: Call[Any, Any]) -> Response:
+        """The answer to a POST, which may say an idempotency key."""
+        if self._once:
+            return await once(call.house, self._route, call.request, partial(self._answer, call))
+        if HEADER in call.request.headers:
+            raise Invalid("Idempotency-Key", "not taken here: an upload is not kept to be compared")
+        return await self._answer(call)
 
     async def _answer(self, call: Call[Any, Any]) -> Response:
         answer = await self._handle(call)

@@ -59,9 +59,16 @@ def _names(settings: Settings) -> frozenset[str] | None:
 
 def _check_origin(headers: dict[str, str], host: str) -> None:
     origin = headers.get("origin")
-    same = origin is None or urlsplit(origin).netloc.lower() == host.lower()
+    same = origin is None or _netloc(origin) == host.lower()
     if not same or headers.get("sec-fetch-site", "") not in _SAFE_SITES:
         raise Forbidden("pages of other sites may not call this server")
+
+
+def _netloc(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:  # brackets that do not close
+        return None
 
 
 def _name(host: str) -> str:
