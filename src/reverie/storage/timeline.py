@@ -93,7 +93,7 @@ def imported_threads(connection: Connection, session_id: str) -> list[str]:
 def calls_before(connection: Connection, session_id: str, seq: int, limit: int) -> list[tuple[str, str]]:
     """(id, payload) of the last calls of built-in tools in front of event ``seq``, the latest first."""
     sql = (
-        "SELECT id, payload FROM events WHERE session_id = ? AND workspace = ? "
+        "SELECT id, payload FROM events WHERE session_id = ? AND workspace = ? "  # noqa: S608
         f"AND type = 'agent.tool_use' AND seq < ? ORDER BY seq DESC LIMIT {limit:d}"
     )
     rows = execute(connection, sql, (session_id, workspace(connection), seq)).fetchall()
