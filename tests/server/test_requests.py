@@ -197,6 +197,7 @@ def test_of_a_body_too_large_nothing_more_is_read(app: App, said: bool) -> None:
         ("limits=1", "`limits`: no such query parameter here; there are: archived, limit, page, statuses"),
         ("statuses[]=on&statuses[]=no", '`statuses[1]`: one of the known values, this is "no"'),
         ("archived=perhaps", '`archived`: true or false, this is "perhaps"'),
+        ("page=a%00b", "`page`: a text without NUL characters"),
         ("page=%ff", "the query is not percent-encoded UTF-8"),
     ],
 )

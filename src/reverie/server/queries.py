@@ -52,6 +52,8 @@ class Reader:
             if name not in self._lists or (name != key and not self._lists[name]):
                 known = ", ".join(sorted(self._lists)) or "none"
                 raise UsageError(f"`{key[:64]}`: no such query parameter here; there are: {known}")
+            if "\x00" in value:  # PostgreSQL has no text with it, so nothing can be asked for by it
+                raise Invalid(name, "a text without NUL characters")
             if self._lists[name]:
                 told.setdefault(name, []).append(value)  # type: ignore[union-attr]
             elif name in told:
