@@ -134,7 +134,7 @@ class Feed:
         with self._lock:
             wanted = [session_id for session_id in self._listeners if heard is None or session_id in heard]
         try:
-            found = self._heads(wanted) if heard is None else heard
+            found = self._heads(wanted) if heard is None else _there(heard)
         except ReverieError:  # the database is away or closed: the next look finds what was missed
             return
         for session_id in wanted:
@@ -153,9 +153,14 @@ class Feed:
             known = self._known.get(session_id, -1)
             if listeners:
                 self._known[session_id] = max(known, events or 0)
-        if events is None or (events == 0 and known > 0):  # a log never shrinks
+        if events is None:
             for listener in listeners:
                 listener.deleted()
         elif events > known:
             for listener in listeners:
                 listener.changed()
+
+
+def _there(heard: Mapping[str, int]) -> Mapping[str, int]:
+    """Of what was heard, the sessions that are there: to 0 events a log shrinks only when it is deleted."""
+    return {session_id: events for session_id, events in heard.items() if events}

@@ -17,7 +17,18 @@ from reverie.storage.scope import workspace
 from reverie.storage.statements import columns, insert
 from reverie.storage.text import json_text
 
-__all__ = ["ThreadRow", "archive", "body", "create", "delete", "get", "listed", "write_body", "write_status"]
+__all__ = [
+    "ThreadRow",
+    "archive",
+    "bodies",
+    "body",
+    "create",
+    "delete",
+    "get",
+    "listed",
+    "write_body",
+    "write_status",
+]
 
 _INSERT: Final = insert(tables.threads)
 _SELECT: Final = f"SELECT {columns(tables.threads)} FROM threads WHERE workspace = ?"  # noqa: S608
@@ -87,6 +98,14 @@ def body(connection: Connection, thread_id: str) -> str | None:
     sql = "SELECT body FROM threads WHERE id = ? AND workspace = ?"
     row = execute(connection, sql, (thread_id, workspace(connection))).fetchone()
     return None if row is None else row[0]
+
+
+def bodies(connection: Connection, thread_ids: Sequence[str]) -> dict[str, str]:
+    """The raw bodies of several threads, by id."""
+    marks = ", ".join("?" * len(thread_ids))
+    sql = f"SELECT id, body FROM threads WHERE id IN ({marks}) AND workspace = ?"  # noqa: S608
+    rows = execute(connection, sql, (*thread_ids, workspace(connection))).fetchall()
+    return {row[0]: row[1] for row in rows}
 
 
 def write_body(connection: Connection, thread_id: str, text: str, at: datetime) -> None:

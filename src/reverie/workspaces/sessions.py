@@ -128,7 +128,8 @@ class Sessions:
         """Sessions by the time they came into the workspace, imported ones among them."""
         with self._db.read() as conn:
             rows = managed.listed(conn, filters, after=after, limit=limit, newest_first=newest_first)
-            return [self._view(conn, row) for row in rows]
+            states = self._live.states(conn, [row.id for row in rows if row.body is not None])
+        return [SessionView(row, states.get(row.id), self._clock()) for row in rows]
 
     def update(self, session_id: str, asked: Said) -> SessionView:
         """Change title, metadata, budget, or (while it is idle) the agent's tools and MCP servers.
