@@ -375,6 +375,24 @@ def test_a_start_that_fails_is_recorded_and_pauses_the_schedule(
     assert client.beta.deployments.unpause(made.id).status == "active"
 
 
+@pytest.mark.parametrize("database_url", ENGINES, indirect=True)
+def test_nothing_starts_in_an_archived_workspace(reverie: Reverie) -> None:
+    home = reverie.workspaces.create("elsewhere", by="ana")
+    house = reverie.workspace(home.id)
+    agent = house.agents.create({"model": "m", "name": "a"})
+    environment = house.environments.create({"name": "e"})
+    made = house.deployments.create(
+        {"agent": agent.id, "environment_id": environment.id, "initial_events": [HELLO], "name": "d",
+         "schedule": DAILY}
+    )  # fmt: skip
+    assert house.deployment_runs.fire(made.resource.id, NOON).body["error"] is None
+    reverie.workspaces.archive(home.id, by="ana")
+    failed = house.deployment_runs.fire(made.resource.id, NOON.replace(day=3))
+    assert failed.body["error"]["type"] == "workspace_archived_error"
+    reason = house.deployments.get(made.resource.id).resource.body["paused_reason"]
+    assert reason == {"type": "error", "error": {"type": "workspace_archived_error"}}
+
+
 def test_a_start_that_the_session_refuses_is_recorded_and_does_not_pause(
     client: anthropic.Anthropic, reverie: Reverie
 ) -> None:

@@ -94,7 +94,7 @@ def claim(conn: Connection, environment_id: str, now: datetime, reclaim: timedel
     row = conn.execute(query).one_or_none()
     if row is None:
         return None
-    conn.execute(update(work).where(work.c.id == row.id).values(claimed_at=iso(now)))
+    conn.execute(update(work).where(_mine(conn), work.c.id == row.id).values(claimed_at=iso(now)))
     return _item(row)
 
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from reverie.domain.errors import NotFound, RateLimited, ReverieError, UsageError
 from reverie.domain.resources import Resource
 from reverie.memory.stores import MemoryService
+from reverie.storage import workspaces
 from reverie.storage.database import Connection
 from reverie.workspaces.agents import Agents
 from reverie.workspaces.environments import ENVIRONMENT
@@ -44,6 +45,9 @@ class Obstacles:
         return next(self._all(body, conn), None)
 
     def _all(self, body: Said, conn: Connection) -> Iterator[Obstacle]:
+        home = workspaces.find(conn, self._resources.workspace)
+        if home is not None and home.archived_at is not None:
+            yield Obstacle("workspace_archived_error", f"the workspace {home.id} is archived")
         agent = self._agents.get(body["agent"]["id"], body["agent"]["version"], conn=conn)
         yield from self._archived_agents(agent, conn)
         environment = self._find(ENVIRONMENT, body["environment_id"], conn)
