@@ -241,7 +241,7 @@ def test_the_error_behind_another_error_counts() -> None:
 
     def calls(dice: random.Random, name: str, at: datetime) -> tuple[list[Call], str]:
         given, refused = document(dice)
-        made = [a_call(name, 1, "upload", given, at, "no stamp")] if dice.random() < 0.5 else []
+        made = [a_call(name, 1, "upload", given, at, "no stamp")] if dice.random() < 0.9 else []
         error = "refused by the gateway" if dice.random() < (0.95 if refused else 0.02) else None
         return [*made, a_call(name, 3, "upload", given, at, error)], "unknown"
 
@@ -262,6 +262,28 @@ def test_doing_the_same_again_is_no_new_chance_to_fail() -> None:
         ], "unknown"
 
     assert said(sessions(300, calls))[0] == []
+
+
+def test_a_session_that_fails_again_and_again_is_one_witness() -> None:
+    """One session in ten goes badly from beginning to end, whatever model it has, whatever worked before."""
+    for seed in range(3):
+        dice, observations = random.Random(seed), []
+        for number in range(120):
+            at, name, doomed = START + timedelta(hours=number), f"s{seed}{number:05d}", dice.random() < 0.1
+            calls = [
+                a_call(
+                    name,
+                    1 + 2 * i,
+                    "work",
+                    {"n": i},
+                    at,
+                    "broken" if doomed and dice.random() < 0.9 else None,
+                )
+                for i in range(12)
+            ]
+            facts = {"model": dice.choice("abcdefgh")}
+            observations.append(observed(name, calls, at, user=f"u{number % 6}", attributes=facts))
+        assert {finding.nature for finding in said(observations)[0]} <= {"explained"}
 
 
 def test_sessions_held_back_bear_it_out() -> None:

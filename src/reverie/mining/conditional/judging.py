@@ -24,6 +24,7 @@ __all__ = [
     "HeldBack",
     "choice_of",
     "held_back",
+    "mere_symptom",
     "merely_given",
     "missing_step",
     "recounted",
@@ -137,6 +138,21 @@ def merely_given(question: Question, rule: Rule) -> str | None:
         if there.rows < FEW or _more_often(here, there) > ALPHA:
             return clause.attribute
     return None
+
+
+def mere_symptom(question: Question, rule: Rule) -> bool:
+    """Whether "little had worked before" only tells which sessions go badly from beginning to end.
+
+    It tells more when it makes a difference within the same session.
+    """
+    table, happened = question.table(), question.happened
+    for clause in rule.clauses:
+        if clause.attribute == WORKED_BEFORE:
+            having = rows_of(table, rule.clauses)
+            others = rows_of(table, [c for c in rule.clauses if c is not clause]) & ~having
+            within = compare_within(_tables(question.cases.places, happened, having, others))
+            return within is None or within.difference >= 0 or within.p_value > ALPHA
+    return False
 
 
 def missing_step(question: Question, rule: Rule) -> str | None:

@@ -20,6 +20,7 @@ from reverie.mining.conditional.judging import (
     HeldBack,
     choice_of,
     held_back,
+    mere_symptom,
     merely_given,
     missing_step,
     recounted,
@@ -29,6 +30,7 @@ from reverie.mining.conditional.mine import mine_rules
 from reverie.mining.conditional.report import Candidate, Clause, Result, Rule
 from reverie.mining.conditional.reporting import vanishes
 from reverie.mining.conditional.restating import RESTATING
+from reverie.mining.conditional.scores import effect
 from reverie.mining.conditional.table import Table
 from reverie.mining.conditional.targets import Question, survey_of
 from reverie.mining.conditional.telling import (
@@ -49,6 +51,7 @@ __all__ = ["Answer", "ConditionalPatterns"]
 ALPHA: Final = 0.05
 MIN_SESSIONS: Final = 5
 LEAST_RATE: Final = 0.2
+LEAST_EFFECT: Final = 0.2  # Cohen's h, as in the search
 SAME: Final = 0.5
 NEARLY: Final = 1.0
 """A candidate is named when this many times the evidence it has would make it a rule."""
@@ -243,18 +246,25 @@ class _Told:
         """Why it is no finding although it is no chance."""
         if len(self.failing) < MIN_SESSIONS:
             return f"seen in {len(self.failing)} sessions only: it may be an accident of theirs"
-        if self.rule.here.rate < LEAST_RATE:
-            return "it is more often so than elsewhere, but too seldom to act on"
         if self.confirmed is not None and self.confirmed.refutes:
             here = self.confirmed.here
             return f"sessions held back do not bear it out: {here.failed} of {here.rows} there"
-        given = merely_given(self.question, self.rule) if self.nature in ("situation", "behaviour") else None
-        if given is not None:
-            return f"only whether {given} is given tells, not its value: it may be missing for a reason"
+        return self._misleading if self.nature in ("situation", "behaviour") else None
+
+    @cached_property
+    def _misleading(self) -> str | None:
+        """Why it would be read as what it is not."""
         step = missing_step(self.question, self.rule)
         if step is not None:
             return f"it is the step {code(step)} that was missing before: told as such"
-        return None
+        given = merely_given(self.question, self.rule)
+        if given is not None:
+            return f"only whether {given} is given tells, not its value: it may be missing for a reason"
+        if effect(self.rule.here.rate, self.rule.elsewhere.rate) < LEAST_EFFECT:
+            return "only until it has happened once in a session, and not in all cases"
+        if mere_symptom(self.question, self.rule):
+            return "some sessions go badly from the beginning, and within a session it makes no difference"
+        return "too seldom to act on" if self.rule.here.rate < LEAST_RATE else None
 
     def says_the_same(self, other: _Told) -> bool:
         """The same cases of the same tool, or the same circumstances of the same sessions."""
