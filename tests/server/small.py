@@ -55,6 +55,7 @@ class Find(Ask):
     statuses: list[Literal["on", "off"]] | None = None
     archived: bool = False
     page: str | None = None
+    seed: int | None = None
 
 
 def _thing(call: Call[Any, Any]) -> Thing:

@@ -193,10 +193,17 @@ def test_of_a_body_too_large_nothing_more_is_read(app: App, said: bool) -> None:
         ("limit=101", '`limit`: at most 100, this is "101"'),
         ("limit=ten", '`limit`: a whole number, this is "ten"'),
         ("limit=1&limit=2", "`limit`: given once, and this is given twice"),
-        ("limit[]=1", "`limit[]`: no such query parameter here; there are: archived, limit, page, statuses"),
-        ("limits=1", "`limits`: no such query parameter here; there are: archived, limit, page, statuses"),
+        (
+            "limit[]=1",
+            "`limit[]`: no such query parameter here; there are: archived, limit, page, seed, statuses",
+        ),
+        (
+            "limits=1",
+            "`limits`: no such query parameter here; there are: archived, limit, page, seed, statuses",
+        ),
         ("statuses[]=on&statuses[]=no", '`statuses[1]`: one of the known values, this is "no"'),
         ("archived=perhaps", '`archived`: true or false, this is "perhaps"'),
+        ("seed=9223372036854775808", "`seed`: a whole number of 64 bits"),
         ("page=a%00b", "`page`: a text without NUL characters"),
         ("page=%ff", "the query is not percent-encoded UTF-8"),
     ],
@@ -209,10 +216,16 @@ def test_parameters_are_read_as_the_sdk_writes_them(http: httpx2.Client) -> None
     asked = http.get(
         "/v1/things?beta=true&limit=100&statuses[]=on&statuses[]=off&archived=true&page=x"
     ).json()
-    assert asked["asked"] == {"limit": 100, "statuses": ["on", "off"], "archived": True, "page": "x"}
+    assert asked["asked"] == {
+        "limit": 100,
+        "statuses": ["on", "off"],
+        "archived": True,
+        "page": "x",
+        "seed": None,
+    }
     assert http.get("/v1/things?statuses=on").json()["asked"]["statuses"] == ["on"]
     assert http.get("/v1/things").json()["asked"] == {
-        "limit": 20, "statuses": None, "archived": False, "page": None
+        "limit": 20, "statuses": None, "archived": False, "page": None, "seed": None
     }  # fmt: skip
 
 

@@ -14,6 +14,7 @@ __all__ = ["Reader", "is_list"]
 
 _IGNORED: Final = frozenset({"beta"})  # the SDK marks its beta routes with it
 _MOST: Final = 1_000
+_LARGEST: Final = 2**63
 
 
 class Reader:
@@ -22,6 +23,7 @@ class Reader:
     def __init__(self, shape: type[Any] | None) -> None:
         self._shape = shape
         fields = () if shape is None else msgspec.structs.fields(shape)
+        self._attributes = {field.encode_name: field.name for field in fields}
         self._lists = {field.encode_name: is_list(field.type) for field in fields}
 
     def __call__(self, query: bytes) -> Any:
@@ -64,9 +66,14 @@ class Reader:
 
     def _convert(self, told: dict[str, str | list[str]]) -> Any:
         try:
-            return msgspec.convert(told, self._shape, strict=False)
+            found = msgspec.convert(told, self._shape, strict=False)
         except msgspec.ValidationError as error:
             raise validation_error(error, told) from None
+        for name in told:
+            value = getattr(found, self._attributes[name])
+            if isinstance(value, int) and not -_LARGEST <= value < _LARGEST:  # no column holds more
+                raise Invalid(name, "a whole number of 64 bits")
+        return found
 
 
 def is_list(type_: Any) -> bool:
