@@ -12,6 +12,7 @@ from tests.mining_conditional.desks import START, a_call, desk, observed
 from reverie.domain.events import Scalar
 from reverie.domain.findings import Finding, Silence
 from reverie.domain.observations import Call, Observation
+from reverie.mining.conditional.judging import up_to_first_failure
 from reverie.mining.conditional.miner import ConditionalPatterns
 from reverie.mining.conditional.targets import question_about
 from reverie.plugins import Corpus
@@ -293,3 +294,22 @@ def test_sessions_held_back_bear_it_out() -> None:
     (k, n), (a, m) = held["here"], held["elsewhere"]  # type: ignore[misc]
     assert n >= 30 and k / n > 0.8 and a / m < 0.1  # type: ignore[operator]
     assert k + a < found.counts.sessions / 2  # type: ignore[operator]
+
+
+def test_cases_are_tested_up_to_the_first_failure_of_their_session() -> None:
+    fails = {"a": [False, True, False, True], "b": [True, False], "c": [False, False, False]}
+    observations = [
+        observed(
+            name,
+            [
+                a_call(name, 1 + 2 * i, "work", {"n": i}, START, "broken" if f else None)
+                for i, f in enumerate(these)
+            ],
+            START + timedelta(days=day),
+        )
+        for day, (name, these) in enumerate(fails.items())
+    ]
+    question = question_about(observations, "call", "work", None)
+    assert question is not None
+    tested = up_to_first_failure(question).tolist()
+    assert tested == [True, True, False, False, True, False, True, True, True]
