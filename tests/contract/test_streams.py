@@ -120,18 +120,18 @@ def test_the_async_sdk_reads_it_too(async_client: Any, loop: Loop) -> None:
 def test_without_a_runtime_a_session_says_so(
     sqlite_url: str, clock: Any, entropy: Callable[[int], bytes], strict: Any
 ) -> None:
-    with Reverie(Database.open(sqlite_url, clock=clock), clock=clock, entropy=entropy) as house:
-        with serving.sync_http(build(house)) as http:
-            sdk = anthropic.Anthropic(api_key="x", base_url=serving.BASE, http_client=http)
-            outcome = {
-                "type": "user.define_outcome",
-                "description": "d",
-                "rubric": {"type": "text", "content": "r"},
-            }
-            made = session(sdk, initial_events=[message(), outcome])
-            events = list(sdk.beta.sessions.events.list(made.id))
-            for event in events:
-                strict(event)
+    house = Reverie(Database.open(sqlite_url, clock=clock), clock=clock, entropy=entropy)
+    with house, serving.sync_http(build(house)) as http:
+        sdk = anthropic.Anthropic(api_key="x", base_url=serving.BASE, http_client=http)
+        outcome = {
+            "type": "user.define_outcome",
+            "description": "d",
+            "rubric": {"type": "text", "content": "r"},
+        }
+        made = session(sdk, initial_events=[message(), outcome])
+        events = list(sdk.beta.sessions.events.list(made.id))
+        for event in events:
+            strict(event)
     assert [event.type for event in events] == [
         "user.define_outcome", "user.message", "session.status_running", "session.error",
         "span.outcome_evaluation_end", "session.usage", "session.status_idle",
@@ -376,6 +376,24 @@ async def _sweep(api: Any) -> None:
             stream.look(later)
     for _ in range(5):
         await asyncio.sleep(0)
+
+
+def test_a_channel_that_was_let_go_too_early_is_opened_again(
+    client: Any, http: Any, api: Any, reverie: Reverie
+) -> None:
+    """The sweeper may find a channel that nobody reads yet, because who asked for it is about to."""
+    made = session(client)
+
+    async def race() -> bool:
+        hub, (seen, _) = api.running.shared(Hub), reverie.sessions.view(made.id)
+        asked = asyncio.ensure_future(hub.channel(reverie, seen))
+        await asyncio.sleep(0)
+        opening = hub._opening[seen]
+        opening.add_done_callback(lambda done: hub._forget(done.result()))  # before whoever waits goes on
+        found = await asked
+        return found is hub._channels[seen] and found is not opening.result()
+
+    assert http._transport.run(race())
 
 
 def test_where_it_is_quiet_there_are_pings(client: Any, http: Any, api: Any, loop: Loop) -> None:

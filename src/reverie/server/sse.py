@@ -64,13 +64,13 @@ class Hub:
             raise RateLimited(f"{most} streams are open with this key", retry_after=5.0)
 
     async def channel(self, house: Workspace, seen: View) -> Channel:
-        """The channel of a view; made, and brought to the log's end, for the first who asks."""
-        found = self._channels.get(seen)
-        if found is not None:
-            return found
-        if seen not in self._opening:
-            self._opening[seen] = asyncio.ensure_future(self._open(house, seen))
-        return await asyncio.shield(self._opening[seen])
+        """The channel of a view; made, and brought to the log's end, for the first who asks. Join it before
+        anything is awaited: one that nobody reads is let go."""
+        while (found := self._channels.get(seen)) is None:
+            if seen not in self._opening:
+                self._opening[seen] = asyncio.ensure_future(self._open(house, seen))
+            await asyncio.shield(self._opening[seen])
+        return found
 
     async def _open(self, house: Workspace, seen: View) -> Channel:
         try:
@@ -224,10 +224,10 @@ class EventStreamResponse(Response):
         while not self._gone:
             chunk = await self._next()
             if chunk:
-                self._sending_since = loop.time()
+                self._sending_since = self._quiet_since = loop.time()
                 message: Message = {"type": "http.response.body", "body": chunk, "more_body": True}
                 await send(message)
-                self._sending_since, self._quiet_since = None, loop.time()
+                self._sending_since = None
             elif self._hub.closing or (self.channel.ended and self._at >= self.channel.tail):
                 return
             else:
