@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Annotated
 
 import typer
@@ -32,8 +33,12 @@ def stores(as_json: AsJson = False, db: Db = None) -> None:
         if as_json:
             print_json(found)
             return
+        names = Counter(store.name for store in found)
+        counts = rv.stores.counts([store.id for store in found])
         for store in found:
-            data(f"{store.name}\t{len(rv.memory.list(store.name))} memories\t{store.description}")
+            name = store.name if names[store.name] == 1 else f"{store.name} ({store.id})"
+            archived = "" if store.archived_at is None else "archived  "
+            data(f"{name}\t{counts[store.id]} memories\t{archived}{store.description}")
 
 
 @group.command("list")
