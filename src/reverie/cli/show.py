@@ -14,7 +14,10 @@ from reverie.dreaming.render import quoted
 
 __all__ = ["companion_lines", "diff_lines", "finding_lines", "proposal_lines", "quote_lines"]
 
-_SAME: Final = {"cluster": "kind of request", "first_tool": "first tool called"}  # for people; every other stratum is called what it is
+_SAME: Final = {
+    "cluster": "kind of request",
+    "first_tool": "first tool called",
+}  # for people; every other stratum is called what it is
 
 
 def finding_lines(rv: reverie.Reverie, finding: Finding, *, examples: int = 3) -> Iterator[str]:
