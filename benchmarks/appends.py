@@ -25,6 +25,7 @@ from typing import NamedTuple
 from benchmarks.table import Row, print_table
 from reverie.domain.events import NewEvent
 from reverie.domain.sessions import SessionInfo, Transcript
+from reverie.domain.workspaces import DEFAULT_WORKSPACE
 from reverie.sessions.log import SessionLog
 from reverie.storage.database import Database
 from reverie.storage.events import prepare
@@ -62,11 +63,11 @@ class Raw:
 
     def _ready(self, count: int) -> Iterator[tuple[object, ...]]:
         rows = [prepare(self._session, event(n)) for n in range(count)]  # before the clock runs
-        return ((self._session, seq, *row, "0" * 64) for seq, row in enumerate(rows, 1))
+        return ((self._session, seq, *row, "0" * 64, DEFAULT_WORKSPACE) for seq, row in enumerate(rows, 1))
 
     def append(self) -> None:
         self._db.execute("BEGIN IMMEDIATE")
-        self._db.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", next(self._rows))
+        self._db.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", next(self._rows))
         self._db.execute("COMMIT")
 
 
