@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -15,12 +17,15 @@ from tests.dreaming.observers import Killed, Noisy, Raising
 import reverie
 from reverie.app import Reverie
 from reverie.domain.errors import UsageError, WorkerLost
+from reverie.domain.sessions import Session, SessionInfo
 from reverie.dreaming.dream import Dreamer
 from reverie.dreaming.observing import Observing
+from reverie.dreaming.pool import Worker
 from reverie.mining.mistakes import RecurringMistakes
 from reverie.mining.observe import SessionObserver
 from reverie.plugins import Observer
 from reverie.storage.codec import dumps
+from reverie.storage.events import Link
 
 SESSIONS = 130  # three batches
 
@@ -96,6 +101,19 @@ def test_a_killed_worker_is_one_clear_error_and_the_next_dream_goes_on(
     assert ("observe", 100, SESSIONS) in told[:4]  # two batches of three were kept
     undisturbed = dreamer(opened(), SessionObserver()).dream(workers=1)
     assert dumps(again.findings) == dumps(undisturbed.findings)
+
+
+def test_a_worker_that_dies_while_it_is_sent_a_batch() -> None:
+    """What it did not read any more must not hide what happened to it."""
+    session = Session("sesn_a", SessionInfo("test", "a"), 1, "sha")
+    payload = '{"content": "' + "x" * 3_000_000 + '"}'
+    link = Link("sesn_a", 1, "sevt_a", "key", "user.message", None, "", payload, None, "00")
+    with (
+        pytest.raises(WorkerLost, match=r"was killed \(signal 9\)"),
+        Worker(SessionObserver, SessionObserver().version) as worker,
+    ):
+        os.kill(worker._process.pid, signal.SIGKILL)
+        worker.ask([(session, [link])])
 
 
 def test_an_observer_that_raises_in_a_worker_says_what_it_raised(opened: Callable[[], Reverie]) -> None:

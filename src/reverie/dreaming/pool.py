@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from importlib import import_module
 from types import TracebackType
 from typing import IO, BinaryIO, Final, Self
@@ -96,7 +97,10 @@ class Worker:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._process.kill()  # it holds nothing that could be left half done
-        with self._process:  # closes its pipes and waits
+        with suppress(OSError):  # what it did not read any more
+            assert self._process.stdin is not None
+            self._process.stdin.close()
+        with self._process:  # closes the other pipe and waits
             pass
         self._complaints.close()
 
