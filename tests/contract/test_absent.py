@@ -65,3 +65,4 @@ def test_any_path_below_and_any_method(http: httpx2.Client, method: str) -> None
     assert http.request(method, "/v1/skills/a/versions/b/content").status_code == 501
     assert http.request(method, "/v1/organizations/users/me").status_code == 501
     assert http.request(method, "/v1/skillset").status_code == 404
+    assert http.request(method, "/v1/organizations/webhooks/a/nothing").status_code == 404

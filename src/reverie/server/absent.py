@@ -18,6 +18,7 @@ ABSENT: Final[dict[str, str]] = {
     "/v1/organizations": "there is no organization here, only workspaces and keys: `reverie workspaces`, "
     "`reverie keys`; of the organization's resources only webhooks are served",
 }
+_SERVED: Final = "/v1/organizations/webhooks/"
 
 
 def refuse_absent(path: str) -> None:
@@ -26,6 +27,8 @@ def refuse_absent(path: str) -> None:
     Raises:
         Unsupported
     """
+    if path.startswith(_SERVED):
+        return
     for prefix, reason in ABSENT.items():
         if path == prefix or path.startswith(prefix + "/"):
             raise Unsupported(reason, where=prefix)
