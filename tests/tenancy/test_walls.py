@@ -116,6 +116,17 @@ def _environment(house: Workspace, k: int, id: str) -> object:
     return house.environments.create({"name": f"e{k}", "config": {"type": "self_hosted"}})
 
 
+def _managed(house: Workspace, k: int, id: str) -> object:
+    agent = house.agents.create({"name": f"a{k}", "model": {"id": "claude-opus-5"}}).id
+    place = house.environments.create({"name": f"e{k}", "config": {"type": "cloud"}}).id
+    return house.sessions.create({"agent": agent, "environment_id": place, "title": f"s{k}"})
+
+
+def _send(house: Workspace, k: int, id: str) -> object:
+    said = {"type": "user.message", "content": [{"type": "text", "text": f"hello {k}"}]}
+    return house.sessions.send(id, [said] * (k + 1))
+
+
 def _forget(house: Workspace, k: int, id: str) -> object:
     house._db.write(lambda conn: managed.delete(conn, id, _START))
     return None
@@ -176,7 +187,13 @@ ACTS: dict[str, Act] = {
     "environment": _environment,
     "queue": lambda h, k, id: h.work.stats(id),
     "poll": lambda h, k, id: h.work.poll(id),
-    "managed session": lambda h, k, id: h.sessions.get(id),
+    "agent by id": lambda h, k, id: h.agents.get(id),
+    "archive agent": lambda h, k, id: h.agents.archive(id),
+    "managed": _managed,
+    "managed by id": lambda h, k, id: h.sessions.get(id),
+    "send": _send,
+    "archive session": lambda h, k, id: h.sessions.archive(id),
+    "erase": lambda h, k, id: h.sessions.delete(id, actor="ana"),
     "threads": lambda h, k, id: h.threads.list(id),
     "cached": _cached,
     "again": _again,
@@ -254,7 +271,7 @@ def test_every_act_meets_what_the_other_one_has(db: Database, template: Path) ->
     """The same, with nothing left to chance: one makes everything, then the other tries every act on
     every kind of id that there is."""
     world, workspaces = World(db), [f"wrkspc_{next(_names)}" for _ in range(2)]
-    makes = ("record", "write", "store", "submit", "create", "vault", "file", "environment")
+    makes = ("record", "write", "store", "submit", "create", "vault", "file", "environment", "managed")
     _, answers = _tell(world, [(0, what, 1, 0) for what in makes], workspaces)
     ids = sorted({id.partition("_")[0]: id for id in _ID.findall("".join(answers))}.values())
     assert len(ids) >= 8
