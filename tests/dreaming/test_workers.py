@@ -106,13 +106,13 @@ def test_a_killed_worker_is_one_clear_error_and_the_next_dream_goes_on(
 def test_a_worker_that_dies_while_it_is_sent_a_batch() -> None:
     """What it did not read any more must not hide what happened to it."""
     session = Session("sesn_a", SessionInfo("test", "a"), 1, "sha")
-    payload = '{"content": "' + "x" * 3_000_000 + '"}'
-    link = Link("sesn_a", 1, "sevt_a", "key", "user.message", None, "", payload, None, "00")
+    link = Link("sesn_a", 1, "sevt_a", "key", "user.message", None, "", "{}", None, "00")
     with (
         pytest.raises(WorkerLost, match=r"was killed \(signal 9\)"),
         Worker(SessionObserver, SessionObserver().version) as worker,
     ):
         os.kill(worker._process.pid, signal.SIGKILL)
+        worker._process.wait()
         worker.ask([(session, [link])])
 
 
