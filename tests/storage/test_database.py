@@ -30,7 +30,14 @@ from reverie.storage.lock import WriterLock
 
 
 def put(conn: Connection, name: str) -> None:
-    store = {"id": name, "name": name, "description": "", "created_at": "", "updated_at": "", "metadata": "{}"}
+    store = {
+        "id": name,
+        "name": name,
+        "description": "",
+        "created_at": "",
+        "updated_at": "",
+        "metadata": "{}",
+    }
     conn.execute(tables.memory_stores.insert().values(**store, workspace="wrkspc_default"))
 
 

@@ -63,7 +63,9 @@ def test_a_half_made_database_is_finished(tmp_path: Path) -> None:
 def test_search_follows_the_memories(db: Database) -> None:
     def fill(conn: Connection) -> None:
         store = "(id, name, description, created_at, workspace, updated_at, metadata)"
-        conn.execute(text(f"INSERT INTO memory_stores {store} VALUES ('s', 's', '', '', 'wrkspc_default', '', '{{}}')"))
+        conn.execute(
+            text(f"INSERT INTO memory_stores {store} VALUES ('s', 's', '', '', 'wrkspc_default', '', '{{}}')")
+        )
         columns = "(id, store_id, path, content, version_id, version, updated_at, workspace, created_at)"
         row = f"INSERT INTO memories {columns} VALUES (:id, 's', :path, :content, '', 1, '', 'wrkspc_default', '')"
         conn.execute(text(row), {"id": "m1", "path": "/aws/s3-upload.md", "content": "Split large files."})
