@@ -21,6 +21,7 @@ from reverie.app import Reverie
 from reverie.domain.errors import NotFound, ReverieError
 from reverie.server.absent import refuse_absent
 from reverie.server.auth import PUBLIC, Keyring
+from reverie.server.background import Background
 from reverie.server.endpoint import Endpoint
 from reverie.server.errors import ErrorBody, refusal
 from reverie.server.guard import Guard
@@ -116,14 +117,12 @@ class App:
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         """Between its first request and its last, a server also delivers webhooks and works off dreams."""
         await receive()
-        workers = (self.running.reverie.courier(), self.running.reverie.night_watch())
-        for worker in workers:
-            worker.start()
+        background = Background(self.running.reverie)
+        background.start()
         await send({"type": "lifespan.startup.complete"})
         await receive()
         self.running.close()
-        for worker in workers:
-            await anyio.to_thread.run_sync(worker.stop)
+        await anyio.to_thread.run_sync(background.stop)
         await send({"type": "lifespan.shutdown.complete"})
 
 
