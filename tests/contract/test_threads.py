@@ -95,9 +95,8 @@ def test_a_childs_work_shows_condensed_in_the_session(client: Any, loop: Loop, s
     strict(seen)
     assert (seen.agent.name, seen.status, seen.usage.input_tokens) == ("helper", "idle", 100)
     primary = seen.parent_thread_id
-    assert (
-        list(client.beta.sessions.threads.events.list(primary, session_id=made.id))[0].type == "user.message"
-    )
+    first = next(iter(client.beta.sessions.threads.events.list(primary, session_id=made.id)))
+    assert first.type == "user.message"
 
 
 def test_the_session_waits_for_its_last_thread(client: Any, loop: Loop) -> None:

@@ -99,8 +99,9 @@ class LiveSessions(Ledger):
         self.tell(settled)
         return list(settled.accepted)
 
-    def archive(self, session_id: str) -> None:
+    def archive(self, session_id: str, *, then: Callable[[Connection], None] | None = None) -> None:
         """End a session for good and keep its log. Again is harmless; what waits in the inbox is dropped.
+        ``then`` adds to the transaction, the first time.
 
         Raises:
             UsageError: it is running.
@@ -121,6 +122,8 @@ class LiveSessions(Ledger):
                 threads.archive(conn, session_id, None, at)
                 settled = self._save(conn, draft)
             managed.write(conn, session_id, at, archived_at=at)
+            if then is not None:
+                then(conn)
             return settled
 
         self.tell(self._db.write(work))

@@ -160,7 +160,9 @@ class Sessions:
         Raises:
             UsageError: it is running.
         """
-        self._live.archive(session_id)
+        self._live.archive(
+            session_id, then=lambda conn: self._webhooks.emit(conn, "session.archived", session_id)
+        )
         self._work.end(session_id)
         return self.get(session_id)
 
