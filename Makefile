@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test test-slow check bench docs setup clean
+.PHONY: demo test test-slow check bench bench-all docs setup clean
 .DEFAULT_GOAL := help
 
 help:                 ## these words
@@ -36,8 +36,11 @@ check: $(VENV)/.dev   ## lint, format, types, import contracts
 	@$(BIN)/pyright
 	@$(BIN)/lint-imports
 
-bench: $(VENV)/.dev   ## every number the docs quote, beside its limit
+bench: $(VENV)/.dev   ## numbers beside their limits: imports, dreams, appends, the server
 	@$(BIN)/python -m benchmarks
+
+bench-all: $(VENV)/.dev  ## the miners' too, with all their worlds (hours)
+	@$(BIN)/python -m benchmarks --all
 
 docs: $(VENV)/.dev    ## the documents' examples and the command reference
 	@$(BIN)/python -m pytest tests/docs

@@ -1,9 +1,21 @@
-"""``make bench``: every number the documents quote, beside its limit."""
+"""Every number the documents quote, beside its limit, or beside a peer.
+
+    python -m benchmarks            (make bench) imports, dreams, appends, the server: some minutes
+    python -m benchmarks --all      (make bench-all) the miners too, with all their worlds: some hours
+
+Each runs in a process of its own; one that fails does not keep the others from running.
+"""
 
 from __future__ import annotations
 
-from benchmarks import appends, dreams, imports
+import subprocess
+import sys
+from typing import Final
 
-imports.main()
-dreams.main()
-appends.main()
+QUICK: Final = ("imports", "dreams", "appends", "server", "streams", "webhooks")
+MINERS: Final = ("templates", "workarounds", "workflows", "staleness", "mining", "replication")
+
+asked = (*QUICK, *MINERS) if "--all" in sys.argv[1:] else QUICK
+failed = [name for name in asked if subprocess.run([sys.executable, "-m", f"benchmarks.{name}"]).returncode]
+if failed:
+    sys.exit(f"did not run to the end: {', '.join(failed)}")
