@@ -285,6 +285,24 @@ def test_a_failure_of_ours_tells_nothing_of_the_inside(
     assert "a secret of the inside" in caplog.text and answer.headers["request-id"] in caplog.text
 
 
+def test_a_database_that_is_gone_is_503_and_logged_but_not_where_it_was(
+    reverie: Reverie, http: httpx2.Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    reverie.close()
+    with caplog.at_level(logging.ERROR, "reverie.server"):
+        answer = http.get("/v1/things")
+    assert "closed" in refused(answer, 503, "api_error")
+    assert answer.headers["retry-after"] == "1"
+    assert ".db" not in answer.text and ".db" in caplog.text
+
+
+def test_a_path_cannot_forge_the_log(http: httpx2.Client, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.ERROR, "reverie.server"):
+        http.post("/v1/things/a b/fail")
+        http.post("/v1/things/%0AERROR%20forged/fail")
+    assert "\nERROR forged" not in caplog.text
+
+
 def test_every_request_has_an_id_of_its_own(http: httpx2.Client) -> None:
     ids = {http.get("/v1/things").headers["request-id"] for _ in range(5)}
     assert len(ids) == 5 and all(id_.startswith("req_") for id_ in ids)

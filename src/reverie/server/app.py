@@ -18,12 +18,12 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
 
 from reverie.app import Reverie
-from reverie.domain.errors import NotFound, ReverieError
+from reverie.domain.errors import NotFound, Unsupported
 from reverie.server.absent import refuse_absent
 from reverie.server.auth import PUBLIC, Keyring
 from reverie.server.background import Background
 from reverie.server.endpoint import Endpoint
-from reverie.server.errors import ErrorBody, refusal
+from reverie.server.errors import ErrorBody, Refusal, refusal
 from reverie.server.guard import Guard
 from reverie.server.public import Public
 from reverie.server.router import Router
@@ -98,11 +98,12 @@ class App:
         except ClientDisconnect:
             return
         except Exception as error:
-            if not isinstance(error, ReverieError):
-                _log.exception("%s %s failed (%s)", scope["method"], scope["path"], request_id)
+            refused = refusal(error)
+            if refused.status >= 500 and not isinstance(error, Unsupported):
+                _log.exception("%s %r failed (%s)", scope["method"], scope["path"], request_id)
             if started:  # the status is out: all that is left is to cut the answer short, visibly
                 raise
-            await _refuse(error, request_id, named, unread=_unread(scope))
+            await _refuse(refused, request_id, named, unread=_unread(scope))
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] in PUBLIC:
@@ -134,8 +135,8 @@ def _named(scope: Scope, request_id: str) -> list[tuple[bytes, bytes]]:
     return names
 
 
-async def _refuse(error: Exception, request_id: str, send: Send, *, unread: bool) -> None:
-    status, told, extra = refusal(error)
+async def _refuse(refused: Refusal, request_id: str, send: Send, *, unread: bool) -> None:
+    status, told, extra = refused
     body = msgspec.json.encode(ErrorBody(error=told, request_id=request_id))
     headers: dict[str, Any] = {"content-type": "application/json", "content-length": str(len(body)), **extra}
     if unread:
