@@ -16,6 +16,7 @@ QUICK: Final = ("imports", "dreams", "appends", "server", "streams", "webhooks")
 MINERS: Final = ("templates", "workarounds", "workflows", "staleness", "mining", "replication")
 
 asked = (*QUICK, *MINERS) if "--all" in sys.argv[1:] else QUICK
-failed = [name for name in asked if subprocess.run([sys.executable, "-m", f"benchmarks.{name}"]).returncode]
+commands = {name: [sys.executable, "-m", f"benchmarks.{name}"] for name in asked}
+failed = [name for name, command in commands.items() if subprocess.run(command, check=False).returncode]
 if failed:
     sys.exit(f"did not run to the end: {', '.join(failed)}")
