@@ -99,7 +99,6 @@ def _told(judge: Judge, least: int) -> None:
     assert not judge.problems, "\n".join(judge.problems[:20])
     assert judge.seen.total() >= least
     assert judge.seen[200] > 0.05 * judge.seen.total()  # it gets somewhere
-    assert judge.seen[400] > 0.05 * judge.seen.total()
 
 
 # ---------------------------------------------------------------------- from the document alone
@@ -166,7 +165,7 @@ def test_what_the_document_allows_and_forbids(tenant: Tenant, judge: Judge, mode
 
 
 def test_the_document_is_one_that_requests_can_be_made_from(tenant: Tenant, judge: Judge) -> None:
-    """The everyday share: a few valid requests to each route without a body."""
+    """The everyday share: a valid request to each route without a body."""
     dice = random.Random(4)
     for endpoint in TURN:
         if endpoint.body is None:
@@ -176,8 +175,8 @@ def test_the_document_is_one_that_requests_can_be_made_from(tenant: Tenant, judg
                 if answer is not None:
                     judge(endpoint, said, answer)
 
-            _examples(endpoint, GenerationMode.POSITIVE, 2, work)
-    _told(judge, least=100)
+            _examples(endpoint, GenerationMode.POSITIVE, 1, work)
+    _told(judge, least=60)
 
 
 # ---------------------------------------------------------------------- from good requests
@@ -267,6 +266,7 @@ def _odd_requests(tenant: Tenant, judge: Judge, each: int) -> None:
             answer = _asked(tenant, endpoint, tenant.world.path(endpoint), said)
             if answer is not None:
                 judge(endpoint, said, answer)
+    assert judge.seen[400] > 0.2 * judge.seen.total()
 
 
 @pytest.mark.parametrize("database_url", serving.ENGINES, indirect=True)
