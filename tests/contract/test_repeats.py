@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import anthropic
 import httpx2
 import pytest
+from tests.conftest import SteppingClock
 from tests.contract import serving
 
 from reverie.app import Reverie
@@ -74,7 +76,9 @@ def test_workspaces_do_not_share_keys(reverie: Reverie) -> None:
 
 
 @pytest.mark.parametrize("database_url", serving.ENGINES, indirect=True)
-def test_fifty_at_once_are_one(api: App) -> None:
+def test_fifty_at_once_are_one(api: App, clock: SteppingClock) -> None:
+    clock.step = timedelta(0)  # two minutes of looks at it, and a claim lapses
+
     async def crowd() -> set[bytes]:
         async with serving.async_http(api) as http:
             posts = [

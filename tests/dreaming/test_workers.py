@@ -92,13 +92,15 @@ def test_a_killed_worker_is_one_clear_error_and_the_next_dream_goes_on(
 ) -> None:
     rv, order = opened(), tmp_path / "order"
     monkeypatch.setenv("KILL_ONCE", str(order))
+    monkeypatch.setattr("reverie.dreaming.observing._SESSIONS", 10)
     order.write_text(rv.log.sessions()[-1].id)
     with pytest.raises(WorkerLost, match=r"was killed \(signal 9\)\n  next: run the dream again"):
         dreamer(rv, Killed()).dream(workers=2)
     assert [d.status for d in rv.dreams()] == ["failed"]
     told: list[tuple[str, int, int]] = []
     again = dreamer(rv, Killed()).dream(workers=2, progress=lambda *step: told.append(step))
-    assert ("observe", 100, SESSIONS) in told[:4]  # two batches of three were kept
+    kept = [done for stage, done, _ in told if stage == "observe"][1]  # the first is told before it looks
+    assert kept >= SESSIONS - 30  # all but the batches under way: one for each worker, and one that is read
     undisturbed = dreamer(opened(), SessionObserver()).dream(workers=1)
     assert dumps(again.findings) == dumps(undisturbed.findings)
 
