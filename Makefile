@@ -25,7 +25,7 @@ demo: $(VENV)/.installed  ## sessions made on the spot, dreamed over, three find
 	@$(BIN)/reverie demo
 
 test: $(VENV)/.dev    ## the everyday suite
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 test-slow: $(VENV)/.dev  ## the suites that take longer (kills, long properties)
 	@$(BIN)/python -m pytest -m slow
