@@ -176,6 +176,15 @@ FAMILIES: Final[tuple[Family, ...]] = (
         worth=0.7,
         kinds=_TOOL,
     ),
+    _family(
+        "python-syntax",
+        r"(?i)\binvalid syntax \(<|\bSyntaxError: ",
+        "{tool} is called with code that Python cannot parse",
+        advice="Send complete Python code and nothing but code, and check that it parses first.",
+        title="Check that the Python parses before sending it",
+        worth=0.7,
+        kinds=_TOOL,
+    ),
     # ---- shells
     _family(
         "zsh-glob",
