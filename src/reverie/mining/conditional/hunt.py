@@ -93,12 +93,17 @@ class _Pool(NamedTuple):
 
 
 class Hunt:
-    def __init__(self, sheet: Sheet, guard: Guard, users: Ints | None, setting: Setting) -> None:
+    def __init__(
+        self, sheet: Sheet, guard: Guard, difficulty: Guard, users: Ints | None, setting: Setting
+    ) -> None:
+        """``guard`` is what rules are tested against; ``difficulty`` knows the tasks and times alone: a user
+        whose every row is in a rule soon counts as one who fails, however much the rule has to do with it."""
         self.sheet, self.guard, self.setting = sheet, guard, setting
         self._users = users
         distinct = 0 if users is None else len(np.unique(users))
         self._least_users = min(setting.min_users, distinct)
         self._failed = sheet.rows.failed
+        self._difficulty = difficulty.expected(self._failed, np.ones(len(self._failed), dtype=bool))
         self._chosen, self._odds = _balanced(self._failed, setting.sample)
         self._small = sheet if self._chosen is None else sheet.sampled(self._chosen)
         self._scout = Scout(self._small)
@@ -222,7 +227,7 @@ class Hunt:
             return "chance"
         rate = tally.failed / max(1, tally.rows)
         elsewhere = (ground.all.failed - tally.failed) / max(1, ground.all.rows - tally.rows)
-        foreseen = tally.expected / max(1, tally.rows)
+        foreseen = min(tally.expected, float(self._difficulty[rows].sum())) / max(1, tally.rows)
         if effect(rate, max(elsewhere, foreseen)) < self.setting.min_effect:
             return "small effect"
         if self._users is not None and len(np.unique(self._users[rows & self._failed])) < self._least_users:

@@ -86,7 +86,8 @@ def _mined(table: Table, rows: Rows, grouping: Grouping, setting: Setting) -> Re
     if not sheet.axes:
         return Result.nothing(n, k, "no attribute could be mined", left_out)
     guard = guard_of(n, (grouping.strata, grouping.users, grouping.sessions), grouping.times)
-    hunt = Hunt(sheet, guard, grouping.users, setting)
+    difficulty = guard_of(n, (grouping.strata,), grouping.times)
+    hunt = Hunt(sheet, guard, difficulty, grouping.users, setting)
     return Reporter(hunt, grouping).result(left_out)
 
 
