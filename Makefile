@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test test-slow check bench bench-all docs setup clean
+.PHONY: demo test test-fuzz test-slow check bench bench-all docs setup clean
 .DEFAULT_GOAL := help
 
 help:                 ## these words
@@ -26,6 +26,9 @@ demo: $(VENV)/.installed  ## sessions made on the spot, dreamed over, three find
 
 test: $(VENV)/.dev    ## the everyday suite
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+
+test-fuzz: $(VENV)/.dev  ## 20,000 requests made from the API's document and from good ones
+	@$(BIN)/python -m pytest -m slow tests/contract/test_fuzz.py --numprocesses auto --maxprocesses 4
 
 test-slow: $(VENV)/.dev  ## the suites that take longer (kills, long properties)
 	@$(BIN)/python -m pytest -m slow
