@@ -68,11 +68,15 @@ class Channel:
         self._looking = False
         self._again = False
         self._tasks: set[asyncio.Task[None]] = set()
+        self._early: list[Callable[[], None]] | None = []  # told before the channel knew where it begins
         self._unsubscribe: Callable[[], None] = feed.subscribe(seen.session_id, self)
 
     def begin(self, tail: int) -> None:
         """Start from the log's end, as it was read after the channel began to listen."""
         self.tail = self._floor = tail
+        early, self._early = self._early or [], None
+        for work in early:
+            work()
 
     def close(self) -> None:
         """Nobody reads any more."""
@@ -95,7 +99,13 @@ class Channel:
 
     def _soon(self, work: Callable[[], None]) -> None:
         if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(work)
+            self._loop.call_soon_threadsafe(self._do, work)
+
+    def _do(self, work: Callable[[], None]) -> None:
+        if self._early is not None:
+            self._early.append(work)
+        else:
+            work()
 
     # ------------------------------------------------------------------ read, on the loop
 
