@@ -6,7 +6,6 @@ import getpass
 import os
 import re
 import sys
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -43,12 +42,6 @@ def print_json(value: Any) -> None:
     if sys.stdout.isatty():
         encoded = msgspec.json.format(encoded, indent=2)
     sys.stdout.buffer.write(encoded + b"\n")
-
-
-def print_lines(values: Iterable[Any]) -> None:
-    """JSON lines."""
-    for value in values:
-        sys.stdout.buffer.write(msgspec.json.encode(value) + b"\n")
 
 
 def fail(error: ReverieError) -> None:

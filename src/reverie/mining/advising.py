@@ -9,7 +9,7 @@ from typing import Final
 from reverie.domain.findings import Nature
 from reverie.mining.identity import Identity
 from reverie.mining.lore import LINT_RULES
-from reverie.mining.phrasing import Advice, advise, code, listed, quoted, replacement, shortened
+from reverie.mining.phrasing import Advice, advise, capital, code, listed, quoted, replacement, shortened
 from reverie.mining.precondition import Precondition
 
 __all__ = ["Advising", "advising"]
@@ -65,11 +65,11 @@ def _from_family(identity: Identity, example: str, tool: str) -> Advising:
     advice, warning = family.advice.format(**given), family.warning.format(**given)
     return Advising(
         family.nature,
-        _capital(family.what.format(**given)),
-        title=family.title or _capital((advice or warning).split(" (“")[0].split(": “")[0].rstrip(".")),
+        capital(family.what.format(**given)),
+        title=family.title or capital((advice or warning).split(" (“")[0].split(": “")[0].rstrip(".")),
         when=f"when working with {tool}",
-        advice=_capital(advice),
-        warning=_capital(warning),
+        advice=capital(advice),
+        warning=capital(warning),
         worth=family.worth * (1.0 if family.nature == "behaviour" else 0.5),
     )
 
@@ -115,8 +115,8 @@ def _from_text(identity: Identity, example: str, tool: str) -> Advising:
     verb = "refuses" if words.nature == "behaviour" else "fails"
     return Advising(
         words.nature,
-        f"{_capital(tool)} {verb}",
-        title=_title(words, f"{_capital(tool)} {verb}", example),
+        f"{capital(tool)} {verb}",
+        title=_title(words, f"{capital(tool)} {verb}", example),
         when=f"before calling {tool}",
         advice=words.advice,
         warning=words.warning,
@@ -140,7 +140,3 @@ def _title(words: Advice, what: str, example: str) -> str:
 
 def _template(identity: Identity) -> str:
     return identity.key.split(":", 1)[1]
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -134,7 +134,7 @@ class _Notes:
         self.uses.append(use)
         self.waiting[use.id] = self.by_id[use.id] = use
         self.listener.worked = True
-        self.listener.last_action, self.listener.last_use = use.action, use.span
+        self.listener.last_action = use.action
         lowered = name.lower()
         self.outside = self.outside or any(part in lowered for part in _OUTSIDE_TOOLS)
 

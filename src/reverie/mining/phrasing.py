@@ -12,7 +12,17 @@ from typing import Final
 
 from reverie.domain.findings import Nature
 
-__all__ = ["Advice", "advise", "code", "listed", "quoted", "replacement", "shortened", "with_article"]
+__all__ = [
+    "Advice",
+    "advise",
+    "capital",
+    "code",
+    "listed",
+    "quoted",
+    "replacement",
+    "shortened",
+    "with_article",
+]
 
 MAX_QUOTED: Final = 160
 
@@ -74,10 +84,10 @@ def advise(example: str, template: str, tool: str, *, refused: bool) -> Advice:
             x = given.get("x") or given.get("alt") or ""
             words = {"x": _the(x), "a_x": with_article(x), "y": _a_thing(given.get("y", "")), "many": given.get("many", ""),
                      "much": given.get("much", ""), "tool": tool, "quote": quoted(example)}  # fmt: skip
-            return Advice("behaviour", _capital(advice.format(**words)) + ".")
+            return Advice("behaviour", capital(advice.format(**words)) + ".")
     if refused:
         return Advice("behaviour", warning=f"Mind what {tool} refuses: “{quoted(example)}”.")
-    return Advice("situation", warning=f"{_capital(tool)} may fail with “{quoted(example)}”.")
+    return Advice("situation", warning=f"{capital(tool)} may fail with “{quoted(example)}”.")
 
 
 def replacement(example: str) -> str:
@@ -139,5 +149,6 @@ def listed(names: list[str], most: int = 3) -> str:
     return shown[0] if len(shown) == 1 else ", ".join(shown[:-1]) + " or " + shown[-1]
 
 
-def _capital(text: str) -> str:
+def capital(text: str) -> str:
+    """With its first letter large."""
     return text[:1].upper() + text[1:]

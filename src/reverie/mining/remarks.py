@@ -46,7 +46,6 @@ class Listener:
     """Follows one session; ``hear`` gives the remarks of an event. Keep the events in order."""
 
     last_action: str | None = None
-    last_use: Span | None = None
     worked: bool = False
     refused: bool = False  # the event before was a refusal without a word: the next message explains it
 

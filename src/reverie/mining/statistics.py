@@ -21,6 +21,7 @@ __all__ = [
     "compare",
     "compare_within",
     "exact_p",
+    "log_choose",
     "newcombe",
     "odds_ratio",
     "risk_difference",
@@ -201,14 +202,15 @@ def _high(t: Table) -> int:
 def _hypergeometric(t: Table) -> list[float]:
     """P(successes with the thing = k) for k from the least to the most the margins allow."""
     successes, size = t.a + t.b, t.n + t.m
-    base = _log_choose(size, successes)
+    base = log_choose(size, successes)
     return [
-        math.exp(_log_choose(t.n, k) + _log_choose(t.m, successes - k) - base)
+        math.exp(log_choose(t.n, k) + log_choose(t.m, successes - k) - base)
         for k in range(_low(t), _high(t) + 1)
     ]
 
 
-def _log_choose(n: int, k: int) -> float:
+def log_choose(n: int, k: int) -> float:
+    """ln of the binomial coefficient."""
     return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
 
 

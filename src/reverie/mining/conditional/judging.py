@@ -13,6 +13,7 @@ import numpy as np
 from reverie.domain.events import Scalar
 from reverie.mining.conditional.arrays import Bools, Ints
 from reverie.mining.conditional.cases import CHARS, WORKED_BEFORE, Cases
+from reverie.mining.conditional.comparing import share, table, tables_within
 from reverie.mining.conditional.report import Clause, Result, Rule, Share, rows_of
 from reverie.mining.conditional.table import Column
 from reverie.mining.conditional.targets import Question
@@ -69,7 +70,7 @@ def choice_of(question: Question, rule: Rule) -> Choice | None:
         comparable = rows_of(cases.table, others)
         having = rows_of(cases.table, rule.clauses)
         alike = _alike_but_for(cases, clause.attribute)
-        within = compare_within(_tables(alike, question.happened, having, comparable & ~having))
+        within = compare_within(tables_within(alike, question.happened, having, comparable & ~having))
         if within and within.strata >= FEW and within.difference < 0 and within.p_value <= ALPHA:
             return Choice(clause, others, _better(question, clause, comparable & ~having))
     return None
@@ -92,17 +93,6 @@ def _alike_but_for(cases: Cases, attribute: str) -> Ints:
         ],
         dtype=np.int64,
     )
-
-
-def _tables(groups: Ints, failed: Bools, having: Bools, without: Bools) -> list[Fourfold]:
-    size = int(groups.max(initial=-1)) + 1
-
-    def counts(chosen: Bools) -> Ints:
-        return np.bincount(groups[chosen], minlength=size)
-
-    n, m = counts(having), counts(without)
-    a, b = counts(having & ~failed), counts(without & ~failed)
-    return [Fourfold(int(a[i]), int(n[i]), int(b[i]), int(m[i])) for i in np.flatnonzero((n > 0) & (m > 0))]
 
 
 def _better(question: Question, clause: Clause, elsewhere: Bools) -> Scalar:
@@ -131,7 +121,7 @@ def merely_given(question: Question, rule: Rule) -> str | None:
             continue
         others = rows_of(question.table(), [c for c in rule.clauses if c is not clause]) & given
         having = rows_of(question.table(), rule.clauses)
-        here, there = (_share(question, rows) for rows in (having, others & ~having))
+        here, there = (share(question.happened, rows) for rows in (having, others & ~having))
         flag = question.kind == "call" and clause.kind == "category"
         if there.rows < FEW and (flag or not _is_argument(question.cases, clause)):
             continue
@@ -150,7 +140,7 @@ def mere_symptom(question: Question, rule: Rule) -> bool:
         if clause.attribute == WORKED_BEFORE:
             having = rows_of(table, rule.clauses)
             others = rows_of(table, [c for c in rule.clauses if c is not clause]) & ~having
-            within = compare_within(_tables(question.cases.places, happened, having, others))
+            within = compare_within(tables_within(question.cases.places, happened, having, others))
             return within is None or within.difference >= 0 or within.p_value > ALPHA
     return False
 
@@ -183,15 +173,17 @@ def up_to_first_failure(question: Question) -> Bools:
 def recounted(question: Question, rule: Rule) -> Rule:
     """The rule with the figures of all cases; what it was tested on is part of them."""
     rows = rows_of(question.table(), rule.clauses)
-    here, there = _share(question, rows), _share(question, ~rows)
+    here, there = share(question.happened, rows), share(question.happened, ~rows)
     strata = question.cases.strata[1]
     failed = rows & question.happened
     return replace(
         rule,
         here=here,
         elsewhere=there,
-        raw=compare(Fourfold(here.rows - here.failed, here.rows, there.rows - there.failed, there.rows)),
-        within=None if strata is None else compare_within(_tables(strata, question.happened, rows, ~rows)),
+        raw=compare(table(here, there)),
+        within=None
+        if strata is None
+        else compare_within(tables_within(strata, question.happened, rows, ~rows)),
         users=len(np.unique(question.cases.users[failed])),
         rows=np.flatnonzero(rows),
         failed_rows=np.flatnonzero(failed),
@@ -241,12 +233,8 @@ def _borne_out(question: Question, rule: Rule, found: Sequence[Bools], kept: Boo
     if not shared or max(shared) < SAME_ROWS:
         return None
     twin = found[int(np.argmax(shared))]
-    here, there = _share(question, twin & ~kept), _share(question, ~twin & ~kept)
+    here, there = share(question.happened, twin & ~kept), share(question.happened, ~twin & ~kept)
     return HeldBack(here, there, _more_often(here, there))
-
-
-def _share(question: Question, rows: Bools) -> Share:
-    return Share(int(np.count_nonzero(question.happened & rows)), int(np.count_nonzero(rows)))
 
 
 def _more_often(here: Share, there: Share) -> float:

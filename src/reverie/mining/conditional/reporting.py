@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from reverie.domain.findings import Comparison
 from reverie.mining.conditional.arrays import Bools, Floats, Ints
 from reverie.mining.conditional.axes import NotMined
+from reverie.mining.conditional.comparing import share, table, tables_within
 from reverie.mining.conditional.hunt import Claim, Hunt
 from reverie.mining.conditional.language import language_sizes
 from reverie.mining.conditional.report import Bound, Candidate, Clause, Result, Rule, Share
 from reverie.mining.conditional.scan import MAX_CROSSED
 from reverie.mining.conditional.scores import chernoff, effect, fisher, probability
 from reverie.mining.conditional.thresholds import Cut, Exact
-from reverie.mining.statistics import Table as Fourfold
 from reverie.mining.statistics import compare, compare_within
 
 __all__ = ["Grouping", "Reporter", "vanishes"]
@@ -95,7 +95,7 @@ class Reporter:
 
     def _rule(self, claim: Claim) -> Rule:
         rows = self._hunt.covered_by(claim)
-        here, there = self._share(rows), self._share(~rows)
+        here, there = share(self._failed, rows), share(self._failed, ~rows)
         half = self._rank < len(self._failed) // 2
         users = self._grouping.users
         return Rule(
@@ -106,31 +106,20 @@ class Reporter:
             expected=round(claim.tally.expected, 6),
             p_value=probability(claim.exam.log_p),
             p_adjusted=probability(claim.exam.log_adjusted),
-            raw=compare(_fourfold(here, there)),
+            raw=compare(table(here, there)),
             within=self._within(rows),
             users=0 if users is None else len(np.unique(users[rows & self._failed])),
-            earlier=self._share(rows & half),
-            later=self._share(rows & ~half),
+            earlier=share(self._failed, rows & half),
+            later=share(self._failed, rows & ~half),
             rows=self._grouping.numbers[rows],
             failed_rows=self._grouping.numbers[rows & self._failed],
         )
-
-    def _share(self, rows: Bools) -> Share:
-        return Share(int(np.count_nonzero(rows & self._failed)), int(np.count_nonzero(rows)))
 
     def _within(self, rows: Bools) -> Comparison | None:
         strata = self._grouping.strata
         if strata is None:
             return None
-        groups = int(strata.max()) + 1
-
-        def counts(chosen: Bools) -> Ints:
-            return np.bincount(strata[chosen], minlength=groups)
-
-        n, m = counts(rows), counts(~rows)
-        a, b = counts(rows & ~self._failed), counts(~rows & ~self._failed)
-        both = np.flatnonzero((n > 0) & (m > 0))
-        return compare_within([Fourfold(int(a[i]), int(n[i]), int(b[i]), int(m[i])) for i in both])
+        return compare_within(tables_within(strata, self._failed, rows, ~rows))
 
     def _clause(self, exact: Exact, claim: Claim) -> Clause:
         place = exact.piece.place
@@ -191,11 +180,6 @@ def _said(exact: Exact) -> Clause:
 
 def _bound(cut: Cut | None) -> Bound | None:
     return None if cut is None else Bound(cut.value, cut.low, cut.high)
-
-
-def _fourfold(here: Share, there: Share) -> Fourfold:
-    """Successes here and elsewhere."""
-    return Fourfold(here.rows - here.failed, here.rows, there.rows - there.failed, there.rows)
 
 
 def vanishes(rule: Rule) -> bool:

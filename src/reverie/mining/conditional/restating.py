@@ -6,8 +6,9 @@ from typing import Final
 
 import numpy as np
 
-from reverie.mining.conditional.arrays import Bools, Floats
+from reverie.mining.conditional.arrays import Bools
 from reverie.mining.conditional.axes import NotMined, clean_values
+from reverie.mining.conditional.scores import phi
 from reverie.mining.conditional.table import Column, Table
 
 __all__ = ["RESTATING", "restating_columns"]
@@ -45,9 +46,4 @@ def _agreement(column: Column, failed: Bools) -> float:
         last = np.append(np.diff(values[present][order]) > 0, True)[: len(order)]
         n = np.arange(1.0, len(order) + 1)[last]
         k = np.cumsum(failed[present][order])[last].astype(np.float64)
-    return float(np.abs(_phi(k, n, float(failed.sum()), float(len(failed)))).max(initial=0.0))
-
-
-def _phi(k: Floats, n: Floats, all_k: float, all_n: float) -> Floats:
-    spread = np.sqrt(n * (all_n - n) * all_k * (all_n - all_k))
-    return np.divide(k * all_n - n * all_k, spread, out=np.zeros_like(n), where=spread > 0)
+    return float(np.abs(phi(k, n, float(failed.sum()), float(len(failed)))).max(initial=0.0))

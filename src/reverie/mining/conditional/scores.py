@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from math import asin, exp, inf, lgamma, log, sqrt
+from math import asin, exp, inf, log, sqrt
 
 import numpy as np
 
 from reverie.mining.conditional.arrays import Floats
+from reverie.mining.statistics import log_choose
 
-__all__ = ["chernoff", "effect", "fisher", "gain", "probability", "surprise"]
+__all__ = ["chernoff", "effect", "fisher", "gain", "phi", "probability", "surprise"]
 
 
 def _divergence(k: Floats, n: Floats, e: Floats) -> Floats:
@@ -59,7 +60,7 @@ def fisher(k: int, n: int, all_k: int, all_n: int) -> float:
         return 0.0
     if k > high:
         return -inf
-    first = _log_choose(all_k, k) + _log_choose(all_n - all_k, n - k) - _log_choose(all_n, n)
+    first = log_choose(all_k, k) + log_choose(all_n - all_k, n - k) - log_choose(all_n, n)
     total, term = 1.0, 1.0
     for x in range(k, high):
         term *= (all_k - x) * (n - x) / ((x + 1) * (all_n - all_k - n + x + 1))
@@ -78,5 +79,7 @@ def probability(log_p: float) -> float:
     return exp(min(0.0, log_p))
 
 
-def _log_choose(n: int, k: int) -> float:
-    return lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1)
+def phi(k: Floats, n: Floats, all_k: float, all_n: float) -> Floats:
+    """The correlation of failing with being among n rows of which k failed; 0 where either never changes."""
+    spread = np.sqrt(n * (all_n - n) * all_k * (all_n - all_k))
+    return np.divide(k * all_n - n * all_k, spread, out=np.zeros_like(n), where=spread > 0)

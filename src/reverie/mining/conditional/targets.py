@@ -19,6 +19,7 @@ from reverie.domain.observations import Call, Failure, Observation
 from reverie.mining.conditional.arrays import Bools, Ints
 from reverie.mining.conditional.axes import NotMined
 from reverie.mining.conditional.cases import Cases
+from reverie.mining.conditional.scores import phi
 from reverie.mining.conditional.table import Table
 from reverie.mining.evidence import Sighting, failure_sighting, original_calls, plural, use_sighting
 from reverie.mining.identity import Names
@@ -218,7 +219,7 @@ def _unfit(name: str, steady: float, given: Bools, failed: Bools) -> str | None:
         return "by its name it reports how it went"
     if steady < STEADY:
         return "it changes from call to call: ask of the calls"
-    if abs(_phi(given, failed)) >= MOST_TELLING:
+    if abs(_correlation(given, failed)) >= MOST_TELLING:
         return "whether it is given at all goes with the outcome: it may follow from it"
     return None
 
@@ -226,11 +227,9 @@ def _unfit(name: str, steady: float, given: Bools, failed: Bools) -> str | None:
 MOST_TELLING: Final = 0.3
 
 
-def _phi(one: Bools, other: Bools) -> float:
-    """The correlation of two truths; 0 where either never changes."""
-    if one.all() or not one.any() or other.all() or not other.any():
-        return 0.0
-    return float(np.corrcoef(one, other)[0, 1])
+def _correlation(one: Bools, failed: Bools) -> float:
+    n, k = (np.array([rows.sum()], dtype=np.float64) for rows in (one, one & failed))
+    return float(phi(k, n, float(failed.sum()), float(len(failed)))[0])
 
 
 def _end_of(observation: Observation) -> Sighting | None:

@@ -14,6 +14,7 @@ from reverie.domain.events import Json
 from reverie.domain.findings import Citation, Comparison, Effect, Finding
 from reverie.domain.ids import derived_id
 from reverie.mining.evidence import MAX_COUNTER_EVIDENCE, Sighting, chosen, counted, counts_of, plural
+from reverie.mining.phrasing import capital
 from reverie.mining.statistics import Table, compare, compare_within
 from reverie.mining.workflows.choose import Chosen
 from reverie.mining.workflows.converge import Converged
@@ -129,7 +130,7 @@ class _Story:
         calls = [first[at] for at in matched(first, self.actions)]
         self.steps = told(calls)
         self._trigger = f"before you {told(calls[-1:])[0]}"
-        self.heading = _capital(", then ".join(self.steps))
+        self.heading = capital(", then ".join(self.steps))
         self.occasion = occasion_of(sequences.sessions, members)
 
     @property
@@ -166,7 +167,7 @@ class _Story:
         clause, steps = self.occasion.clause, self.steps
         if not clause:
             clause, steps = self._trigger, self.steps[:-1]
-        return _capital(f"{clause}, {', then '.join(steps)}.")
+        return capital(f"{clause}, {', then '.join(steps)}.")
 
     def evidence(self) -> tuple[Citation, ...]:
         """Every step of up to three sessions, those that went well first."""
@@ -245,7 +246,3 @@ def _two_rates(raw: Comparison) -> str:
         f"{raw.with_.successes} of {plural(raw.with_.total, 'session')} with these steps in this order succeeded, "
         f"{raw.without.successes} of {raw.without.total} without"
     )
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
