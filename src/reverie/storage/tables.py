@@ -3,6 +3,9 @@
 Conventions: times are UTC text ``2026-11-22T15:54:00.123456Z`` (sortable, the same on both engines),
 JSON is text written by ``codec`` (so that a hash over it means the same everywhere), digests are hex.
 
+The conditions of partial indexes stand in the migrations alone: said here too, they would load PostgreSQL's
+dialect in every command.
+
 Every row of every table says in ``workspace`` whose it is (a row of ``workspaces`` in ``id``): queries ask
 for it, and on PostgreSQL a policy hides the rows of all others.
 """
@@ -24,7 +27,6 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    text,
 )
 
 __all__ = [
@@ -230,14 +232,8 @@ memories = Table(
     Column("workspace", Text, nullable=False),
     Column("created_at", Text, nullable=False),
     Index("ix_memories_store_id_path", "store_id", "path"),
-    Index(
-        "uq_memories_store_id_path",  # among the living: a rename may land where one was deleted
-        "store_id",
-        "path",
-        unique=True,
-        sqlite_where=text("content IS NOT NULL"),
-        postgresql_where=text("content IS NOT NULL"),
-    ),
+    # among the living: a rename may land where one was deleted
+    Index("uq_memories_store_id_path", "store_id", "path", unique=True),
 )
 
 memory_versions = Table(
@@ -437,13 +433,7 @@ work = Table(
     Column("metadata", Text, nullable=False),  # JSON
     Column("key_id", Text),  # of the API key that was made for whoever has it
     Index(None, "workspace", "environment_id", "state", "created_at", "id"),
-    Index(
-        "uq_work_session_id",  # a session has one item at most that is not stopped
-        "session_id",
-        unique=True,
-        sqlite_where=text("state <> 'stopped'"),
-        postgresql_where=text("state <> 'stopped'"),
-    ),
+    Index("uq_work_session_id", "session_id", unique=True),  # of items that are not stopped
 )
 
 work_pollers = Table(
