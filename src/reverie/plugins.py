@@ -6,30 +6,49 @@ own ``pyproject.toml`` and come in by the same door.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import entry_points
-from typing import BinaryIO, Final, Protocol, TypeAlias, runtime_checkable
+from pathlib import Path
+from typing import BinaryIO, Final, Literal, Protocol, TypeAlias, runtime_checkable
 
 from reverie.domain.errors import ConfigError
-from reverie.domain.events import Event
+from reverie.domain.events import Event, JsonObject
 from reverie.domain.findings import Finding, Silence
 from reverie.domain.imports import Guess, Quarantined, Skipped, Used
 from reverie.domain.memories import Memory
+from reverie.domain.messages import Delta, ModelRequest, ModelResponse, ResultPart, ToolSpec
 from reverie.domain.observations import Observation
 from reverie.domain.sessions import Session, Transcript
 
 __all__ = [
+    "ENVIRONMENTS",
     "IMPORTERS",
     "MINERS",
+    "MODELS",
     "OBSERVERS",
     "RUNTIMES",
+    "TOOLS",
     "Corpus",
+    "Environment",
+    "FileFacts",
+    "Finished",
+    "Handler",
     "Importer",
+    "Limits",
     "Miner",
+    "Model",
+    "ModelMaker",
+    "Mount",
+    "Network",
     "Observer",
+    "Output",
     "Read",
     "Runtime",
+    "Sandbox",
+    "SandboxSpec",
+    "Surroundings",
+    "Tool",
     "TranscriptFile",
     "Waker",
     "load",
@@ -39,6 +58,10 @@ IMPORTERS: Final = "reverie.importers"
 MINERS: Final = "reverie.miners"
 OBSERVERS: Final = "reverie.observers"
 RUNTIMES: Final = "reverie.runtimes"
+MODELS: Final = "reverie.models"
+"""Makers of models, by provider; the one called ``default`` is asked where no other has the name."""
+TOOLS: Final = "reverie.tools"
+ENVIRONMENTS: Final = "reverie.environments"
 
 SNIFFED_BYTES: Final = 65_536
 
@@ -141,6 +164,226 @@ class Miner(Protocol):
 
     def mine(self, corpus: Corpus) -> Iterable[Finding | Silence]: ...
 
+
+@runtime_checkable
+class Model(Protocol):
+    """Answers requests. One object may answer many at a time."""
+
+    @property
+    def name(self) -> str:
+        """As it is configured: ``provider:model``."""
+        ...
+
+    @property
+    def context_tokens(self) -> int | None:
+        """How many tokens it can read, where that is known."""
+        ...
+
+    @property
+    def priced(self) -> bool:
+        """Whether its answers tell what they cost."""
+        ...
+
+    async def respond(
+        self, request: ModelRequest, on_delta: Callable[[Delta], None] | None = None
+    ) -> ModelResponse:
+        """One answer, whole. Asked once: whether to ask again is the caller's business.
+
+        Raises:
+            ModelFailed: there is none; the subclass says why.
+            ConfigError: an unknown model or provider, or no key for it.
+        """
+        ...
+
+
+@runtime_checkable
+class ModelMaker(Protocol):
+    """Makes the models of one or more providers: ``make("ollama:qwen3")``."""
+
+    def make(self, name: str) -> Model:
+        """
+        Raises:
+            ConfigError: an unknown model or provider, or no key for it.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A folder of this machine that a sandbox shows at ``inside`` (an absolute path)."""
+
+    folder: Path
+    inside: str
+    writable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """What a sandbox may reach: nothing but ``hosts`` (``*.example.org`` allowed), or ``everything`` public."""
+
+    hosts: Sequence[str] = ()
+    everything: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The most that what runs in a sandbox may take."""
+
+    memory_bytes: int = 2 << 30
+    file_bytes: int = 1 << 30
+    processes: int = 256
+    cpu_s: int = 600
+    scratch_bytes: int = 256 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxSpec:
+    """A sandbox to be made. ``home`` is the mount in which commands start."""
+
+    id: str
+    mounts: Sequence[Mount]
+    home: str = "/workspace"
+    network: Network = field(default_factory=Network)
+    variables: Mapping[str, str] = field(default_factory=dict[str, str])
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A command that ended. ``output`` is what it wrote, both streams in their order, at most as much as was
+    asked for; ``dropped`` counts the bytes behind that. ``exit_code`` is negative for a signal."""
+
+    exit_code: int
+    output: bytes
+    dropped: int = 0
+    timed_out: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """A file or folder in a sandbox. ``mtime`` is in seconds since 1970."""
+
+    path: str
+    kind: Literal["file", "folder", "link", "other"]
+    size: int
+    mtime: float
+
+
+class Sandbox(Protocol):
+    """A closed room for one session: commands run in it, and its files are read and written.
+
+    Paths are as seen from inside: absolute, or relative to the spec's ``home``. A path that leads out of the
+    mounts by ``..`` or a link is refused as if nothing were there. File methods return at once and may block
+    on the disk: call them off the event loop. OSError subclasses are raised as the system gives them
+    (FileNotFoundError, IsADirectoryError, PermissionError for what is mounted read-only, ENOSPC …).
+    """
+
+    @property
+    def spec(self) -> SandboxSpec: ...
+
+    async def run(
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: bytes = b"",
+        cwd: str | None = None,
+        variables: Mapping[str, str] | None = None,
+        timeout_s: float = 120.0,
+        max_output: int = 1 << 20,
+        on_output: Callable[[bytes], None] | None = None,
+    ) -> Finished:
+        """Run one command to its end; nothing that it started outlives it. Cancelling the task kills it.
+
+        Raises:
+            SandboxFailed: the sandbox could not be made; nothing ran.
+        """
+        ...
+
+    def read(self, path: str, *, offset: int = 0, limit: int | None = None) -> bytes: ...
+
+    def write(self, path: str, data: bytes) -> None:
+        """Write a whole file (folders before it are made): whoever reads sees the old one or the new one."""
+        ...
+
+    def facts(self, path: str) -> FileFacts: ...
+
+    def walk(self, path: str, *, limit: int = 100_000) -> Iterator[FileFacts]:
+        """Everything under a folder, depth first, in order of name; links are not followed."""
+        ...
+
+    def delete(self, path: str) -> None: ...
+
+    async def close(self) -> None:
+        """Kill what runs. Files stay."""
+        ...
+
+
+@runtime_checkable
+class Environment(Protocol):
+    """A way of making sandboxes. ``name`` is what a configuration calls it (``bubblewrap``, ``landlock``)."""
+
+    @property
+    def name(self) -> str: ...
+
+    def obstacle(self) -> str | None:
+        """Why it cannot be used on this machine; None where it can. Found out once, by trying."""
+        ...
+
+    def open(self, spec: SandboxSpec) -> Sandbox:
+        """A sandbox. Cheap: nothing runs yet.
+
+        Raises:
+            SandboxFailed: the spec asks for what this environment cannot give.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What a call of a tool gave."""
+
+    content: Sequence[ResultPart]
+    is_error: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Where a tool is called. ``config`` is what the agent says of this tool (``allowed_domains`` …);
+    ``progress`` may be told what it writes, while it works; ``state`` is the tool's own for this session (a
+    shell's folder and variables): what it holds is kept as long as this process works on the session."""
+
+    sandbox: Sandbox
+    session_id: str
+    thread: str
+    config: JsonObject
+    state: dict[str, object]
+    progress: Callable[[str], None] = lambda text: None
+
+
+@runtime_checkable
+class Tool(Protocol):
+    """A built-in tool. One object serves every session."""
+
+    @property
+    def spec(self) -> ToolSpec: ...
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether a call that was cut off can be made again: it changes nothing, or the same once more."""
+        ...
+
+    def risk(self, input: JsonObject) -> Literal["low", "high", "unknown"]:
+        """How much harm a call could do outside the session, for the policy ``auto``."""
+        ...
+
+    async def call(self, input: JsonObject, where: Surroundings) -> Output:
+        """Do it. ``input`` fits the schema. An Output with ``is_error`` is what went wrong in the model's
+        words; an exception is a fault of the tool, which the caller turns into one."""
+        ...
+
+
+Handler: TypeAlias = Callable[[JsonObject], Awaitable[Output]]
+"""What answers calls of one custom tool in this process."""
 
 Waker: TypeAlias = Callable[[str, str], None]
 """``wake(workspace, session_id)``: there is something to do in a session. Called when it is on the disk, any

@@ -29,6 +29,17 @@
     │   ├── SchemaMismatch                 made by a newer or foreign version
     │   └── Busy                           another process holds the writer's place too long
     ├── WorkerLost                     1   a process that worked for us ended before its work did
+    ├── LeaseLost                      1   somebody else goes on with what we were doing
+    ├── ModelFailed                    1   a model gave no answer
+    │   ├── ModelOverloaded                    its provider has no room now
+    │   ├── ModelRateLimited                   its provider was asked too often
+    │   ├── ModelBilling                       its provider wants to be paid
+    │   ├── ModelRefusedRequest                its provider does not take the request as it is
+    │   └── ContextTooLong                     the request is longer than the model can read
+    ├── SandboxFailed                  1   a sandbox could not be made, or ended by itself
+    ├── ToolServerFailed               1   an MCP server gave no answer
+    │   ├── ToolServerDenied                   it does not accept the credential
+    │   └── ToolsChanged                       its tools are not those that were approved
     ├── Tampered                       1   a hash chain does not verify
     └── ConfigError                    4   a setting is missing or wrong
 
@@ -45,11 +56,18 @@ __all__ = [
     "Busy",
     "ConfigError",
     "Conflict",
+    "ContextTooLong",
     "DiskFull",
     "Forbidden",
     "ImportFailed",
     "Invalid",
     "InvalidMemory",
+    "LeaseLost",
+    "ModelBilling",
+    "ModelFailed",
+    "ModelOverloaded",
+    "ModelRateLimited",
+    "ModelRefusedRequest",
     "NotATranscript",
     "NotFound",
     "NothingToDo",
@@ -57,12 +75,16 @@ __all__ = [
     "PreconditionFailed",
     "RateLimited",
     "ReverieError",
+    "SandboxFailed",
     "SchemaMismatch",
     "StaleBase",
     "StaleMemory",
     "StorageError",
     "Tampered",
     "TooLarge",
+    "ToolServerDenied",
+    "ToolServerFailed",
+    "ToolsChanged",
     "Unanswered",
     "Unauthenticated",
     "Unavailable",
@@ -233,6 +255,66 @@ class Busy(StorageError):
 
 class WorkerLost(ReverieError):
     """A worker process was killed, or could not do its work. What it did before is kept."""
+
+
+class LeaseLost(ReverieError):
+    """What we were doing has been given to another worker; whatever we would write is refused."""
+
+
+class ModelFailed(ReverieError):
+    """A model gave no answer, or none that can be read.
+
+    ``retryable``: asking again may help. ``retry_after`` is in seconds, where the provider said so.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        retryable: bool = True,
+        retry_after: float | None = None,
+        where: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(what, where=where, hint=hint)
+        self.retryable = retryable
+        self.retry_after = retry_after
+
+
+class ModelOverloaded(ModelFailed):
+    """The model's provider has no room for the request now."""
+
+
+class ModelRateLimited(ModelFailed):
+    """The model's provider was asked too often."""
+
+
+class ModelBilling(ModelFailed):
+    """The model's provider wants to be paid first."""
+
+
+class ModelRefusedRequest(ModelFailed):
+    """The model's provider does not take the request, and will not take it again (a bad key, a bad field)."""
+
+
+class ContextTooLong(ModelFailed):
+    """The request is longer than what the model can read."""
+
+
+class SandboxFailed(ReverieError):
+    """A sandbox could not be made, or ended by itself. Nothing ran outside it instead."""
+
+
+class ToolServerFailed(ReverieError):
+    """An MCP server could not be reached, or gave no whole answer."""
+
+
+class ToolServerDenied(ToolServerFailed):
+    """An MCP server does not accept our credential."""
+
+
+class ToolsChanged(ToolServerFailed):
+    """An MCP server describes its tools otherwise than when they were approved."""
 
 
 class Tampered(ReverieError):
