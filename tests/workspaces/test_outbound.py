@@ -11,8 +11,9 @@ from typing import Any, cast
 
 import pytest
 
+from reverie.domain.addresses import is_public
 from reverie.domain.errors import AddressRefused, Unanswered
-from reverie.workspaces.outbound import Outbound, Reply, is_public
+from reverie.workspaces.outbound import Outbound, Reply
 
 
 def words(text: str) -> list[str]:

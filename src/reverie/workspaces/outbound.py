@@ -2,8 +2,7 @@
 
 A URL is a way to make this process knock on doors inside its own network. So: a name is resolved once,
 *every* address it has is looked at, and the connection goes to an address that was looked at, never to
-the name again (which could mean something else by then). Redirects are not followed. The deny table is
-our own: ``ipaddress.is_global`` lets NAT64, 6to4, v4-compatible and multicast addresses pass.
+the name again (which could mean something else by then). Redirects are not followed.
 """
 
 from __future__ import annotations
@@ -16,14 +15,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from reverie.domain.addresses import Address, Own, is_public
 from reverie.domain.errors import AddressRefused, Unanswered
 
 if TYPE_CHECKING:
     import httpx2
 
-__all__ = ["Address", "Outbound", "Reply", "Resolve", "is_public", "system_resolve"]
+__all__ = ["Outbound", "Reply", "Resolve", "system_resolve"]
 
-Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
 """The addresses of a host (name or literal), as text. Tests pass their own."""
 
@@ -31,41 +30,6 @@ _MAX_URL: Final = 2_048
 _PUBLIC_PORT: Final = 443
 # A name (IDNA by now) or an address; no zone of an interface.
 _HOST: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]{0,252}[a-z0-9_])?|[0-9a-f:.]{2,45}")
-_DENIED_V4: Final = tuple(
-    map(
-        ipaddress.IPv4Network,
-        (
-            "0.0.0.0/8",  # "this network": Linux connects 0.0.0.0 to loopback
-            "10.0.0.0/8",
-            "100.64.0.0/10",  # carrier-grade NAT; some clouds keep metadata there
-            "127.0.0.0/8",
-            "169.254.0.0/16",  # link-local, and most clouds' metadata
-            "172.16.0.0/12",
-            "192.0.0.0/24",  # protocol assignments; Oracle's metadata
-            "192.0.2.0/24",
-            "192.88.99.0/24",  # 6to4 relays
-            "192.168.0.0/16",
-            "198.18.0.0/15",
-            "198.51.100.0/24",
-            "203.0.113.0/24",
-            "224.0.0.0/4",
-            "240.0.0.0/4",
-        ),
-    )
-)
-_GLOBAL_V6: Final = ipaddress.IPv6Network("2000::/3")  # nothing else is routed on the internet
-_DENIED_V6: Final = tuple(
-    map(
-        ipaddress.IPv6Network,
-        (
-            "2001::/23",  # protocol assignments: Teredo, ORCHID, benchmarking
-            "2001:db8::/32",
-            "2002::/16",  # 6to4: an IPv4 address in disguise
-            "3fff::/20",
-        ),
-    )
-)
-_ISATAP: Final = frozenset({0x0000_5EFE, 0x0200_5EFE})  # bits 64 to 96: an IPv4 address follows
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +46,6 @@ async def system_resolve(host: str, port: int) -> Sequence[str]:
     loop = asyncio.get_running_loop()
     found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return [str(sockaddr[0]) for *_, sockaddr in found]
-
-
-def is_public(address: Address) -> bool:
-    """Whether an address is one that anybody on the internet could reach, and nothing in disguise."""
-    if isinstance(address, ipaddress.IPv4Address):
-        return not any(address in network for network in _DENIED_V4)
-    if address.scope_id is not None or address not in _GLOBAL_V6:
-        return False
-    if (int(address) >> 32) & 0xFFFF_FFFF in _ISATAP:
-        return False
-    return not any(address in network for network in _DENIED_V6)
 
 
 class Outbound:
@@ -117,7 +70,7 @@ class Outbound:
         timeout: float = 15.0,
         most: int = 4_096,
     ) -> None:
-        self._networks, self._names = _allowed(allow)
+        self._own = Own(allow)
         self._resolve = resolve
         self._timeout = timeout
         self._most = most
@@ -153,7 +106,7 @@ class Outbound:
         if parsed.userinfo:
             raise AddressRefused("a URL must not hold a user or a password")
         port = parsed.port or (443 if parsed.scheme == "https" else 80)
-        if not self._named(host) and not self._within(_literal(host, port) or ()):
+        if not self._own.names(host) and not self._own.holds(_literal(host, port) or ()):
             self._public_form(parsed.scheme, port, url)
         return host, port
 
@@ -167,21 +120,12 @@ class Outbound:
     def _permit(self, host: str, addresses: Sequence[Address]) -> None:
         """Refuse unless every address may be connected to: one bad answer among good ones is a trick."""
         for address in addresses:
-            if not (is_public(address) or self._within([address]) or self._named(host)):
+            if not (is_public(address) or self._own.holds([address]) or self._own.names(host)):
                 raise AddressRefused(
                     f"{address} is not a public address",
                     where=host,
                     hint="if it is one of your own, name it in the server's list of allowed addresses",
                 )
-
-    def _named(self, host: str) -> bool:
-        return host in self._names
-
-    def _within(self, addresses: Sequence[Address]) -> bool:
-        return bool(addresses) and all(
-            any(address in network for network in self._networks if network.version == address.version)
-            for address in addresses
-        )
 
     # ------------------------------------------------------------------ the request
 
@@ -276,19 +220,6 @@ class Outbound:
                 limits=limits, timeout=self._timeout, follow_redirects=False, trust_env=False
             )
         return self._client
-
-
-def _allowed(
-    entries: Sequence[str],
-) -> tuple[tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...], frozenset[str]]:
-    networks: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = []
-    names: set[str] = set()
-    for entry in entries:
-        try:
-            networks.append(ipaddress.ip_network(entry, strict=False))
-        except ValueError:
-            names.add(entry.lower().rstrip("."))
-    return tuple(networks), frozenset(names)
 
 
 def _literal(host: str, port: int) -> Sequence[Address] | None:
