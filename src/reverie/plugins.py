@@ -35,6 +35,7 @@ __all__ = [
     "Finished",
     "Handler",
     "Importer",
+    "Injected",
     "Limits",
     "Miner",
     "Model",
@@ -237,8 +238,23 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Injected:
+    """A secret that a sandbox never sees: its variable ``name`` holds a placeholder, which becomes the value
+    on the way out, in the headers (``header``) and the body (``body``) of requests to ``hosts``, or to every
+    host that the network lets through where that is None."""
+
+    name: str
+    value: str = field(repr=False)
+    hosts: Sequence[str] | None = None
+    header: bool = True
+    body: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class SandboxSpec:
-    """A sandbox to be made. ``home`` is the mount in which commands start."""
+    """A sandbox to be made. ``home`` is the mount in which commands start; ``refused`` is told of each
+    connection that ``network`` does not allow: the host, and why. It is called on the event loop, and
+    must return at once."""
 
     id: str
     mounts: Sequence[Mount]
@@ -246,6 +262,8 @@ class SandboxSpec:
     network: Network = field(default_factory=Network)
     variables: Mapping[str, str] = field(default_factory=dict[str, str])
     limits: Limits = field(default_factory=Limits)
+    secrets: Sequence[Injected] = ()
+    refused: Callable[[str, str], None] = lambda host, reason: None
 
 
 @dataclass(frozen=True, slots=True)
