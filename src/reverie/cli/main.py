@@ -3,34 +3,80 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
-from typer.core import TyperGroup
 
-from reverie.cli import (
-    demo,
-    dreams,
-    imports,
-    keys,
-    memory,
-    proposals,
-    review,
-    serve,
-    sessions,
-    sync,
-    workspaces,
-)
-from reverie.cli.output import fail, talk
+from reverie.cli.lazy import Entry, LazyGroup
 from reverie.domain.errors import ReverieError
 
-__all__ = ["app", "main"]
+__all__ = ["COMMANDS", "app", "main"]
 
 
-class _House(TyperGroup):
+COMMANDS: Final = {
+    "import": Entry(
+        "reverie.cli.imports",
+        "Read transcripts: Claude Code, Codex, ATIF, OTLP spans, tau-bench, SWE-agent, chat JSONL and more.",
+    ),
+    "dream": Entry(
+        "reverie.cli.dreams",
+        "Find out what your agents keep getting wrong and what worked, and propose it for memory.",
+    ),
+    "dreams": Entry("reverie.cli.dreams", "List dreams, newest first."),
+    "review": Entry(
+        "reverie.cli.review",
+        "Decide on each proposal: its claim, its evidence with quotes, the change, then one key.",
+    ),
+    "approve": Entry(
+        "reverie.cli.proposals", "Write proposals into memory. Each is one transaction with its audit entry."
+    ),
+    "reject": Entry(
+        "reverie.cli.proposals", "Refuse proposals. The idea comes back only when its evidence has doubled."
+    ),
+    "modify": Entry("reverie.cli.proposals", "Approve a proposal with a text of your own."),
+    "undo": Entry(
+        "reverie.cli.proposals",
+        "Take a decision back: an approved text leaves memory, a rejected proposal waits again.",
+    ),
+    "sync": Entry(
+        "reverie.cli.sync",
+        "Write approved memory into a managed block of AGENTS.md, or into a folder of Markdown.",
+    ),
+    "verify": Entry(
+        "reverie.cli.sessions", "Walk every hash chain and name the first event that was tampered with."
+    ),
+    "demo": Entry(
+        "reverie.cli.demo",
+        "Make sessions of a small simulated document desk, dream over them, and show what was found.",
+    ),
+    "proposals": Entry(
+        "reverie.cli.proposals", "The changes that wait for a decision, and what became of them."
+    ),
+    "memory": Entry("reverie.cli.memory", "What was learned: list, show, search, history, diff, restore."),
+    "sessions": Entry("reverie.cli.sessions", "The sessions in the log, and their transcripts."),
+    "keys": Entry("reverie.cli.keys", "Keys for the HTTP API: who may call, and what for."),
+    "workspaces": Entry(
+        "reverie.cli.workspaces",
+        "Workspaces: what is in one cannot be seen or changed from another. Any command works in the one "
+        "that $REVERIE_WORKSPACE names.",
+    ),
+    "serve": Entry(
+        "reverie.cli.serve",
+        "Serve the HTTP API that the official SDKs speak: set their base_url, and nothing else changes.",
+        "Server",
+    ),
+}
+"""In the order of ``reverie --help``."""
+
+
+class _House(LazyGroup):
     """Turns an error of ours into one message and its exit code, and Ctrl-C into 130."""
 
+    entries = COMMANDS
+
     def invoke(self, ctx: Any) -> Any:
+        from reverie.cli.output import fail, talk
+
         try:
             return super().invoke(ctx)
         except ReverieError as error:
@@ -67,19 +113,6 @@ def _root(
     ] = False,
 ) -> None:
     pass
-
-
-imports.add_to(app)
-dreams.add_to(app)
-review.add_to(app)
-proposals.add_to(app)
-memory.add_to(app)
-sync.add_to(app)
-sessions.add_to(app)
-serve.add_to(app)
-keys.add_to(app)
-workspaces.add_to(app)
-demo.add_to(app)
 
 
 def main() -> None:
