@@ -106,7 +106,7 @@ class Database:
         """A read-only connection that sees one consistent snapshot for as long as the block lasts."""
         self._check()
         with self._translated, self._engine.read() as connection:
-            enter(connection, self._workspace)
+            enter(connection, self._workspace, self.clock)
             yield connection
 
     def version(self) -> str:
@@ -126,7 +126,7 @@ class Database:
         self._check()
 
         def scoped(connection: Connection) -> T:
-            enter(connection, self._workspace)
+            enter(connection, self._workspace, self.clock)
             return work(connection)
 
         with self._translated:

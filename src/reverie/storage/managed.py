@@ -37,7 +37,9 @@ _COLUMNS: Final = (
     "created_at", "updated_at", "status", "archived_at", "deployment", "body",
 )  # fmt: skip
 _SELECT: Final = f"SELECT {', '.join(_COLUMNS)} FROM sessions WHERE workspace = ? AND deleted_at IS NULL"  # noqa: S608
-_OF_A_SESSION: Final = ("events", "inbox", "threads", "session_refs", "session_sources", "observations")
+_OF_A_SESSION: Final = (
+    "events", "inbox", "threads", "session_refs", "session_sources", "observations", "runs",
+)  # fmt: skip
 _FACTS: Final = (
     "agent", "agent_version", "user", "model", "repository", "branch", "cwd", "task", "goal", "timezone",
     "body", "score", "outcome_source",

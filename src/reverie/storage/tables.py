@@ -32,9 +32,9 @@ from sqlalchemy import (
 __all__ = [
     "APPEND_ONLY", "api_keys", "audit", "dream_stages", "dreamed_sessions", "dreams", "events",
     "file_chunks", "findings", "idempotency", "inbox", "memories", "memory_stores", "memory_versions",
-    "metadata", "observations", "proposals", "quarantine", "resource_versions", "resources", "secrets",
+    "metadata", "observations", "proposals", "quarantine", "resource_versions", "resources", "runs", "secrets",
     "session_refs", "session_sources", "sessions", "sources", "threads", "webhook_deliveries",
-    "webhook_events", "work", "work_pollers", "workspaces",
+    "webhook_events", "work", "work_pollers", "workers", "workspaces",
 ]  # fmt: skip
 
 metadata: Final = MetaData(
@@ -110,6 +110,7 @@ sessions = Table(
     UniqueConstraint("workspace", "format", "native_id"),
     Index(None, "started_at"),
     Index(None, "workspace", "created_at", "id"),
+    Index(None, "status"),  # of those that are at work
 )
 
 session_sources = Table(
@@ -443,6 +444,34 @@ work_pollers = Table(
     Column("worker", Text, primary_key=True),
     Column("workspace", Text, nullable=False),
     Column("polled_at", Text, nullable=False),
+)
+
+workers = Table(
+    "workers",  # processes that work on sessions; they work for all workspaces, and so belong to none: "*"
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("workspace", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("pid", BigInteger, nullable=False),
+    Column("started_at", Text, nullable=False),
+    Column("beat_at", Text, nullable=False),  # when it last showed that it lives
+)
+
+runs = Table(
+    "runs",  # who works on a session; a session that never had work has no row
+    metadata,
+    Column("session_id", Text, ForeignKey("sessions.id"), primary_key=True),
+    Column("workspace", Text, nullable=False),
+    Column("worker", Text),  # null: nobody
+    Column(
+        "epoch", BigInteger, nullable=False
+    ),  # how often it was claimed: whoever knows a smaller one is late
+    Column("since", Text),  # when it was claimed
+    Column(
+        "woken", Integer, nullable=False
+    ),  # 0: nothing to do; 1: there is; 2: there was when it was claimed
+    Index(None, "worker"),
+    Index(None, "woken"),  # of those that are not 0
 )
 
 webhook_events = Table(
