@@ -21,6 +21,7 @@
     │   ├── StaleBase                      a memory is no longer what the proposal was written against
     │   └── AlreadyDecided                 a proposal was decided before
     ├── InvalidMemory                  2   a path or text that memory does not take
+    │   └── StoreFull                          one memory more than a store holds
     ├── ImportFailed                   1   a source that could not be read at all
     │   └── NotATranscript                 no reader knows this file
     ├── StorageError                   1   the database said no
@@ -80,6 +81,7 @@ __all__ = [
     "StaleBase",
     "StaleMemory",
     "StorageError",
+    "StoreFull",
     "Tampered",
     "TooLarge",
     "ToolServerDenied",
@@ -223,6 +225,10 @@ class InvalidMemory(ReverieError):
     """A path or a text that memory does not take (grammar, size, encoding)."""
 
     exit_code = 2
+
+
+class StoreFull(InvalidMemory):
+    """A memory store holds as many memories as it may."""
 
 
 class ImportFailed(ReverieError):

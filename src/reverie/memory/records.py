@@ -6,10 +6,11 @@ Built on the same writing as ``stores``: a change is a new version, in one trans
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from reverie.domain.clock import Clock
-from reverie.domain.errors import NotFound, PathTaken, UsageError
+from reverie.domain.errors import NotFound, PathTaken, ReverieError, StaleMemory, StorageError, UsageError
 from reverie.domain.memories import (
     MAX_CONTENT_BYTES,
     MAX_MEMORIES,
@@ -37,9 +38,24 @@ from reverie.storage import memories as rows
 from reverie.storage import memory_stores as store_rows
 from reverie.storage.database import Connection, Database
 
-__all__ = ["Records", "warnings"]
+__all__ = ["Edit", "Records", "warnings"]
 
 _NEARLY: Final = 0.9
+_AT_ONCE: Final = 200  # paths asked for in one statement
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One of several changes that a writer of many texts asks for.
+
+    ``content`` None deletes. ``expected_sha256`` is the digest that the writer saw there; None: nothing was
+    there, nor may be. With ``moved_from`` the memory of that digest is taken to ``path``, its history with it.
+    """
+
+    path: str
+    content: str | None
+    expected_sha256: str | None = None
+    moved_from: str | None = None
 
 
 class Records:
@@ -146,6 +162,82 @@ class Records:
             names = [name for name in sorted(shown) if after is None or name > after][:limit]
             memories = rows.by_ids(conn, store.id, [id for name in names if (id := shown[name])])
         return [memories[id] if (id := shown[name]) else name for name in names]
+
+    # ------------------------------------------------------------------ many at once
+
+    def stamp(self, store_id: str) -> str | None:
+        """Something short that is another after a store's memories changed; a store that is gone has none.
+
+        It goes by the time of what was written last: of two writers whose clocks differ the slower one may
+        not show. Whoever needs to know looks at ``digests`` from time to time.
+        """
+        with self._db.read() as conn:
+            return rows.newest(conn, store_id)
+
+    def digests(self, store_id: str) -> dict[str, str]:
+        """The ``content_sha256`` of every memory of a store, by path."""
+        with self._db.read() as conn:
+            return rows.digests(conn, _store(conn, store_id).id)
+
+    def texts(self, store_id: str, paths: Sequence[str]) -> dict[str, Memory]:
+        """The memories at these paths, by path; what is not there is left out."""
+        with self._db.read() as conn:
+            found: dict[str, Memory] = {}
+            for start in range(0, len(paths), _AT_ONCE):
+                found |= rows.by_paths(conn, store_id, paths[start : start + _AT_ONCE])
+            return found
+
+    def apply(
+        self, store_id: str, edits: Sequence[Edit], *, actor: str
+    ) -> list[MemoryVersion | ReverieError]:
+        """Make several changes in one transaction. What each came to stands in its place: the version it
+        made (or found to be there already), or why it was refused, which hinders no other.
+
+        ``StaleMemory``, ``PathTaken``, ``NotFound``: the store is not what the writer saw. ``InvalidMemory``,
+        ``StoreFull``, ``Archived``: it does not take this.
+        """
+
+        def work(conn: Connection) -> list[MemoryVersion | ReverieError]:
+            store = _store(conn, store_id, lock=True)
+            return [self._outcome(conn, store, edit, actor) for edit in edits]
+
+        return self._db.write(work)
+
+    def _outcome(
+        self, conn: Connection, store: MemoryStore, edit: Edit, actor: str
+    ) -> MemoryVersion | ReverieError:
+        try:
+            return self._edit(conn, store, edit, actor)
+        except StorageError:
+            raise
+        except ReverieError as refused:  # raised before anything of this edit was written
+            return refused
+
+    def _edit(self, conn: Connection, store: MemoryStore, edit: Edit, actor: str) -> MemoryVersion:
+        if edit.moved_from is not None:
+            return self._move(conn, store, edit, edit.moved_from, actor)
+        seen = edit.expected_sha256
+        if edit.content is None:
+            writable(store)
+            return self._memory.delete(store.id, edit.path, actor=actor, expected_sha256=seen, conn=conn)
+        if seen is None:
+            _free(conn, store, edit.path)
+        return self._memory.write(
+            store.id, edit.path, edit.content, actor=actor, expected_sha256=seen, conn=conn
+        )
+
+    def _move(
+        self, conn: Connection, store: MemoryStore, edit: Edit, moved_from: str, actor: str
+    ) -> MemoryVersion:
+        writable(store)
+        head = rows.head(conn, store.id, moved_from)
+        if head is None or head.memory is None:
+            raise StaleMemory("the memory was deleted since it was read", where=moved_from)
+        now = head.memory
+        wanted = self._memory.change(edit.path, now.content, actor, None, edit.expected_sha256, None)
+        expect(now, wanted)
+        _free(conn, store, wanted.path)
+        return _keep(conn, store, now.id, wanted)
 
     # ------------------------------------------------------------------ versions
 

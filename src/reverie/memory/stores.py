@@ -14,9 +14,9 @@ from reverie.domain.errors import (
     Ambiguous,
     Archived,
     Conflict,
-    InvalidMemory,
     NotFound,
     StaleMemory,
+    StoreFull,
     UsageError,
 )
 from reverie.domain.ids import derived_id, new_id
@@ -355,10 +355,10 @@ def has_room(conn: Connection, store: MemoryStore, path: str) -> None:
     """Refuses a memory more than a store holds.
 
     Raises:
-        InvalidMemory: the store is full.
+        StoreFull: it is.
     """
     if rows.count(conn, store.id) >= MAX_MEMORIES:
-        raise InvalidMemory(
+        raise StoreFull(
             f"the store {store.name!r} is full: {MAX_MEMORIES:,} memories",
             where=path,
             hint="retire some, or use another store",

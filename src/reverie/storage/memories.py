@@ -15,6 +15,7 @@ from reverie.domain.memories import Memory, MemoryVersion, Operation
 from reverie.domain.proposals import Decision
 from reverie.domain.resources import ALWAYS, Cursor, Period
 from reverie.storage.codec import dumps, loads
+from reverie.storage.driver import execute
 from reverie.storage.memory_stores import forget_drafts
 from reverie.storage.scope import workspace
 from reverie.storage.tables import memories, memory_versions, proposals
@@ -26,9 +27,12 @@ __all__ = [
     "Head",
     "by_id",
     "by_ids",
+    "by_paths",
     "count",
+    "digests",
     "head",
     "listed",
+    "newest",
     "paths",
     "record",
     "redact",
@@ -89,6 +93,31 @@ def by_ids(conn: Connection, store_id: str, memory_ids: Sequence[str]) -> dict[s
     """These memories, as far as they live."""
     rows = conn.execute(_living(conn, store_id).where(memories.c.id.in_(memory_ids)))
     return {row.id: _memory(row) for row in rows}
+
+
+def by_paths(conn: Connection, store_id: str, at: Sequence[str]) -> dict[str, Memory]:
+    """The living memories at these paths, by path."""
+    rows = conn.execute(_living(conn, store_id).where(memories.c.path.in_(at)))
+    return {row.path: _memory(row) for row in rows}
+
+
+def digests(conn: Connection, store_id: str) -> dict[str, str]:
+    """The content's digest of every living memory, by path; no text is read."""
+    query = (
+        "SELECT path, content_sha256 FROM memories "
+        "WHERE store_id = ? AND workspace = ? AND content IS NOT NULL"
+    )
+    return dict(execute(conn, query, (store_id, workspace(conn))).fetchall())
+
+
+def newest(conn: Connection, store_id: str) -> str | None:
+    """The id of the version that was written last, by its time."""
+    query = (
+        "SELECT id FROM memory_versions WHERE store_id = ? AND workspace = ? "
+        "ORDER BY created_at DESC, id DESC LIMIT 1"
+    )
+    row = execute(conn, query, (store_id, workspace(conn))).fetchone()
+    return None if row is None else row[0]
 
 
 def was_at(conn: Connection, store_id: str, path: str) -> str | None:

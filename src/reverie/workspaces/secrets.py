@@ -65,6 +65,16 @@ class Secrets:
         self._told(value)
         return value
 
+    def read(self, owner: str, name: str) -> str:
+        """``get`` in a transaction of its own.
+
+        Raises:
+            NotFound: there is none.
+            ConfigError, Tampered: it cannot be opened.
+        """
+        with self._db.read() as conn:
+            return self.get(conn, owner, name)
+
     def names(self, conn: Connection, owner: str) -> set[str]:
         """Which values ``owner`` has; opens none."""
         return rows.names(conn, owner)
