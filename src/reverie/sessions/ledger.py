@@ -20,7 +20,7 @@ from reverie.sessions.log import Mask, no_mask
 from reverie.sessions.status import SessionState, session_status
 from reverie.sessions.turns import Draft, thread_id
 from reverie.storage import events as event_rows
-from reverie.storage import inbox, managed, threads, timeline
+from reverie.storage import inbox, leases, managed, threads, timeline
 from reverie.storage.codec import loads
 from reverie.storage.database import Connection, Database
 from reverie.storage.managed import SessionRow
@@ -152,6 +152,8 @@ class Ledger:
             links = event_rows.append(conn, draft.session_id, rows, draft.now)
         if draft.state is not draft.before:
             self._save_state(conn, draft)
+        if draft.wake:
+            leases.want(conn, draft.session_id)
         self._announce(conn, draft.session_id, draft.events)
         return Settled(draft.session_id, links, accepted, draft.wake, tuple(draft.events))
 
