@@ -28,11 +28,13 @@ __all__ = [
     "MODELS",
     "OBSERVERS",
     "RUNTIMES",
+    "SEARCHERS",
     "TOOLS",
     "Corpus",
     "Environment",
     "FileFacts",
     "Finished",
+    "Found",
     "Handler",
     "Importer",
     "Injected",
@@ -48,6 +50,8 @@ __all__ = [
     "Runtime",
     "Sandbox",
     "SandboxSpec",
+    "Searcher",
+    "Shown",
     "Surroundings",
     "Tool",
     "TranscriptFile",
@@ -62,6 +66,7 @@ RUNTIMES: Final = "reverie.runtimes"
 MODELS: Final = "reverie.models"
 """Makers of models, by provider; the one called ``default`` is asked where no other has the name."""
 TOOLS: Final = "reverie.tools"
+SEARCHERS: Final = "reverie.searchers"
 ENVIRONMENTS: Final = "reverie.environments"
 
 SNIFFED_BYTES: Final = 65_536
@@ -365,10 +370,21 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """A text that the model has been shown, and where it came from: a person's message, the result of a custom
+    tool, or that of web_fetch or web_search. ``tool`` is the tool's name, where it was one."""
+
+    source: Literal["user_input", "client_tool_results", "server_tool_results"]
+    text: str
+    tool: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Surroundings:
     """Where a tool is called. ``config`` is what the agent says of this tool (``allowed_domains`` …);
     ``progress`` may be told what it writes, while it works; ``state`` is the tool's own for this session (a
-    shell's folder and variables): what it holds is kept as long as this process works on the session."""
+    shell's folder and variables): what it holds is kept as long as this process works on the session;
+    ``shown`` gives what web_fetch may take URLs from where its ``url_sources`` are limited."""
 
     sandbox: Sandbox
     session_id: str
@@ -376,6 +392,7 @@ class Surroundings:
     config: JsonObject
     state: dict[str, object]
     progress: Callable[[str], None] = lambda text: None
+    shown: Callable[[], Iterable[Shown]] = lambda: ()
 
 
 @runtime_checkable
@@ -397,6 +414,36 @@ class Tool(Protocol):
     async def call(self, input: JsonObject, where: Surroundings) -> Output:
         """Do it. ``input`` fits the schema. An Output with ``is_error`` is what went wrong in the model's
         words; an exception is a fault of the tool, which the caller turns into one."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A page that a search found. ``age`` is what the engine says of its date, in its words."""
+
+    url: str
+    title: str
+    snippet: str
+    age: str | None = None
+
+
+@runtime_checkable
+class Searcher(Protocol):
+    """A search engine behind the tool web_search. Its class is called without arguments."""
+
+    @property
+    def name(self) -> str: ...
+
+    def obstacle(self) -> str | None:
+        """Why it cannot be used here (no URL, no key); None where it can. Asks nobody."""
+        ...
+
+    async def search(self, query: str, *, most: int, near: JsonObject | None = None) -> Sequence[Found]:
+        """The best pages first. ``near`` is about where the user is, as the wire says it (``country`` …).
+
+        Raises:
+            Unanswered: the engine gave no answer; the message says why.
+        """
         ...
 
 
