@@ -1,0 +1,178 @@
+"""Python functions as custom tools: their schema from type hints and docstring, their calls answered here."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, cast
+
+import griffe
+import msgspec
+from pydantic import TypeAdapter, ValidationError
+from pydantic.errors import PydanticUserError
+from pydantic_core import to_json
+
+from reverie.domain.errors import UsageError
+from reverie.domain.events import Json, JsonObject
+from reverie.domain.messages import Document, Image, Text, ToolSpec
+from reverie.plugins import Handler, Output
+
+__all__ = ["Function", "Functions"]
+
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_STYLES: Final[Any] = {style: {"warnings": False} for style in ("google", "numpy", "sphinx")}
+_NAMING: Final = ("properties", "$defs")
+_VALUES: Final = ("default", "examples", "enum", "const")  # in a schema: no schemas
+_CUT_OFF: Final = (
+    "the program that ran this tool stopped before it had a result: whether it took effect is unknown"
+)
+
+
+class Function:
+    """One Python function, as a tool.
+
+    Its name is the function's, its description and those of its arguments are the docstring's (Google, NumPy
+    or Sphinx style), its schema follows from the type hints. Arguments are validated and converted before the
+    call (a ``date`` comes as a ``date``).
+
+    Raises:
+        UsageError: it has no name of its own (a lambda), or takes what JSON cannot say (positional-only or
+            variable arguments, a type without a JSON form).
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._call, schema = _adapter(function)
+        self._is_async = inspect.iscoroutinefunction(function)
+        self.spec: Final = _spec(function, schema)
+
+    async def __call__(self, input: JsonObject) -> Output:
+        """Call it. An exception of the function is an output with ``is_error``. A function that is not
+        async runs in a thread."""
+        try:
+            told = msgspec.json.encode(input)
+            if self._is_async:
+                return _output(await self._call.validate_json(told))
+            return _output(await asyncio.to_thread(self._call.validate_json, told))
+        except ValidationError as error:
+            return _failed(f"the arguments do not fit: {_misfits(error)}")
+        except Exception as error:  # noqa: BLE001  (whatever it is, it is the model's to read)
+            return _failed(f"{type(error).__name__}: {error}")
+
+
+class Functions:
+    """The functions that answer the custom tools of one session.
+
+    Wherever the runtime asks from, a function is called on the event loop of the program that waits for the
+    session, where its clients and locks belong; on the runtime's own where nobody waits.
+    """
+
+    def __init__(self, functions: Iterable[Callable[..., Any]] = ()) -> None:
+        self._functions = [Function(function) for function in functions]
+        self._home: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def specs(self) -> list[ToolSpec]:
+        return [function.spec for function in self._functions]
+
+    def here(self) -> None:
+        """This is the loop of the program that waits."""
+        self._home = asyncio.get_running_loop()
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """What the runtime calls, by the name of the tool."""
+        return {function.spec.name: self._handler(function) for function in self._functions}
+
+    def _handler(self, function: Function) -> Handler:
+        async def handle(input: JsonObject) -> Output:
+            home = self._home
+            if home is None or not home.is_running() or home is asyncio.get_running_loop():
+                return await function(input)
+            there = asyncio.run_coroutine_threadsafe(function(input), home)
+            try:
+                return await asyncio.wrap_future(there)
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if task is not None and task.cancelling():
+                    raise
+                return _failed(_CUT_OFF)  # the other loop ended meanwhile
+
+        return handle
+
+
+# ------------------------------------------------------------------ what a function says of itself
+
+
+def _adapter(function: Callable[..., Any]) -> tuple[TypeAdapter[Any], dict[str, Any]]:
+    try:
+        adapter: TypeAdapter[Any] = TypeAdapter(cast(Any, function))
+        return adapter, adapter.json_schema()
+    except (PydanticUserError, NameError, TypeError) as error:
+        what = f"this function cannot be a tool: {str(error).splitlines()[0]}"
+        hint = "give each argument a name and a type that JSON can say"
+        raise UsageError(what, where=repr(function), hint=hint) from error
+
+
+def _spec(function: Callable[..., Any], schema: dict[str, Any]) -> ToolSpec:
+    name = getattr(function, "__name__", "")
+    if not _NAME.fullmatch(name):
+        raise UsageError("a tool needs a name of letters, digits, _ and -", where=repr(function))
+    text, arguments = _described(function)
+    properties: dict[str, dict[str, Any]] = schema["properties"]
+    for argument, about in arguments.items():
+        if argument in properties:
+            properties[argument].setdefault("description", about)
+    return ToolSpec(name, text or name.replace("_", " "), cast(JsonObject, _untitled(schema)))
+
+
+def _described(function: Callable[..., Any]) -> tuple[str, dict[str, str]]:
+    """What the docstring says of the function, and of each argument."""
+    docstring = griffe.Docstring(inspect.getdoc(function) or "")
+    text: list[str] = []
+    arguments: dict[str, str] = {}
+    for section in griffe.parse_auto(docstring, per_style_options=_STYLES):
+        if section.kind is griffe.DocstringSectionKind.text:
+            text.append(section.value)
+        elif section.kind is griffe.DocstringSectionKind.parameters:
+            arguments |= {each.name: " ".join(each.description.split()) for each in section.value}
+    return "\n\n".join(text), arguments
+
+
+def _untitled(schema: Json, *, names: bool = False) -> Json:
+    """A schema without the titles that repeat each name. ``names``: the keys here are names of properties."""
+    if isinstance(schema, list):
+        return [_untitled(each) for each in cast(list[Json], schema)]
+    if not isinstance(schema, dict):
+        return schema
+    told = cast(dict[str, Json], schema)
+    return {
+        key: value if key in _VALUES and not names else _untitled(value, names=key in _NAMING and not names)
+        for key, value in told.items()
+        if names or key != "title"
+    }
+
+
+# ------------------------------------------------------------------ what a call gives
+
+
+def _output(value: Any) -> Output:
+    """What a function returned, for a model: text as it is, our own parts as they are, the rest as JSON."""
+    if isinstance(value, Output):
+        return value
+    if isinstance(value, Text | Image | Document):
+        return Output([value])
+    if value is None:
+        return Output([Text("done")])
+    return Output([Text(value if isinstance(value, str) else to_json(value, fallback=repr).decode())])
+
+
+def _failed(why: str) -> Output:
+    return Output([Text(why)], is_error=True)
+
+
+def _misfits(error: ValidationError) -> str:
+    return "; ".join(
+        f"{'.'.join(map(str, each['loc'])) or 'arguments'}: {each['msg']}"
+        for each in error.errors(include_url=False, include_context=False, include_input=False)
+    )
