@@ -17,15 +17,19 @@ from typing import Final, Literal, cast
 import platformdirs
 
 from reverie.domain.clock import Clock, system_clock
-from reverie.domain.errors import UsageError
+from reverie.domain.errors import ConfigError, UsageError
 from reverie.domain.workspaces import DEFAULT_WORKSPACE, EVERYWHERE
 from reverie.dreaming.night import NightWatch
 from reverie.dreaming.processes import this_process
-from reverie.plugins import RUNTIMES, Runtime, Waker, load
+from reverie.jobs.choosing import engine
+from reverie.jobs.engine import Engine
+from reverie.plugins import RUNTIMES, Handler, Runtime, Waker, load
+from reverie.runtime.house import Plugs
 from reverie.sessions.feed import Feed
 from reverie.sessions.secrets import Masker
 from reverie.sessions.verify import VerifyReport, verify
 from reverie.storage.database import Database
+from reverie.wiring import plugs
 from reverie.workspace import Workspace
 from reverie.workspaces.courier import Courier
 from reverie.workspaces.keys import Keys
@@ -36,6 +40,7 @@ from reverie.workspaces.sealing import sealer
 __all__ = ["Reverie", "Workspace", "default_database", "open"]
 
 _FILE: Final = "reverie.db"
+_REINSTALL: Final = "reinstall: pip install --force-reinstall reverie-agents"
 
 
 def default_database(environ: Mapping[str, str] = os.environ) -> str:
@@ -158,6 +163,36 @@ class Reverie(Workspace):
 
     # ------------------------------------------------------------------ what a server does meanwhile
 
+    def attend(self) -> None:
+        """Begin to work on sessions in this process, those that were left behind among them. Again is
+        harmless.
+
+        Raises:
+            StorageError: the database cannot be reached or written.
+        """
+        self._runs().attend()
+
+    def handle(self, session_id: str, handlers: Mapping[str, Handler]) -> None:
+        """Answer calls of these custom tools of a session in this process."""
+        self._runs().handle(session_id, handlers)
+
+    def plugs(self) -> Plugs:
+        """What is plugged in.
+
+        Raises:
+            ConfigError: a plug-in cannot be loaded.
+        """
+        return plugs(self.models.resolve, self._clock)
+
+    def engine_of_work(self) -> Engine:
+        """What shares the work among processes."""
+        return engine(self._db, clock=self._clock)
+
+    @property
+    def database(self) -> Database:
+        """The opened database."""
+        return self._db
+
     def courier(self) -> Courier:
         """Delivers webhooks, for every workspace."""
         return Courier(
@@ -188,18 +223,25 @@ class Reverie(Workspace):
         self._db.close()
 
     def _wake(self, workspace: str, session_id: str) -> None:
-        """Wake whoever runs sessions: the waker that was given, else the runtime that is installed; where
-        there is none, the session says so."""
-        with self._door:
-            if self._waker is None:
-                self._waker = self._installed()
-        self._waker(workspace, session_id)
+        """Wake whoever runs sessions: the waker that was given, else the runtime."""
+        wake = self._waker or self._runs().wake
+        wake(workspace, session_id)
 
-    def _installed(self) -> Waker:
+    def _runs(self) -> Runtime:
+        """The runtime that is installed.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        with self._door:
+            if self._runtime is None:
+                self._runtime = self._installed()
+            return self._runtime
+
+    def _installed(self) -> Runtime:
         for kind in load(RUNTIMES).values():
-            self._runtime = cast(Callable[[Reverie], Runtime], kind)(self)
-            return self._runtime.wake
-        return lambda workspace, session_id: self.workspace(workspace).live.unattended(session_id)
+            return cast(Callable[[Reverie], Runtime], kind)(self)
+        raise ConfigError("no runtime is installed", where=RUNTIMES, hint=_REINSTALL)
 
     def __enter__(self) -> Reverie:
         return self

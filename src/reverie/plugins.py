@@ -461,7 +461,15 @@ class Runtime(Protocol):
     """What runs sessions. Made once for each opened database, with the opened ``Reverie`` as its argument;
     what an agent does when it is woken is its business."""
 
+    def attend(self) -> None:
+        """Begin to work on sessions in this process. Again is harmless."""
+        ...
+
     def wake(self, workspace: str, session_id: str) -> None: ...
+
+    def handle(self, session_id: str, handlers: Mapping[str, Handler]) -> None:
+        """Answer calls of these custom tools of a session in this process."""
+        ...
 
     def close(self) -> None:
         """Let go of what runs; it goes on from the log when a runtime is there again."""

@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 from reverie.domain.clock import Clock
 from reverie.domain.dreams import Dream
 from reverie.domain.errors import ConfigError, NotFound
-from reverie.domain.events import Event
+from reverie.domain.events import Event, JsonObject
 from reverie.domain.findings import Finding
 from reverie.domain.imports import FileReport
 from reverie.domain.proposals import Proposal, ProposalStatus, RejectReason
@@ -38,6 +38,7 @@ from reverie.plugins import (
     load,
 )
 from reverie.review.review import ReviewService
+from reverie.runtime.house import McpLink, Mounted
 from reverie.sessions.feed import Feed
 from reverie.sessions.imports import ImportReport, ImportService
 from reverie.sessions.live import LiveSessions
@@ -228,6 +229,29 @@ class Workspace:
         """Decisions and changes, newest first; about ``subject``, and of lines before number ``before``."""
         with self._db.read() as conn:
             return audit_rows.entries(conn, limit=limit, subject=subject, before=before)
+
+    # ------------------------------------------------------------------ what the runtime asks for
+
+    def load_file(self, file_id: str) -> tuple[str, bytes]:
+        """The media type and the bytes of an uploaded file.
+
+        Raises:
+            NotFound: there is none.
+        """
+        found, chunks = self.files.read(file_id)
+        return str(found.body.get("mime_type") or "application/octet-stream"), b"".join(chunks)
+
+    def mount(self, session_id: str, body: JsonObject) -> Mounted:
+        """The folders of a session on this machine."""
+        raise NotImplementedError
+
+    def mcp(self, server: JsonObject, body: JsonObject) -> McpLink:
+        """A connection to an MCP server of a session, with the session's credentials."""
+        raise NotImplementedError
+
+    def pinned(self, session_id: str, server: str, found: Mapping[str, str]) -> Mapping[str, str]:
+        """The digests of a server's tools as this session saw them first."""
+        raise NotImplementedError
 
     # ------------------------------------------------------------------ dreams
 

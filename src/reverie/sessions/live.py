@@ -17,6 +17,7 @@ from reverie.domain.ids import new_id
 from reverie.domain.sessions import SessionInfo
 from reverie.sessions.accepting import Accepted, ClientEvent, accept
 from reverie.sessions.ledger import Ledger, Settled
+from reverie.sessions.pages import Fence, Page, Work
 from reverie.sessions.status import SessionState, Status, StopReason, session_status
 from reverie.sessions.turns import Draft, budget_reached, end_outcome, terminate, thread_id, turn
 from reverie.storage import audit, inbox, managed, threads
@@ -240,6 +241,27 @@ class LiveSessions(Ledger):
             return self._save(conn, draft)
 
         return self._run(work)
+
+    def advance(self, session_id: str, work: Work, fence: Fence) -> list[Event]:
+        """What the loop does in one transaction: ``work`` with the session's page. Gives the events as they
+        stand in the log. ``fence`` is asked first, in the same transaction.
+
+        Raises:
+            LeaseLost: as the fence says.
+            UsageError: the session is archived or terminated.
+        """
+
+        def whole(conn: Connection) -> Settled:
+            fence(conn)
+            draft = self._open(conn, session_id)
+            work(Page(conn, draft, self._take))
+            return self._save(conn, draft)
+
+        return self._run(whole)
+
+    def masked(self, event: NewEvent) -> NewEvent:
+        """The event with secrets masked: fit for ``Page.add``."""
+        return self._mask(event)[0]
 
     def turn(
         self,

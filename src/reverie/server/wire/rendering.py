@@ -47,6 +47,8 @@ def rendered(event: Event | QueuedEvent, seen: View, otherwise: datetime) -> Bod
     payload = event.payload
     if seen.imported and (form := _IMPORTED.get(event.type)) is not None:
         payload = form(event.session_id, payload)
+    elif "private" in payload:  # what the model's provider wants back, and thoughts
+        payload = {name: value for name, value in payload.items() if name != "private"}
     body = {
         **_DEFAULTS.get(event.type, {}),
         **payload,

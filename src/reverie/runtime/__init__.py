@@ -1,0 +1,1 @@
+"""Sessions that run: the brain decides, the hands act, the log remembers."""

@@ -1,0 +1,304 @@
+"""What a thread's part of the log means for its next step: the conversation so far, and calls without a
+result. A fold, nothing else: the log is the only state, and whoever folds it knows as much as whoever wrote it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, TypeAlias, cast
+
+from reverie.domain.events import PRIMARY_THREAD, Event, JsonObject
+from reverie.domain.messages import (
+    AssistantTurn,
+    Document,
+    Image,
+    Message,
+    ResultPart,
+    SystemTurn,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolResult,
+    UserTurn,
+)
+from reverie.runtime.blocks import Load, parts_of, text_of
+
+__all__ = ["CALLS", "RESULTS", "Call", "CallKind", "SessionContext", "ThreadContext"]
+
+CallKind: TypeAlias = Literal["tool", "mcp", "custom"]
+CALLS: Final[Mapping[str, CallKind]] = {
+    "agent.tool_use": "tool",
+    "agent.mcp_tool_use": "mcp",
+    "agent.custom_tool_use": "custom",
+}
+RESULTS: Final[Mapping[str, str]] = {
+    "agent.tool_result": "tool_use_id",
+    "agent.mcp_tool_result": "mcp_tool_use_id",
+    "user.tool_result": "tool_use_id",
+    "user.custom_tool_result": "custom_tool_use_id",
+}
+_STATUSES: Final = {"running": True, "idle": False, "rescheduled": False, "terminated": False}
+_OVER: Final = ("end_turn", "retries_exhausted", "refusal")
+_SUMMARY: Final = (
+    "The conversation up to here became too long to keep whole. This is what happened in it:\n\n"
+)
+
+
+@dataclass(slots=True)
+class Call:
+    """A call without a result. ``granted``: nobody has to be asked (any more). ``begun``: the thread ran
+    after it was granted, so that it may have been started."""
+
+    id: str
+    kind: CallKind
+    name: str
+    input: JsonObject
+    server: str = ""
+    granted: bool = True
+    denied: str | None = None
+    begun: bool = False
+
+
+@dataclass(slots=True)
+class ThreadContext:
+    """One thread. ``due``: something was said since the model answered last."""
+
+    name: str
+    messages: list[Message] = field(default_factory=list[Message])
+    open: dict[str, Call] = field(default_factory=dict[str, Call])
+    due: bool = False
+    running: bool = False
+    interrupted: bool = False
+    failures: int = 0
+    """Model requests that failed since one succeeded."""
+    steps: int = 0
+    """Model requests since a person said something."""
+    prompt_tokens: int = 0
+    """How long the last request was."""
+    compactions: int = 0
+    """Summaries since a model request that fitted."""
+    too_long: int = 0
+    """Requests since then that did not fit. (Known to this process alone: whoever comes next tries again.)"""
+    last_calls: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    """The latest calls since a person said something: name, input and result, as text."""
+
+    # ------------------------------------------------------------------ turns
+
+    def say(self, parts: Iterable[Text | Image | Document | ToolResult]) -> None:
+        """Somebody else than the model said this."""
+        last = self.messages[-1] if self.messages else None
+        if isinstance(last, UserTurn):
+            cast(list[Any], last.parts).extend(parts)
+        else:
+            self.messages.append(UserTurn(list(parts)))
+        self.due = True
+
+    def answer(self, part: Text | Thinking | ToolCall) -> None:
+        """The model said this."""
+        last = self.messages[-1] if self.messages else None
+        if isinstance(last, AssistantTurn):
+            cast(list[Any], last.parts).append(part)
+        else:
+            self.messages.append(AssistantTurn([part]))
+
+
+class SessionContext:
+    """The fold of a session's log up to event ``seq``, thread by thread.
+
+    ``load`` gives the media type and the bytes of an uploaded file.
+    """
+
+    def __init__(self, load: Load) -> None:
+        self.seq = 0
+        self.threads: dict[str, ThreadContext] = {PRIMARY_THREAD: ThreadContext(PRIMARY_THREAD)}
+        self.changed = False
+        """The session's own description was changed since this was last set to False."""
+        self._load = load
+
+    def thread(self, name: str) -> ThreadContext:
+        """A thread by its name in the log."""
+        return self.threads.setdefault(name, ThreadContext(name))
+
+    def absorb(self, event: Event) -> None:
+        """One more event: the next one of the log."""
+        if event.seq != self.seq + 1:
+            raise ValueError(f"event {event.seq} does not follow event {self.seq}")
+        self.seq = event.seq
+        self.fold(event)
+
+    def skip(self, event: Event) -> None:
+        """The next event of the log, which was folded before it was written."""
+        self.seq = event.seq
+
+    def fold(self, event: Event) -> None:
+        """One more event, wherever in the log it will be."""
+        change = _CHANGES.get(event.type)
+        if change is not None:
+            change(self, self.thread(event.thread), event)
+
+    def parts(self, content: object) -> list[ResultPart]:
+        """Blocks of the wire as parts of a message."""
+        return parts_of(content, self._load)
+
+
+Change: TypeAlias = Callable[[SessionContext, ThreadContext, Event], None]
+
+
+# ---------------------------------------------------------------------- what others say
+
+
+def _said(context: SessionContext, thread: ThreadContext, event: Event) -> None:
+    thread.say(context.parts(event.payload.get("content")))
+    _begin(thread)
+
+
+def _begin(thread: ThreadContext) -> None:
+    thread.steps = thread.failures = 0
+    thread.last_calls = []
+
+
+def _system(context: SessionContext, thread: ThreadContext, event: Event) -> None:
+    thread.messages.append(SystemTurn(text_of(event.payload.get("content"))))
+    thread.due = True
+
+
+def _outcome(context: SessionContext, thread: ThreadContext, event: Event) -> None:
+    rubric: JsonObject = event.payload.get("rubric") or {}
+    wanted = f"{event.payload.get('description', '')}\n\nThe work will be judged by this rubric:\n\n"
+    thread.say([Text(wanted + str(rubric.get("content", "")))])
+    _begin(thread)
+
+
+def _received(context: SessionContext, thread: ThreadContext, event: Event) -> None:
+    _said(context, thread, event)
+
+
+def _interrupted(context: SessionContext, thread: ThreadContext, event: Event) -> None:
+    told = event.payload.get("session_thread_id")
+    for each in [thread] if told is not None else list(context.threads.values()):
+        if each.running or each.failures:
+            each.interrupted = True
+
+
+# ---------------------------------------------------------------------- what the model says
+
+
+def _thought(context: SessionContext, thread: ThreadContext, event: Event) -> None:
+    private: JsonObject = event.payload.get("private") or {}
+    thread.answer(Thinking(str(private.get("thinking", "")), private.get("details") or {}))
+
+
+def _answered(context: SessionContext, thread: ThreadContext, event: Event) -> None:
+    text = text_of(event.payload.get("content"))
+    if text:
+        thread.answer(Text(text))
+
+
+def _called(context: SessionContext, thread: ThreadContext, event: Event) -> None:
+    told = event.payload
+    input: JsonObject = told.get("input") or {}
+    private: JsonObject = told.get("private") or {}
+    name = str(private.get("called") or told.get("name", ""))
+    details: JsonObject = private.get("details") or {}
+    thread.answer(ToolCall(event.id, name, input, private.get("garbled"), details))
+    thread.open[event.id] = Call(
+        event.id,
+        CALLS[event.type],
+        name,
+        input,
+        str(told.get("mcp_server_name", "")),
+        granted=told.get("evaluated_permission") != "ask",
+        begun=thread.running,
+    )
+
+
+def _confirmed(context: SessionContext, thread: ThreadContext, event: Event) -> None:
+    call = thread.open.get(str(event.payload.get("tool_use_id")))
+    if call is None:
+        return
+    call.granted, call.begun = True, thread.running
+    if event.payload.get("result") == "deny":
+        call.denied = str(event.payload.get("deny_message") or "The user did not allow this call.")
+
+
+def _result(field: str) -> Change:
+    def change(context: SessionContext, thread: ThreadContext, event: Event) -> None:
+        id = str(event.payload.get(field))
+        call = thread.open.pop(id, None)
+        if call is None:
+            return
+        content = context.parts(event.payload.get("content")) or [Text("")]
+        thread.say([ToolResult(id, call.name, content, bool(event.payload.get("is_error")))])
+        thread.last_calls.append((f"{call.name} {call.input!r}", text_of(event.payload.get("content"))))
+        del thread.last_calls[:-16]
+
+    return change
+
+
+def _requested(context: SessionContext, thread: ThreadContext, event: Event) -> None:
+    if event.payload.get("is_error"):
+        thread.failures += not event.payload.get("interrupted")
+        return
+    usage: Mapping[str, Any] = event.payload.get("model_usage") or {}
+    counted = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+    thread.prompt_tokens = sum(usage.get(name) or 0 for name in counted)
+    thread.failures = 0
+    if not event.payload.get("compaction"):
+        thread.steps += 1
+        thread.compactions = thread.too_long = 0
+        thread.due = bool(event.payload.get("unfinished"))
+
+
+def _compacted(context: SessionContext, thread: ThreadContext, event: Event) -> None:
+    summary = str(event.payload.get("summary", ""))
+    thread.messages = [UserTurn([Text(_SUMMARY + summary)])]
+    thread.compactions += 1
+    thread.prompt_tokens = 0
+    thread.due = True
+
+
+# ---------------------------------------------------------------------- statuses
+
+
+def _status(context: SessionContext, thread: ThreadContext, event: Event) -> None:
+    running = _STATUSES[event.type.rpartition("_")[2]]
+    if event.type.startswith("session.status_") and len(context.threads) > 1:
+        return  # then each thread speaks for itself
+    thread.running = running
+    if running:
+        for call in thread.open.values():
+            call.begun = call.granted
+    elif event.type.endswith("_idle"):
+        thread.interrupted = False
+        reason: JsonObject = event.payload.get("stop_reason") or {}
+        if reason.get("type") in _OVER:
+            thread.due, thread.failures = False, 0
+
+
+def _created(context: SessionContext, thread: ThreadContext, event: Event) -> None:
+    context.thread(str(event.payload.get("session_thread_id")))
+
+
+def _updated(context: SessionContext, thread: ThreadContext, event: Event) -> None:
+    context.changed = True
+
+
+_CHANGES: Final[Mapping[str, Change]] = {
+    "user.message": _said,
+    "system.message": _system,
+    "user.define_outcome": _outcome,
+    "user.interrupt": _interrupted,
+    "user.tool_confirmation": _confirmed,
+    "agent.thread_message_received": _received,
+    "agent.thinking": _thought,
+    "agent.message": _answered,
+    **dict.fromkeys(CALLS, _called),
+    **{type: _result(field) for type, field in RESULTS.items()},
+    "span.model_request_end": _requested,
+    "agent.thread_context_compacted": _compacted,
+    **{f"session.status_{status}": _status for status in _STATUSES},
+    **{f"session.thread_status_{status}": _status for status in _STATUSES},
+    "session.thread_created": _created,
+    "session.updated": _updated,
+}

@@ -1,0 +1,171 @@
+"""Works on sessions in this process: claims one that wants work, runs the loop on it, lets it go."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, TypeVar
+
+from reverie.domain.errors import LeaseLost, NotFound, StorageError, UsageError
+from reverie.domain.workspaces import EVERYWHERE
+from reverie.plugins import Handler
+from reverie.runtime.context import SessionContext
+from reverie.runtime.house import House, Plugs
+from reverie.runtime.loop import Run
+from reverie.sessions.pages import Fence, Page
+from reverie.storage import leases
+from reverie.storage.database import Connection
+
+__all__ = ["RuntimeService"]
+
+T = TypeVar("T")
+log: Final = logging.getLogger("reverie.runtime")
+AT_ONCE: Final = 64
+_THREADS: Final = 32  # that wait for the database
+_REMEMBERED: Final = 128  # sessions whose fold is kept between two runs
+_GRACE: Final = 10.0
+
+
+class RuntimeService:
+    """The runtime of one opened house; see ``plugins.Runtime``."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._db = house.database.scoped(EVERYWHERE)
+        self._engine = house.engine_of_work()
+        self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="reverie-run")
+        self._handlers: dict[str, Mapping[str, Handler]] = {}
+        self._folds: OrderedDict[str, tuple[int, SessionContext]] = OrderedDict()
+        self._plugs: Plugs | None = None
+        self._attends = False
+
+    # ------------------------------------------------------------------ the door
+
+    def attend(self, at_once: int = AT_ONCE) -> None:
+        """Begin to work on sessions, those that were left behind among them. Again is harmless.
+
+        Raises:
+            StorageError: the database cannot be reached or written.
+        """
+        if not self._attends:
+            self._attends = True
+            self._engine.start(self._work, at_once=at_once)
+
+    def wake(self, workspace: str, session_id: str) -> None:
+        """There is something to do in a session."""
+        self._engine.wake(workspace, session_id)
+
+    def handle(self, session_id: str, handlers: Mapping[str, Handler]) -> None:
+        """Answer calls of these custom tools of a session in this process, from its next run on."""
+        self._handlers[session_id] = dict(handlers)
+
+    def close(self) -> None:
+        """Let go of everything; what was under way goes on from the log."""
+        self._engine.close(grace_s=_GRACE)
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    # ------------------------------------------------------------------ one session
+
+    async def _work(self, workspace: str, session_id: str) -> None:
+        epoch = await self._in_thread(
+            lambda: self._db.write(lambda conn: leases.claim(conn, session_id, self._engine.worker))
+        )
+        if epoch is None:
+            return
+        done = False
+        try:
+            done = await self._run(workspace, session_id, epoch)
+        finally:
+            await _whole(self._release(workspace, session_id, epoch, done=done))
+
+    async def _run(self, workspace: str, session_id: str, epoch: int) -> bool:
+        """Run a session to its rest; whether it came there."""
+        run = Run(
+            self._house.workspace(workspace),
+            self._plugged(),
+            session_id,
+            fence=_fence(session_id, epoch),
+            executor=self._executor,
+            handlers=self._handlers.get(session_id, {}),
+            context=self._fold(session_id, epoch),
+            entropy=os.urandom,
+        )
+        try:
+            await run.work()
+        except LeaseLost:
+            log.info("somebody else goes on with the session", extra={"session_id": session_id})
+            return False
+        except (NotFound, UsageError):  # deleted, archived or terminated meanwhile
+            return True
+        except StorageError:
+            raise
+        except Exception as error:  # noqa: BLE001  (whatever it is, the session must stay usable)
+            told = f"{type(error).__name__}: {error}"[:2_000]
+            log.exception("the session's run failed", extra={"session_id": session_id})
+            await self._in_thread(lambda: self._tell(workspace, session_id, epoch, told))
+            return True
+        self._remember(session_id, epoch, run.context)
+        return True
+
+    def _tell(self, workspace: str, session_id: str, epoch: int, fault: str) -> None:
+        """A fault of ours: the session says so, rests, and stays usable."""
+        message = f"an internal fault stopped this turn: {fault}"
+        told = {"type": "unknown_error", "message": message, "retry_status": {"type": "exhausted"}}
+
+        def work(page: Page) -> None:
+            page.take()
+            page.say("session.error", {"error": told})
+            for name, thread in page.state.threads.items():
+                if thread.status in ("running", "rescheduling"):
+                    page.turn("idle", thread=name, stop={"type": "retries_exhausted"})
+
+        self._house.workspace(workspace).live.advance(session_id, work, _fence(session_id, epoch))
+
+    async def _release(self, workspace: str, session_id: str, epoch: int, *, done: bool) -> None:
+        again = await self._in_thread(
+            lambda: self._db.write(lambda conn: leases.release(conn, session_id, epoch, done=done))
+        )
+        if again and done:
+            self._engine.wake(workspace, session_id)
+
+    # ------------------------------------------------------------------ folds
+
+    def _fold(self, session_id: str, epoch: int) -> SessionContext | None:
+        """The fold of a session as this process left it, if nobody else had the session since."""
+        known = self._folds.pop(session_id, None)
+        return known[1] if known is not None and known[0] == epoch - 1 else None
+
+    def _remember(self, session_id: str, epoch: int, context: SessionContext) -> None:
+        self._folds[session_id] = (epoch, context)
+        if len(self._folds) > _REMEMBERED:
+            self._folds.popitem(last=False)
+
+    def _plugged(self) -> Plugs:
+        if self._plugs is None:
+            self._plugs = self._house.plugs()
+        return self._plugs
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+
+
+async def _whole(work: Coroutine[Any, Any, None]) -> None:
+    """``work`` to its end, also where we are cancelled meanwhile."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
+
+
+def _fence(session_id: str, epoch: int) -> Fence:
+    def fence(conn: Connection) -> None:
+        if not leases.holds(conn, session_id, epoch):
+            raise LeaseLost("another worker goes on with this session", where=session_id)
+
+    return fence

@@ -1,0 +1,85 @@
+"""One transaction of the loop in a session: what it finds there, and what it adds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from reverie.domain.events import PRIMARY_THREAD, Event, EventType, JsonObject, NewEvent
+from reverie.sessions.status import SessionState, Status, StopReason
+from reverie.sessions.turns import Draft, budget_reached, end_outcome, terminate, turn
+from reverie.storage import inbox
+from reverie.storage.database import Connection
+from reverie.storage.events import event_id
+
+__all__ = ["Fence", "Page", "Work"]
+
+
+class Page:
+    """What a transaction sees of a session and writes to it. It may be begun again from the start: what is
+    done with it must touch nothing else."""
+
+    def __init__(self, conn: Connection, draft: Draft, take: Callable[[Connection, Draft, int], None]) -> None:
+        self._conn = conn
+        self._draft = draft
+        self._take = take
+
+    @property
+    def state(self) -> SessionState:
+        """The state of the session, with what was added so far."""
+        return self._draft.state
+
+    @property
+    def budget(self) -> JsonObject | None:
+        """The budget of the session, as its client said it."""
+        return self._draft.budget()
+
+    @property
+    def spent(self) -> bool:
+        """Whether the session is paused because its budget is reached."""
+        return budget_reached(self._draft.state)
+
+    def waits(self) -> bool:
+        """Whether input waits that nobody took."""
+        return bool(inbox.waiting(self._conn, self._draft.session_id, limit=1))
+
+    def take(self, limit: int = 1_000) -> None:
+        """Move what waits to the log, in order: it is being processed now."""
+        self._take(self._conn, self._draft, limit)
+
+    def add(self, event: NewEvent) -> Event:
+        """One more event, masked before."""
+        found = event_id(self._draft.session_id, event.key)
+        return self._draft.add(event.type, event.payload, thread=event.thread, key=event.key, id=found)
+
+    def say(self, type: EventType, payload: JsonObject, thread: str = PRIMARY_THREAD) -> Event:
+        """One more event of ours, with nothing in it that anybody else wrote."""
+        return self._draft.add(type, payload, thread=thread)
+
+    def turn(
+        self,
+        status: Status,
+        *,
+        thread: str = PRIMARY_THREAD,
+        stop: StopReason | None = None,
+        details: JsonObject | None = None,
+    ) -> None:
+        """A thread begins to run, goes idle, is rescheduled or ends; see ``LiveSessions.turn``."""
+        turn(self._draft, status, thread=thread, stop=stop, details=details)
+
+    def end_outcome(self, result: str, explanation: str) -> None:
+        """Close the outcome that is worked on, if there is one, without a verdict."""
+        end_outcome(self._draft, result, explanation)
+
+    def terminate(self) -> None:
+        """End the session, after an error that nothing mends."""
+        terminate(self._draft)
+
+    @property
+    def added(self) -> Sequence[Event]:
+        """What was added so far."""
+        return self._draft.events
+
+
+Work = Callable[[Page], None]
+Fence = Callable[[Connection], None]
+"""Raises LeaseLost where somebody else goes on with the session."""
