@@ -103,7 +103,7 @@ class RuntimeService:
             return True
         except StorageError:
             raise
-        except Exception as error:  # noqa: BLE001  (whatever it is, the session must stay usable)
+        except Exception as error:
             told = f"{type(error).__name__}: {error}"[:2_000]
             log.exception("the session's run failed", extra={"session_id": session_id})
             await self._in_thread(lambda: self._tell(workspace, session_id, epoch, told))
