@@ -10,6 +10,11 @@
         rv.approve(dream.proposals[0].id, by="ana")
         print(rv.memory.read("default", dream.proposals[0].path).content)
 
+An agent whose sessions are kept the same way:
+
+    agent = reverie.Agent(model="ollama:qwen3", tools=["bash"], memory=["default"])
+    print(agent.run_sync("What is in this folder?").text)
+
 Names are loaded when first used, so that ``import reverie`` costs next to nothing.
 """
 
@@ -20,18 +25,36 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     __version__: str
+    from reverie.agents.agent import Agent as Agent
+    from reverie.agents.agent import resume as resume
+    from reverie.agents.functions import tool as tool
+    from reverie.agents.session import RunSession as RunSession
     from reverie.app import Reverie as Reverie
     from reverie.app import open as open
     from reverie.domain.errors import ReverieError as ReverieError
     from reverie.logger import session as session
 
-__all__ = ["Reverie", "ReverieError", "__version__", "open", "session"]
+__all__ = [
+    "Agent",
+    "Reverie",
+    "ReverieError",
+    "RunSession",
+    "__version__",
+    "open",
+    "resume",
+    "session",
+    "tool",
+]
 
 _HOMES = {
+    "Agent": "reverie.agents.agent",
     "Reverie": "reverie.app",
     "ReverieError": "reverie.domain.errors",
+    "RunSession": "reverie.agents.session",
     "open": "reverie.app",
+    "resume": "reverie.agents.agent",
     "session": "reverie.logger",
+    "tool": "reverie.agents.functions",
 }
 
 

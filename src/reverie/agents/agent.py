@@ -48,6 +48,7 @@ class Agent:
             ask.
         mcp_servers: URLs of MCP servers, by the name that they shall have.
         max_cost_usd: The most that one session may cost at list prices, in US dollars.
+        max_tokens: The most tokens that one session may use, read and written, cached ones among them.
         description: What it is for, for those who read lists of agents.
 
     Raises:
@@ -66,6 +67,7 @@ class Agent:
         permissions: Policy | Mapping[str, Policy] | None = None,
         mcp_servers: Mapping[str, str] | None = None,
         max_cost_usd: Decimal | float | None = None,
+        max_tokens: int | None = None,
         description: str | None = None,
     ) -> None:
         given = list(tools)
@@ -82,6 +84,7 @@ class Agent:
             permissions=permissions,
             mcp_servers=mcp_servers or {},
             max_cost_usd=None if max_cost_usd is None else Decimal(str(max_cost_usd)),
+            max_tokens=max_tokens,
         )
 
     async def start(
@@ -137,8 +140,9 @@ async def resume(
 ) -> RunSession:
     """Go on with a session that another program (or this one, before it crashed) began; ``wait`` for it.
 
-    ``tools`` are the functions it was begun with. A call that was cut off is answered with "outcome unknown",
-    since it may have had its effect; one that nobody took up is answered by its function.
+    ``tools`` are the functions it was begun with. A call of one that a crash cut off is answered with "outcome
+    unknown", since it may have had its effect, unless the function is ``repeatable``. Calls that already wait
+    for their result are in ``pending``: ``answer_pending`` makes them.
 
     Raises:
         NotFound: there is no such session.

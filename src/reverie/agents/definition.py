@@ -51,6 +51,7 @@ class Definition:
     permissions: Policy | Mapping[str, Policy] | None = None
     mcp_servers: Mapping[str, str] = field(default_factory=dict[str, str])
     max_cost_usd: Decimal | None = None
+    max_tokens: int | None = None
 
     def __post_init__(self) -> None:
         _known("tools", self.built_in, (*BUILT_IN, EVERY_TOOL))
@@ -59,8 +60,9 @@ class Definition:
         elif self.permissions is not None:
             _known("permissions", self.permissions, (*BUILT_IN, *self.mcp_servers))
             _known("permissions", self.permissions.values(), _POLICIES)
-        if self.max_cost_usd is not None and self.max_cost_usd <= 0:
-            raise UsageError("a budget is more than nothing", where="max_cost_usd")
+        for where, limit in (("max_cost_usd", self.max_cost_usd), ("max_tokens", self.max_tokens)):
+            if limit is not None and limit <= 0:
+                raise UsageError("a budget is more than nothing", where=where)
 
     def session(self, house: Reverie, task: str) -> Body:
         """What to ask for to make a session of this agent; makes what it needs and is not there yet.
@@ -77,10 +79,18 @@ class Definition:
             "title": " ".join(task.split())[:_MAX_TITLE] or None,
             "resources": [_mount(house, name, access) for name, access in self.memory.items()],
         }
+        if budget := self._budget():
+            body["budget"] = {"type": "limit", **budget}
+        return body
+
+    def _budget(self) -> Body:
+        budget: Body = {}
         if self.max_cost_usd is not None:
             cents = (self.max_cost_usd * 100).to_integral_value(ROUND_UP)
-            body["budget"] = {"type": "limit", "max_list_cost": {"amount": str(cents), "currency": "USD"}}
-        return body
+            budget["max_list_cost"] = {"amount": str(cents), "currency": "USD"}
+        if self.max_tokens is not None:
+            budget["max_tokens"] = self.max_tokens
+        return budget
 
     def _agent(self, house: Reverie) -> Body:
         servers = [{"type": "url", "name": name, "url": url} for name, url in self.mcp_servers.items()]

@@ -6,7 +6,8 @@ import asyncio
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, cast
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar, cast
 
 import griffe
 import msgspec
@@ -19,15 +20,49 @@ from reverie.domain.events import Json, JsonObject
 from reverie.domain.messages import Document, Image, Text, ToolSpec
 from reverie.plugins import Handler, Output
 
-__all__ = ["Function", "Functions"]
+__all__ = ["Function", "Functions", "tool"]
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _STYLES: Final[Any] = {style: {"warnings": False} for style in ("google", "numpy", "sphinx")}
+_SAID: Final = "__reverie_tool__"
 _NAMING: Final = ("properties", "$defs")
 _VALUES: Final = ("default", "examples", "enum", "const")  # in a schema: no schemas
 _CUT_OFF: Final = (
     "the program that ran this tool stopped before it had a result: whether it took effect is unknown"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What ``tool`` says of a function."""
+
+    name: str | None = None
+    description: str | None = None
+    repeatable: bool = False
+
+
+def tool(
+    *, name: str | None = None, description: str | None = None, repeatable: bool = False
+) -> Callable[[F], F]:
+    """Say more of a function that is a tool than its name and docstring do; it stays the function it is.
+
+        @reverie.tool(repeatable=True)
+        def price(article: str) -> float: ...
+
+    Args:
+        name: What the model calls it.
+        description: What the model is told of it, in the place of the docstring's text.
+        repeatable: A call that a crash cut off is made again: it changes nothing, or the same once more.
+            Otherwise the agent is told that its outcome is unknown.
+    """
+
+    def said(function: F) -> F:
+        setattr(function, _SAID, _Said(name, description, repeatable))
+        return function
+
+    return said
 
 
 class Function:
@@ -43,9 +78,11 @@ class Function:
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
+        said: _Said = getattr(function, _SAID, _Said())
         self._call, schema = _adapter(function)
         self._is_async = inspect.iscoroutinefunction(function)
-        self.spec: Final = _spec(function, schema)
+        self.repeatable: Final = said.repeatable
+        self.spec: Final = _spec(function, schema, said)
 
     async def __call__(self, input: JsonObject) -> Output:
         """Call it. An exception of the function is an output with ``is_error``. A function that is not
@@ -82,23 +119,38 @@ class Functions:
 
     def handlers(self) -> Mapping[str, Handler]:
         """What the runtime calls, by the name of the tool."""
-        return {function.spec.name: self._handler(function) for function in self._functions}
+        return {function.spec.name: _Answering(self, function) for function in self._functions}
 
-    def _handler(self, function: Function) -> Handler:
-        async def handle(input: JsonObject) -> Output:
-            home = self._home
-            if home is None or not home.is_running() or home is asyncio.get_running_loop():
-                return await function(input)
-            there = asyncio.run_coroutine_threadsafe(function(input), home)
-            try:
-                return await asyncio.wrap_future(there)
-            except asyncio.CancelledError:
-                task = asyncio.current_task()
-                if task is not None and task.cancelling():
-                    raise
-                return _failed(_CUT_OFF)  # the other loop ended meanwhile
+    async def call(self, name: str, input: JsonObject) -> Output | None:
+        """What the function of that name gives, called here; None where there is none."""
+        found = next((function for function in self._functions if function.spec.name == name), None)
+        return None if found is None else await found(input)
 
-        return handle
+    async def at_home(self, function: Function, input: JsonObject) -> Output:
+        """Call a function on the loop of the program, whichever loop asks."""
+        home = self._home
+        if home is None or not home.is_running() or home is asyncio.get_running_loop():
+            return await function(input)
+        there = asyncio.run_coroutine_threadsafe(function(input), home)
+        try:
+            return await asyncio.wrap_future(there)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            return _failed(_CUT_OFF)  # the other loop ended meanwhile
+
+
+class _Answering:
+    """A ``Handler``. Of one that is ``repeatable`` the runtime makes a call again that was cut off."""
+
+    def __init__(self, functions: Functions, function: Function) -> None:
+        self._functions = functions
+        self._function = function
+        self.repeatable: Final = function.repeatable
+
+    async def __call__(self, input: JsonObject) -> Output:
+        return await self._functions.at_home(self._function, input)
 
 
 # ------------------------------------------------------------------ what a function says of itself
@@ -114,8 +166,8 @@ def _adapter(function: Callable[..., Any]) -> tuple[TypeAdapter[Any], dict[str, 
         raise UsageError(what, where=repr(function), hint=hint) from error
 
 
-def _spec(function: Callable[..., Any], schema: dict[str, Any]) -> ToolSpec:
-    name = getattr(function, "__name__", "")
+def _spec(function: Callable[..., Any], schema: dict[str, Any], said: _Said) -> ToolSpec:
+    name = said.name or getattr(function, "__name__", "")
     if not _NAME.fullmatch(name):
         raise UsageError("a tool needs a name of letters, digits, _ and -", where=repr(function))
     text, arguments = _described(function)
@@ -123,7 +175,8 @@ def _spec(function: Callable[..., Any], schema: dict[str, Any]) -> ToolSpec:
     for argument, about in arguments.items():
         if argument in properties:
             properties[argument].setdefault("description", about)
-    return ToolSpec(name, text or name.replace("_", " "), cast(JsonObject, _untitled(schema)))
+    description = said.description or text or name.replace("_", " ")
+    return ToolSpec(name, description, cast(JsonObject, _untitled(schema)))
 
 
 def _described(function: Callable[..., Any]) -> tuple[str, dict[str, str]]:

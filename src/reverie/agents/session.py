@@ -15,6 +15,7 @@ from reverie.app import Reverie
 from reverie.domain.errors import UsageError
 from reverie.domain.events import PRIMARY_THREAD, Event, Json, JsonObject, QueuedEvent, event_text
 from reverie.domain.sessions import Outcome
+from reverie.runtime.hands import result_payload
 from reverie.sessions.status import Asked, SessionState, Status, Usage, session_status, step, stop_reason
 from reverie.sessions.views import Asking
 from reverie.storage.events import Link, read
@@ -223,6 +224,18 @@ class RunSession:
         content = [{"type": "text", "text": result}]
         said = {"type": "user.custom_tool_result", "custom_tool_use_id": call_id, "content": content}
         await self._send({**said, "is_error": is_error})
+        return await self.wait() if wait else self
+
+    async def answer_pending(self, *, wait: bool = True) -> RunSession:
+        """Call this program's functions for calls that wait for them: of a session that was resumed, and
+        that went on elsewhere meanwhile, without them. Whether somebody began them then, nobody knows."""
+        for call in self.pending:
+            if call.waits_for != "custom_result":
+                continue
+            output = await self._functions.call(call.name, call.input)
+            if output is not None:
+                told = result_payload("custom", call.id, output)
+                await self._send({"type": "user.custom_tool_result", **told})
         return await self.wait() if wait else self
 
     async def interrupt(self, *, wait: bool = True) -> RunSession:
