@@ -7,8 +7,9 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from reverie.domain.errors import LeaseLost, ReverieError
@@ -20,15 +21,16 @@ Key: TypeAlias = tuple[str, str]
 """(workspace, session id)."""
 
 _log: Final = logging.getLogger("reverie.jobs")
-_LONGEST_PAUSE: Final = 60.0  # seconds until what has failed again and again is tried once more
 
 
 @dataclass(slots=True)
 class _Job:
-    """A session with something to do. ``task`` is set while it is worked on; ``again``: it was woken since."""
+    """A session with something to do. ``task`` is set while it is worked on; ``again``: it was woken since;
+    ``waiting`` are told when nothing is left."""
 
     task: asyncio.Task[None] | None = None
     again: bool = False
+    waiting: list[Future[None]] = field(default_factory=list[Future[None]])
 
 
 class Bench:
@@ -81,15 +83,15 @@ class Bench:
             self._called.add(key)
             self._loop.call_soon_threadsafe(self._woken, key)
 
-    def offer(self, keys: Collection[Key]) -> None:
-        """Have those worked on that nobody works on: one that has failed, after a pause. ``keys`` are all that
-        are open; the failures of others are forgotten."""
-        now, known = self._now(), {*keys, *self.busy()}
-        for key in set(self._failures) - known:
-            self._failures.pop(key, None)
-        for key in keys:
-            if self._failures.get(key, (0, now))[1] <= now:
-                self.wake(key)
+    def ran(self, key: Key) -> Future[None]:
+        """Wake ``key``; the answer is there when it is no longer worked on, nor waits for it."""
+        done: Future[None] = Future()
+        with self._door:
+            if self._work is None or self._closed or self._loop is None:
+                done.set_result(None)
+            else:
+                self._loop.call_soon_threadsafe(self._woken, key, done)
+        return done
 
     def busy(self) -> frozenset[Key]:
         """What is worked on, or waits for it."""
@@ -116,13 +118,15 @@ class Bench:
 
     # ------------------------------------------------------------------ on the loop
 
-    def _woken(self, key: Key) -> None:
+    def _woken(self, key: Key, done: Future[None] | None = None) -> None:
         job = self._jobs.get(key)
         if job is None:
-            self._jobs[key] = _Job()
+            job = self._jobs[key] = _Job()
             self._queue.append(key)
         elif job.task is not None:
             job.again = True
+        if done is not None:
+            job.waiting.append(done)
         with self._door:
             self._called.discard(key)
         self._fill()
@@ -147,22 +151,25 @@ class Bench:
         except Exception as error:  # noqa: BLE001  (the bench must outlive it, and tries again)
             self._failed(key, began, error)
         else:
-            self._failures.pop(key, None)
             self._told(key, began, "done")
 
     def _left(self, key: Key) -> None:
         self._running -= 1
-        if self._jobs[key].again:
-            self._jobs[key] = _Job()
+        job = self._jobs[key]
+        if job.again and not self._closed:
+            job.task, job.again = None, False
             self._queue.append(key)
         else:
-            del self._jobs[key]
+            self._end_of(key)
         self._fill()
 
+    def _end_of(self, key: Key) -> None:
+        for done in self._jobs.pop(key).waiting:
+            done.set_result(None)
+
     def _cancel(self) -> list[asyncio.Task[None]]:
-        for key in self._queue:
-            del self._jobs[key]
-        self._queue.clear()
+        while self._queue:
+            self._end_of(self._queue.popleft())
         tasks = [job.task for job in self._jobs.values() if job.task is not None]
         for task in tasks:
             task.cancel()
@@ -175,8 +182,6 @@ class Bench:
     # ------------------------------------------------------------------ what is told
 
     def _failed(self, key: Key, began: float, error: Exception) -> None:
-        times = self._failures.get(key, (0, 0.0))[0] + 1
-        self._failures[key] = (times, self._now() + min(_LONGEST_PAUSE, 2.0 ** (times - 1)))
         what = error.what if isinstance(error, ReverieError) else f"{type(error).__name__}: {error}"
         self._told(key, began, f"failed: {what}", error)
 

@@ -7,7 +7,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,20 +34,19 @@ _log: Final = logging.getLogger("reverie.jobs")
 @dataclass(frozen=True, slots=True)
 class Body:
     """What a heart beats for. ``busy`` gives what is worked on here; ``stop`` has all of that stopped, since
-    the worker was given up for dead; ``found`` is told, at every look, what there is to do that nobody does;
-    ``buried`` which workers were found dead."""
+    the worker was given up for dead; ``found`` is told, at every look, what there is to do that nobody does,
+    and the names of all workers, in order."""
 
     busy: Callable[[], Collection[Key]]
     stop: Callable[[], None]
-    found: Callable[[Collection[Key]], None]
-    buried: Callable[[Collection[str]], None]
+    found: Callable[[Collection[Key], Sequence[str]], None]
 
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    alive: bool
     dead: list[str]
     open: list[Key]
+    workers: list[str]
 
 
 class Heart:
@@ -124,25 +123,24 @@ class Heart:
         self._looked, self._away = now, False
         if beats:
             self._beat = now
-        if not seen.alive:
+        if seen is None:
             _log.warning("%s was given up for dead: it stops what it does, and begins anew", self._worker)
             self._body.stop()
             self._register()
             return
         if seen.dead:
             _log.warning("gave up for dead: %s", ", ".join(seen.dead))
-            self._body.buried(seen.dead)
-        self._body.found(seen.open)
+        self._body.found(seen.open, seen.workers)
 
-    def _seen(self, conn: Connection, busy: set[Key], *, beats: bool, buries: bool) -> _Look:
-        """One look, in one transaction."""
+    def _seen(self, conn: Connection, busy: set[Key], *, beats: bool, buries: bool) -> _Look | None:
+        """One look, in one transaction; None when we are dead ourselves."""
         if beats and not leases.beat(conn, self._worker):
-            return _Look(False, [], [])
+            return None
         dead = self._gone(conn)
         if buries:
             dead += leases.bury(conn, DEAD_S)
         self._release_orphans(conn, busy)
-        return _Look(True, dead, leases.unowned(conn))
+        return _Look(dead, leases.unowned(conn), [worker.id for worker in leases.listed(conn)])
 
     def _gone(self, conn: Connection) -> list[str]:
         """Workers of this machine whose process is there no more."""
@@ -159,7 +157,7 @@ class Heart:
         busy = busy | set(self._body.busy())  # begun since
         for workspace, session_id, epoch in held:
             if (workspace, session_id) not in busy:
-                leases.release(conn, session_id, epoch, done=False)
+                leases.release(conn, session_id, epoch, failed=True)
 
 
 def this_host() -> str:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 
-from reverie.jobs.bench import Bench
+from reverie.jobs.bench import Bench, Key
 from reverie.jobs.engine import Work
 from reverie.jobs.heart import Body, Heart
 from reverie.storage.database import Database
@@ -31,7 +31,7 @@ class LocalEngine:
         self._heart = Heart(
             db,
             self._worker,
-            Body(self._bench.busy, self._bench.drop, self._bench.offer, lambda dead: None),
+            Body(self._bench.busy, self._bench.drop, self._found),
         )
         self._started = False
 
@@ -56,6 +56,12 @@ class LocalEngine:
         if self._started:
             self._started = False
             self._heart.leave()
+
+    def _found(self, keys: Collection[Key], workers: Sequence[str]) -> None:
+        busy = self._bench.busy()
+        for key in keys:
+            if key not in busy:  # it may have been claimed since
+                self._bench.wake(key)
 
 
 def worker_name(entropy: Callable[[int], bytes]) -> str:

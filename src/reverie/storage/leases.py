@@ -30,6 +30,7 @@ __all__ = [
     "claim",
     "held",
     "holds",
+    "is_open",
     "leave",
     "listed",
     "register",
@@ -46,12 +47,12 @@ _HOLDS: Final = {
     "AND workspace = %s FOR KEY SHARE",
 }
 _WANT: Final = (
-    "INSERT INTO runs (session_id, workspace, epoch, woken) VALUES (?, ?, 0, 1) "
+    "INSERT INTO runs (session_id, workspace, epoch, woken, failures) VALUES (?, ?, 0, 1, 0) "
     "ON CONFLICT (session_id) DO UPDATE SET woken = 1 WHERE runs.workspace = excluded.workspace"
 )
 _MAKE: Final = (
-    "INSERT INTO runs (session_id, workspace, epoch, woken) "
-    "SELECT id, workspace, 0, 0 FROM sessions WHERE id = ? AND deleted_at IS NULL "
+    "INSERT INTO runs (session_id, workspace, epoch, woken, failures) "
+    "SELECT id, workspace, 0, 0, 0 FROM sessions WHERE id = ? AND deleted_at IS NULL "
     "ON CONFLICT (session_id) DO NOTHING"
 )
 _TAKE: Final = (
@@ -59,18 +60,26 @@ _TAKE: Final = (
     "WHERE session_id = ? RETURNING epoch"
 )
 _LET_GO: Final = (
-    "UPDATE runs SET worker = NULL, woken = {} WHERE session_id = ? AND epoch = ? AND worker IS NOT NULL "
+    "UPDATE runs SET worker = NULL, {} WHERE session_id = ? AND epoch = ? AND worker IS NOT NULL "
     "RETURNING woken"
 )
-_DONE: Final = _LET_GO.format("CASE woken WHEN 2 THEN 0 ELSE woken END")
-_BROKEN_OFF: Final = _LET_GO.format("1")
+_DONE: Final = _LET_GO.format("woken = CASE woken WHEN 2 THEN 0 ELSE woken END, failures = 0")
+_FAILED: Final = _LET_GO.format("woken = 1, failures = failures + 1")
 _NOBODY: Final = "NOT EXISTS (SELECT 1 FROM workers WHERE workers.id = runs.worker)"
 _OPEN: Final = "sessions.archived_at IS NULL AND sessions.deleted_at IS NULL"
+_PAUSES: Final = (0, 1, 2, 4, 8, 16, 32, 60)
+"""Seconds from the claim that was broken off by an error until the next one, by how many there were."""
+_RESTED: Final = (
+    "(runs.since IS NULL OR runs.since <= CASE runs.failures "
+    + " ".join(f"WHEN {times} THEN ?" for times in range(len(_PAUSES) - 1))
+    + " ELSE ? END)"
+)
 _UNOWNED: Final = (
     "SELECT runs.workspace, runs.session_id FROM runs JOIN sessions ON sessions.id = runs.session_id "  # noqa: S608
-    f"WHERE runs.woken <> 0 AND sessions.status <> 'terminated' AND {_OPEN} AND {_NOBODY} UNION "
-    "SELECT sessions.workspace, sessions.id FROM sessions LEFT JOIN runs ON runs.session_id = sessions.id "
-    f"WHERE sessions.status IN ('running', 'rescheduling') AND {_OPEN} AND {_NOBODY} ORDER BY 2"
+    f"WHERE runs.woken <> 0 AND sessions.status <> 'terminated' AND {_OPEN} AND {_NOBODY} AND {_RESTED} "
+    "UNION SELECT sessions.workspace, sessions.id FROM sessions "
+    "LEFT JOIN runs ON runs.session_id = sessions.id "
+    f"WHERE sessions.status IN ('running', 'rescheduling') AND {_OPEN} AND {_NOBODY} AND {_RESTED} ORDER BY 2"
 )
 
 
@@ -160,11 +169,12 @@ def holds(conn: Connection, session_id: str, epoch: int) -> bool:
     return driver(conn).execute(sql, (session_id, epoch, workspace(conn))).fetchone() is not None
 
 
-def release(conn: Connection, session_id: str, epoch: int, *, done: bool = True) -> bool:
+def release(conn: Connection, session_id: str, epoch: int, *, failed: bool = False) -> bool:
     """Let a session go; nothing happens when it is somebody else's already. Gives whether there is something
-    to do in it: it was woken after it was claimed, or it is not ``done`` but was broken off."""
+    to do in it: it was woken after it was claimed, or the work ``failed``. Who is merely interrupted does not
+    release but ``leave``: what was to do then is still to be done."""
     _everywhere(conn)
-    row = execute(conn, _DONE if done else _BROKEN_OFF, (session_id, epoch)).fetchone()
+    row = execute(conn, _FAILED if failed else _DONE, (session_id, epoch)).fetchone()
     return row is not None and bool(row[0])
 
 
@@ -178,9 +188,18 @@ def held(conn: Connection, worker: str) -> list[tuple[str, str, int]]:
 def unowned(conn: Connection) -> list[tuple[str, str]]:
     """Sessions in which there is something to do, and that no living worker has: (workspace, session id),
     in order of id. Something to do there is in those that were woken, and in those that are at work by
-    their log."""
+    their log. One whose work has failed comes after a pause, which doubles up to a minute."""
     _everywhere(conn)
-    return [(row[0], row[1]) for row in execute(conn, _UNOWNED).fetchall()]
+    at = now(conn)
+    rested = [iso(at - timedelta(seconds=pause)) for pause in _PAUSES]
+    return [(row[0], row[1]) for row in execute(conn, _UNOWNED, (*rested, *rested)).fetchall()]
+
+
+def is_open(conn: Connection, session_id: str) -> bool:
+    """Whether a session was woken and nobody living has it."""
+    _everywhere(conn)
+    sql = f"SELECT 1 FROM runs WHERE session_id = ? AND woken <> 0 AND failures = 0 AND {_NOBODY}"  # noqa: S608
+    return execute(conn, sql, (session_id,)).fetchone() is not None
 
 
 def _locking(conn: Connection, sql: str) -> str:

@@ -463,13 +463,10 @@ runs = Table(
     Column("session_id", Text, ForeignKey("sessions.id"), primary_key=True),
     Column("workspace", Text, nullable=False),
     Column("worker", Text),  # null: nobody
-    Column(
-        "epoch", BigInteger, nullable=False
-    ),  # how often it was claimed: whoever knows a smaller one is late
-    Column("since", Text),  # when it was claimed
-    Column(
-        "woken", Integer, nullable=False
-    ),  # 0: nothing to do; 1: there is; 2: there was when it was claimed
+    Column("epoch", BigInteger, nullable=False),  # how often it was claimed
+    Column("since", Text),  # when it was claimed last
+    Column("woken", Integer, nullable=False),  # 1: there is something to do; 2: there was, when it was claimed
+    Column("failures", Integer, nullable=False),  # how often in a row it was broken off by an error
     Index(None, "worker"),
     Index(None, "woken"),  # of those that are not 0
 )

@@ -33,14 +33,15 @@ def upgrade() -> None:
         sa.Column("epoch", sa.BigInteger, nullable=False),
         sa.Column("since", sa.Text),
         sa.Column("woken", sa.Integer, nullable=False),
+        sa.Column("failures", sa.Integer, nullable=False),
         sa.PrimaryKeyConstraint("session_id", name="pk_runs"),
     )
     op.create_index("ix_runs_worker", "runs", ["worker"])
     _partial("ix_runs_woken", "runs", "woken", _WOKEN)
     _partial("ix_sessions_status", "sessions", "status", _AT_WORK)
     op.execute(
-        "INSERT INTO runs (session_id, workspace, epoch, woken) "
-        "SELECT DISTINCT session_id, workspace, 0, 1 FROM inbox"
+        "INSERT INTO runs (session_id, workspace, epoch, woken, failures) "
+        "SELECT DISTINCT session_id, workspace, 0, 1, 0 FROM inbox"
     )
     if op.get_context().dialect.name == "postgresql":
         for table in ("workers", "runs"):
