@@ -465,7 +465,7 @@ runs = Table(
     Column("worker", Text),  # null: nobody
     Column("epoch", BigInteger, nullable=False),  # how often it was claimed
     Column("since", Text),  # when it was claimed last
-    Column("woken", Integer, nullable=False),  # 1: there is something to do; 2: there was, when it was claimed
+    Column("woken", Integer, nullable=False),  # 1: there is work; 2: there was, when it was claimed
     Column("failures", Integer, nullable=False),  # how often in a row it was broken off by an error
     Index(None, "worker"),
     Index(None, "woken"),  # of those that are not 0
