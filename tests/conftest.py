@@ -35,6 +35,16 @@ class SteppingClock:
         return now
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_model_requests() -> Iterator[None]:
+    """No test asks a model of a real provider, nor does a process that a test starts: servers of this machine
+    alone may be asked (``tests/models/provider.py`` is one)."""
+    from reverie.testing.models import no_model_requests
+
+    with no_model_requests(loopback=True):
+        yield
+
+
 @pytest.fixture
 def clock() -> SteppingClock:
     return SteppingClock()

@@ -1,0 +1,1 @@
+"""Models, whoever's they are: one door to every provider, and models that are programs, for tests and demos."""
