@@ -18,6 +18,7 @@ import platformdirs
 
 from reverie.domain.clock import Clock, system_clock
 from reverie.domain.errors import ConfigError, UsageError
+from reverie.domain.events import JsonObject
 from reverie.domain.workspaces import DEFAULT_WORKSPACE, EVERYWHERE
 from reverie.dreaming.night import NightWatch
 from reverie.dreaming.processes import this_process
@@ -29,6 +30,7 @@ from reverie.sessions.feed import Feed
 from reverie.sessions.secrets import Masker
 from reverie.sessions.verify import VerifyReport, verify
 from reverie.storage.database import Database
+from reverie.telemetry import Spans, wanted
 from reverie.wiring import plugs
 from reverie.workspace import Workspace
 from reverie.workspaces.courier import Courier
@@ -79,6 +81,7 @@ def open(
         Unavailable: the database cannot be opened or reached.
         SchemaMismatch: it was made by a newer version, or is not Reverie's.
         NotFound: there is no such workspace.
+        ConfigError: OpenTelemetry is asked for (see ``reverie.telemetry``), and not installed.
     """
     database = Database.open(db if db is not None else default_database(), clock=clock)
     if name := workspace or os.environ.get("REVERIE_WORKSPACE"):
@@ -88,7 +91,14 @@ def open(
             database.close()
             raise
         database = database.scoped(found.id)
-    return Reverie(database, clock=clock, entropy=entropy, secrets=secrets, allow=allow, waker=waker)
+    house = Reverie(database, clock=clock, entropy=entropy, secrets=secrets, allow=allow, waker=waker)
+    try:
+        if wanted(os.environ):
+            house.observe(Spans.of(os.environ, house.agent_of))
+    except ConfigError:
+        house.close()
+        raise
+    return house
 
 
 class Reverie(Workspace):
@@ -109,6 +119,7 @@ class Reverie(Workspace):
         self._house_mask = mask  # knows no workspace's secrets, this one's included
         self._waker = waker
         self._runtime: Runtime | None = None
+        self._spans: list[Spans] = []
         self._door = threading.Lock()
         super().__init__(
             db,
@@ -207,6 +218,19 @@ class Reverie(Workspace):
         worker = this_process()
         return NightWatch(self._db, lambda id, stopping: self.workspace(id).night(worker, stopping))
 
+    def observe(self, spans: Spans) -> None:
+        """Make spans of what sessions do in this process, from now on."""
+        self.feed.watch(spans.appended)
+        self._spans.append(spans)
+
+    def agent_of(self, workspace: str, session_id: str) -> JsonObject:
+        """The agent of a session, as it was when the session began; empty of one that was imported.
+
+        Raises:
+            NotFound: there is no such session in that workspace.
+        """
+        return (self.workspace(workspace).live.row(session_id).body or {}).get("agent", {})
+
     def notice(self) -> str | None:
         """What whoever runs this should know about the database, if anything."""
         return self._db.notice()
@@ -220,6 +244,8 @@ class Reverie(Workspace):
         if self._runtime is not None:
             self._runtime.close()
         self.feed.close()
+        for spans in self._spans:
+            spans.close()
         self._db.close()
 
     def _wake(self, workspace: str, session_id: str) -> None:

@@ -5,7 +5,7 @@ Help and completion of the whole program read what the table says of a command; 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -69,7 +69,7 @@ class LazyGroup(TyperGroup):
             return super().shell_complete(ctx, incomplete)
 
     @contextmanager
-    def _listed(self) -> Iterator[None]:
+    def _listed(self) -> Generator[None]:
         self._listing = True
         try:
             yield

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from reverie.domain.errors import ReverieError
 from reverie.domain.events import JsonObject
-from reverie.domain.workspaces import EVERYWHERE
+from reverie.domain.workspaces import DEFAULT_WORKSPACE, EVERYWHERE
 from reverie.storage import managed
 from reverie.storage.database import Database
 from reverie.storage.events import Link
 from reverie.storage.tail import Heard, Tail
 
-__all__ = ["Feed", "Listener"]
+__all__ = ["Feed", "Listener", "Watcher"]
+
+Watcher: TypeAlias = Callable[[str, Sequence[Link]], None]
+"""Told of what this process commits to any session: the workspace, and the events. Called from any thread;
+must return at once and never raise."""
 
 _PATIENCE: Final = 1.0  # seconds in one wait; also how long a closed feed's thread lives on
 _CHUNK: Final = 500  # sessions asked for in one statement
@@ -56,6 +60,11 @@ class Feed:
         self._thread: threading.Thread | None = None
         self._tail: Tail | None = None
         self._closed = False
+        self._watchers: tuple[Watcher, ...] = ()
+
+    def watch(self, watcher: Watcher) -> None:
+        """Tell ``watcher`` from now on of what this process commits, to whichever session."""
+        self._watchers = (*self._watchers, watcher)
 
     def subscribe(self, session_id: str, listener: Listener) -> Callable[[], None]:
         """Tell ``listener`` of everything that happens from now on. Gives what ends it."""
@@ -69,10 +78,12 @@ class Feed:
             self._listeners[session_id] = (*self._listeners.get(session_id, ()), listener)
         return lambda: self._unsubscribe(session_id, listener)
 
-    def publish(self, session_id: str, links: Sequence[Link]) -> None:
-        """These events were committed by this process."""
+    def publish(self, session_id: str, links: Sequence[Link], *, workspace: str = DEFAULT_WORKSPACE) -> None:
+        """These events were committed by this process, to a session of that workspace."""
         if not links:
             return
+        for watcher in self._watchers:
+            watcher(workspace, links)
         with self._lock:
             listeners = self._listeners.get(session_id, ())
             if listeners:

@@ -109,7 +109,7 @@ class Ledger:
 
     def tell(self, settled: Settled) -> None:
         """Tell whoever listens of what was committed."""
-        self._feed.publish(settled.session_id, settled.links)
+        self._feed.publish(settled.session_id, settled.links, workspace=self._db.workspace)
         if settled.wake:
             self._wake(self._db.workspace, settled.session_id)
 
