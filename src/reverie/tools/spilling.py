@@ -12,7 +12,7 @@ from reverie.domain.messages import Document, Image, ResultPart, Text
 from reverie.plugins import Output, Sandbox
 from reverie.tools.answers import reason
 
-__all__ = ["FILE_BYTES", "IMAGE_BYTES", "MOST", "PDF_BYTES", "SHOWN", "spill", "spill_folder"]
+__all__ = ["FILE_BYTES", "IMAGE_BYTES", "MOST", "PDF_BYTES", "SHOWN", "plain_name", "spill", "spill_folder"]
 
 MOST: Final = 100_000
 """Characters of text in one answer."""
@@ -48,7 +48,7 @@ async def spill(output: Output, sandbox: Sandbox, call_id: str) -> Output:
     long = sum(map(len, texts)) > MOST
     if not long and len(media) <= _MEDIA and not any(map(_oversize, media)):
         return Output(parts, output.is_error)
-    stem = f"{spill_folder(sandbox)}/{_stem(call_id)}"
+    stem = f"{spill_folder(sandbox)}/{plain_name(call_id)}"
     kept = await _media(media, sandbox, stem)
     told: list[ResultPart] = [Text(text) for text in texts]
     if long:
@@ -96,7 +96,7 @@ async def _written(sandbox: Sandbox, path: str, data: bytes) -> str | None:
     return None
 
 
-def _stem(call_id: str) -> str:
-    """A file name for a call. Ids come from elsewhere: what no name may hold is replaced, and told apart."""
-    plain = re.sub(r"[^A-Za-z0-9_-]", "_", call_id)[:64]
-    return plain if plain == call_id else f"{plain}-{hashlib.sha256(repr(call_id).encode()).hexdigest()[:12]}"
+def plain_name(id: str) -> str:
+    """A file name for an id. Ids come from elsewhere: what no name may hold is replaced, and told apart."""
+    plain = re.sub(r"[^A-Za-z0-9_-]", "_", id)[:64]
+    return plain if plain == id else f"{plain}-{hashlib.sha256(repr(id).encode()).hexdigest()[:12]}"
