@@ -142,7 +142,7 @@ class Egress:
                 task.add_done_callback(tasks.discard)
 
         listener.setblocking(False)
-        server = await asyncio.start_server(begin, sock=listener)
+        server = await asyncio.start_server(begin, sock=listener, backlog=1024)
         try:
             yield
         finally:
@@ -167,10 +167,15 @@ class Egress:
             await self._answer(client)
         except Refused as refused:
             await self._tell(client, refused)
-        except (OSError, EOFError, TimeoutError, h11.ProtocolError):
-            pass  # either side is gone, or says nothing that can be answered
+        except (OSError, EOFError, h11.ProtocolError) as error:
+            # Either side is gone, or says what has no answer. Who was given up on is not waited for again.
+            if isinstance(error, TimeoutError):
+                client.abort()
+        except asyncio.CancelledError:
+            client.abort()
+            raise
         finally:
-            client.cut()
+            await client.close()
 
     def _count_refused(self, host: str, reason: str) -> None:
         self.counts.refused += 1
@@ -181,6 +186,7 @@ class Egress:
         with suppress(OSError, TimeoutError, h11.ProtocolError):
             async with asyncio.timeout(self._allowance.head_s):
                 await refuse(client, refused)
+            await client.linger()
 
     async def _answer(self, client: Peer) -> None:
         request = await self._request(client)
@@ -220,8 +226,8 @@ class Egress:
         try:
             async with asyncio.timeout(self._allowance.head_s):
                 await client.writer.start_tls(authority.speaking_for(to.host))
-        except ssl.SSLError:
-            self._count_refused(to.host, "the program does not trust this sandbox's authority")
+        except (ssl.SSLError, ConnectionError):
+            self._count_refused(to.host, "TLS failed: the program may not trust this sandbox's authority")
             return
         inside = Peer(client.reader, client.writer, h11.SERVER)
         try:
@@ -251,8 +257,10 @@ class Egress:
         server = Peer(reader, writer, h11.CLIENT)
         try:
             yield server
-        finally:
-            server.cut()
+        except BaseException:
+            server.abort()
+            raise
+        await server.close()
 
     async def _connect(self, to: Destination, tls: ssl.SSLContext | None) -> _Streams:
         name = to.host if tls is not None else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
+from contextlib import suppress
 from typing import Any, Final, TypeAlias
 
 import h11
@@ -21,6 +22,7 @@ __all__ = ["Event", "Peer", "Traffic", "absolute", "exchange", "refuse", "tunnel
 Event: TypeAlias = h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]
 
 _CHUNK: Final = 65_536
+_LINGER_S: Final = 2.0
 _MOST_HEAD: Final = 65_536
 _MOST_CHANGED_BODY: Final = 4 << 20
 _HOP_BY_HOP: Final = frozenset(
@@ -78,9 +80,28 @@ class Peer:
         if self._http.they_are_waiting_for_100_continue:
             await self.send(h11.InformationalResponse(status_code=100, headers=[]))
 
-    def cut(self) -> None:
-        """Close at once."""
+    async def linger(self) -> None:
+        """Read on until the other side closes, for a moment: who is cut off while it speaks never sees the
+        answer."""
+        if not self.writer.can_write_eof():  # TLS, whose ends end together
+            return
+        with suppress(OSError, TimeoutError):
+            async with asyncio.timeout(_LINGER_S):
+                self.writer.write_eof()
+                while await self.reader.read(_CHUNK):
+                    pass
+
+    async def close(self) -> None:
+        """Close, when the other side has taken what was said; at once, where it does not within a moment."""
         self.writer.close()
+        with suppress(OSError, TimeoutError):
+            async with asyncio.timeout(_LINGER_S):
+                await self.writer.wait_closed()
+        self.abort()
+
+    def abort(self) -> None:
+        """Close at once. Idempotent."""
+        self.writer.transport.abort()
 
 
 _IDENTITY: Final[Header] = (b"accept-encoding", b"identity")
@@ -176,7 +197,7 @@ async def _send_body(client: Peer, server: Peer, body: bytes | None, traffic: Tr
                 await server.send(h11.Data(data=bytes(event.data)))
         await server.send(h11.EndOfMessage())
     except (OSError, h11.ProtocolError, Refused):
-        server.cut()
+        server.abort()
         raise
 
 
