@@ -223,7 +223,7 @@ class Hands:
         if self._workshop.self_hosted or not self.toolbox.built_in:
             return _cut(output)
         sandbox = await self._workshop.sandbox()
-        return await asyncio.to_thread(self._plugs.spill, output, sandbox, call.id)
+        return await self._plugs.spill(output, sandbox, call.id)
 
 
 _LONG: Final = 100_000

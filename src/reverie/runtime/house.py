@@ -32,8 +32,8 @@ __all__ = [
 Validate: TypeAlias = Callable[[JsonObject, JsonObject], Sequence[str]]
 """``validate(schema, input)``: what does not fit, in words for the model; nothing where it fits."""
 
-Spill: TypeAlias = Callable[[Output, Sandbox, str], Output]
-"""``spill(output, sandbox, call_id)``: an output that is too long, its whole kept in a file that is named."""
+Spill: TypeAlias = Callable[[Output, Sandbox, str], Awaitable[Output]]
+"""``await spill(output, sandbox, call_id)``: an output that is too long, its whole kept in a file that is named."""
 
 
 @dataclass(frozen=True, slots=True)
