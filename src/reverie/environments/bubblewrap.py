@@ -1,0 +1,326 @@
+"""Sandboxes made by bubblewrap: namespaces of their own, a filter of system calls, limits, no network.
+
+See ``docs/explanation/sandbox.md`` for what holds and what does not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import posixpath
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from reverie.domain.errors import ReverieError, SandboxFailed
+from reverie.environments import beneath, seccomp
+from reverie.environments.doorway import PORT
+from reverie.environments.egress import Egress
+from reverie.environments.files import Files
+from reverie.environments.limits import resource_limits
+from reverie.environments.room import options
+from reverie.environments.spawner import Ended, Output, Spawner
+from reverie.environments.spawning import Order
+from reverie.plugins import FileFacts, Finished, Mount, SandboxSpec
+
+__all__ = ["Bubblewrap", "BubblewrapSandbox"]
+
+USER_VARIABLE: Final = "REVERIE_SANDBOX_UID"
+NOBODY: Final = 65534
+_NOT_FOUND: Final = b"bwrap: execvp "
+_NEEDED: Final = ("--args", "--block-fd", "--json-status-fd", "--seccomp", "--size")
+_SWITCHES: Final = (
+    ("kernel/unprivileged_userns_clone", "0", "sysctl kernel.unprivileged_userns_clone=1"),
+    ("user/max_user_namespaces", "0", "sysctl user.max_user_namespaces=15000"),
+    (
+        "kernel/apparmor_restrict_unprivileged_userns",
+        "1",
+        "give bwrap an AppArmor profile with `userns,` (Ubuntu: apt install apparmor-profiles, "
+        "and copy bwrap-userns-restrict to /etc/apparmor.d)",
+    ),
+)
+
+
+class Bubblewrap:
+    """The environment ``bubblewrap``.
+
+    A server that is root gives up being it for each sandbox: its folders and processes belong to the user
+    ``$REVERIE_SANDBOX_UID`` (65534 where it is not set), since root is held to no limit of processes.
+
+    Args:
+        program: Where ``bwrap`` is; looked for in the system's folders where None.
+        variables: For settings.
+        egress: What makes the way out of a sandbox whose spec has one.
+    """
+
+    name = "bubblewrap"
+
+    def __init__(
+        self,
+        program: str | None = None,
+        *,
+        variables: Mapping[str, str] = os.environ,
+        egress: Callable[[SandboxSpec], Egress] = Egress,
+    ) -> None:
+        self._program = program or shutil.which("bwrap", path="/usr/bin:/usr/local/bin:/bin") or "bwrap"
+        self._variables = variables
+        self._egress = egress
+        self._spawner = Spawner()
+        self._lock = threading.Lock()
+        self._found: list[str | None] = []
+        self._nested = False
+
+    def obstacle(self) -> str | None:
+        """Why it cannot be used here, and what to do; found out once, by running ``true`` in a sandbox."""
+        with self._lock:
+            if not self._found:
+                self._found.append(self._look())
+            return self._found[0]
+
+    def open(self, spec: SandboxSpec) -> BubblewrapSandbox:
+        """A sandbox. Where the server is root, the folders that may be written are given to the sandbox's
+        user, with all that is root's in them.
+
+        Raises:
+            SandboxFailed: there is an obstacle, or the spec's mounts make no sense.
+        """
+        obstacle = self.obstacle()
+        if obstacle is not None:
+            raise SandboxFailed(obstacle, where=self.name)
+        return self._open(spec)
+
+    def _open(self, spec: SandboxSpec) -> BubblewrapSandbox:
+        owner = self._owner()
+        files = Files(spec.mounts, spec.home, owner)
+        if owner is not None:
+            for mount in spec.mounts:
+                if mount.writable:
+                    _give(mount.folder, *owner)
+        return BubblewrapSandbox(
+            spec,
+            files,
+            self._spawner,
+            self._egress(spec),
+            program=self._program,
+            owner=owner,
+            nested=self._nested,
+        )
+
+    def _owner(self) -> tuple[int, int] | None:
+        """Whom a sandbox's processes are, where it is not the server itself.
+
+        Raises:
+            SandboxFailed: it would be root.
+        """
+        if os.geteuid() != 0:
+            return None
+        said = self._variables.get(USER_VARIABLE, str(NOBODY))
+        if not said.isdecimal() or int(said) == 0:
+            raise SandboxFailed(
+                f"${USER_VARIABLE} is {said!r}, which is no user that sandboxes may belong to",
+                hint=f"set it to the number of a user who owns nothing else, such as {NOBODY}",
+            )
+        return int(said), int(said)
+
+    def _look(self) -> str | None:
+        if sys.platform != "linux":
+            return "bubblewrap is for Linux alone"
+        try:
+            usage = subprocess.run(  # noqa: S603  (no shell)
+                [self._program, "--help"], capture_output=True, text=True, check=False
+            )
+        except OSError:
+            return "bubblewrap is not installed (apt install bubblewrap)"
+        missing = [option for option in _NEEDED if option not in usage.stdout]
+        if missing:
+            return f"bubblewrap is too old: it has no {missing[0]} (0.8 has all that is needed)"
+        self._nested = "--disable-userns" in usage.stdout
+        return seccomp.obstacle() or beneath.obstacle() or self._try()
+
+    def _try(self) -> str | None:
+        """Run ``true``; in a thread, for a loop may be running in this one."""
+        with ThreadPoolExecutor(1) as aside:
+            try:
+                finished = aside.submit(lambda: asyncio.run(self._run_true())).result()
+            except (ReverieError, OSError) as error:
+                return _explained(str(error))
+        return None if finished.exit_code == 0 else f"`true` ended with {finished.exit_code} in a sandbox"
+
+    async def _run_true(self) -> Finished:
+        with tempfile.TemporaryDirectory(prefix="reverie-try-") as folder:
+            sandbox = self._open(SandboxSpec("try", [Mount(Path(folder), "/workspace")]))
+            try:
+                return await sandbox.run(["true"], timeout_s=30)
+            finally:
+                await sandbox.close()
+
+
+class BubblewrapSandbox:
+    """A ``Sandbox``; see there. Each command is a sandbox of its own over the same folders: what a command
+    leaves in ``/tmp`` and ``$HOME`` is gone with it, unless the spec mounts folders there.
+
+    A command that is not there ends with 127. One that ends with 129 to 159 is taken, as by shells, for one
+    that a signal ended.
+    """
+
+    def __init__(
+        self,
+        spec: SandboxSpec,
+        files: Files,
+        spawner: Spawner,
+        egress: Egress,
+        *,
+        program: str,
+        owner: tuple[int, int] | None,
+        nested: bool,
+    ) -> None:
+        self._spec = spec
+        self._files = files
+        self._spawner = spawner
+        self._egress = egress
+        self._program = program
+        self._owner = owner
+        self._nested = nested
+        self._live: set[asyncio.Task[Ended]] = set()
+        self._closed = False
+
+    @property
+    def spec(self) -> SandboxSpec:
+        """As it was given."""
+        return self._spec
+
+    async def run(
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: bytes = b"",
+        cwd: str | None = None,
+        variables: Mapping[str, str] | None = None,
+        timeout_s: float = 120.0,
+        max_output: int = 1 << 20,
+        on_output: Callable[[bytes], None] | None = None,
+    ) -> Finished:
+        """See ``Sandbox.run``. ``on_output`` is told what is kept, and runs on the event loop.
+
+        Raises:
+            SandboxFailed: the sandbox could not be made (a ``cwd`` that is not there, too), or was closed.
+        """
+        if self._closed:
+            raise SandboxFailed("the sandbox is closed", where=self._spec.id)
+        output = Output(max_output, on_output)
+        order = self._order(argv, cwd, variables or {})
+        running = asyncio.create_task(
+            self._spawner.run(
+                order,
+                seccomp.program(sockets="all"),
+                stdin=stdin,
+                output=output,
+                timeout_s=timeout_s,
+                listening=self._egress.at if self._egress.wanted else None,
+            )
+        )
+        self._live.add(running)
+        running.add_done_callback(self._live.discard)
+        return _finished(await self._ended(running), output)
+
+    async def _ended(self, running: asyncio.Task[Ended]) -> Ended:
+        try:
+            return await running
+        except asyncio.CancelledError:
+            current = asyncio.current_task()
+            if current is not None and current.cancelling():
+                raise
+            raise SandboxFailed("the sandbox was closed", where=self._spec.id) from None
+
+    def _order(self, argv: Sequence[str], cwd: str | None, variables: Mapping[str, str]) -> Order:
+        spec = self._egress.spec
+        for name, text in {**variables, "argv": "".join(argv)}.items():
+            if not argv or not name or "=" in name or "\0" in name + text:
+                raise SandboxFailed(f"no program can be given this: {name!r}", where=self._spec.id)
+        return Order(
+            program=self._program,
+            options=options(
+                spec,
+                posixpath.normpath(posixpath.join(spec.home, cwd or ".")),
+                variables,
+                nested=self._nested,
+            ),
+            command=list(argv),
+            folders=[str(mount.folder.absolute()) for mount in spec.mounts],
+            owner=self._owner,
+            limits=resource_limits(spec.limits),
+            door=PORT if self._egress.wanted else None,
+        )
+
+    def read(self, path: str, *, offset: int = 0, limit: int | None = None) -> bytes:
+        """See ``Files.read``."""
+        return self._files.read(path, offset=offset, limit=limit)
+
+    def write(self, path: str, data: bytes) -> None:
+        """See ``Files.write``."""
+        self._files.write(path, data)
+
+    def facts(self, path: str) -> FileFacts:
+        """See ``Files.facts``."""
+        return self._files.facts(path)
+
+    def walk(self, path: str, *, limit: int = 100_000) -> Iterator[FileFacts]:
+        """See ``Files.walk``."""
+        return self._files.walk(path, limit=limit)
+
+    def delete(self, path: str) -> None:
+        """See ``Files.delete``."""
+        self._files.delete(path)
+
+    async def close(self) -> None:
+        """Kill what runs: their callers are told by SandboxFailed. Files stay."""
+        self._closed = True
+        live = list(self._live)
+        for running in live:
+            running.cancel()
+        await asyncio.gather(*live, return_exceptions=True)
+        await self._egress.aclose()
+
+
+def _finished(ended: Ended, output: Output) -> Finished:
+    """
+    Raises:
+        SandboxFailed: there was no sandbox.
+    """
+    if ended.failed is not None:
+        raise SandboxFailed(ended.failed)
+    code, text = ended.code, output.kept
+    if code is None and (ended.timed_out or (ended.bwrap is not None and ended.bwrap < 0)):
+        code = -signal.SIGKILL
+    if code is None and text.startswith(_NOT_FOUND):
+        code, text = 127, text.removeprefix(_NOT_FOUND)
+    if code is None:
+        raise SandboxFailed(text.decode(errors="replace").strip() or f"bwrap ended with {ended.bwrap}")
+    code = 128 - code if 128 < code < 160 else code
+    return Finished(code, text, output.dropped, ended.timed_out)
+
+
+def _explained(problem: str) -> str:
+    """With the switch of this machine that is probably the cause."""
+    for name, value, remedy in _SWITCHES:
+        with suppress(OSError):
+            if Path("/proc/sys", name).read_text().strip() == value:
+                return f"{problem}; {name.replace('/', '.')} is {value} here: {remedy}"
+    return problem
+
+
+def _give(folder: Path, user: int, group: int) -> None:
+    """A folder and all of root's in it. Links are given, not what they lead to."""
+    for _, folders, files, fd in os.fwalk(folder, follow_symlinks=False):
+        for name in (".", *folders, *files):
+            with suppress(FileNotFoundError):
+                if os.stat(name, dir_fd=fd, follow_symlinks=False).st_uid == 0:
+                    os.chown(name, user, group, dir_fd=fd, follow_symlinks=False)
