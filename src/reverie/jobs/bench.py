@@ -52,9 +52,6 @@ class Bench:
         self._jobs: dict[Key, _Job] = {}
         self._queue: deque[Key] = deque()
         self._running = 0
-        self._failures: dict[
-            Key, tuple[int, float]
-        ] = {}  # how often in a row, and when it may be tried again
 
     # ------------------------------------------------------------------ from any thread
 
@@ -86,6 +83,7 @@ class Bench:
     def ran(self, key: Key) -> Future[None]:
         """Wake ``key``; the answer is there when it is no longer worked on, nor waits for it."""
         done: Future[None] = Future()
+        done.set_running_or_notify_cancel()  # whoever waits may go: that is nothing to us
         with self._door:
             if self._work is None or self._closed or self._loop is None:
                 done.set_result(None)

@@ -19,50 +19,64 @@ from reverie.jobs.bench import Key
 from reverie.storage import leases
 from reverie.storage.database import Connection, Database
 
-__all__ = ["BEAT_S", "DEAD_S", "LOOK_S", "Body", "Heart", "this_host"]
-
-BEAT_S: Final = 2.0
-"""Seconds between two signs of life."""
-DEAD_S: Final = 8.0
-"""Seconds of silence after which a worker is given up for dead."""
-LOOK_S: Final = 1.0
-"""Seconds between two looks at what there is to do."""
+__all__ = ["PACE", "Body", "Heart", "Pace", "this_host"]
 
 _log: Final = logging.getLogger("reverie.jobs")
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """In seconds: between two signs of life; the silence after which a worker is given up for dead; between two
+    looks at what there is to do. What the dead had goes on ``dead_s + look_s`` after their last sign."""
+
+    beat_s: float = 2.0
+    dead_s: float = 8.0
+    look_s: float = 1.0
+
+
+PACE: Final = Pace()
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
     """What a heart beats for. ``busy`` gives what is worked on here; ``stop`` has all of that stopped, since
     the worker was given up for dead; ``found`` is told, at every look, what there is to do that nobody does,
-    and the names of all workers, in order."""
+    and the names of all workers, in order. ``looks``, given these names, says whether it is to be told."""
 
     busy: Callable[[], Collection[Key]]
     stop: Callable[[], None]
     found: Callable[[Collection[Key], Sequence[str]], None]
+    looks: Callable[[Sequence[str]], bool] = lambda workers: True
 
 
 @dataclass(frozen=True, slots=True)
 class _Look:
     dead: list[str]
-    open: list[Key]
+    open: list[Key] | None
     workers: list[str]
 
 
 class Heart:
     """Beats in a thread of its own, so that no work can hold it up.
 
-    A worker on this machine whose process is gone is dead at once; any other after ``DEAD_S`` of silence. Who
+    A worker on this machine whose process is gone is dead at once; any other after ``dead_s`` of silence. Who
     has not reached the database for a while, or was stopped itself, leaves others as long to show that they
     live: they may have been away with him.
     """
 
     def __init__(
-        self, db: Database, worker: str, body: Body, *, now: Callable[[], float] = time.monotonic
+        self,
+        db: Database,
+        worker: str,
+        body: Body,
+        *,
+        pace: Pace = PACE,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._db = db.scoped(EVERYWHERE)
         self._worker = worker
         self._body = body
+        self._pace = pace
         self._now = now
         self._host = this_host()
         self._looked = self._beat = now()
@@ -96,7 +110,7 @@ class Heart:
             _log.warning("%s could not say that it leaves: %s", self._worker, error.what)
 
     def _go_on(self) -> None:
-        while not self._stopping.wait(LOOK_S):
+        while not self._stopping.wait(self._pace.look_s):
             try:
                 self._look()
             except ReverieError as error:  # a database that is away comes back
@@ -105,7 +119,7 @@ class Heart:
                 _log.exception("%s could not look", self._worker)
 
     def _missed(self, why: str) -> None:
-        self._patient_until = self._now() + DEAD_S
+        self._patient_until = self._now() + self._pace.dead_s
         if not self._away:
             _log.warning("%s waits for the database: %s", self._worker, why)
         self._away = True
@@ -115,9 +129,9 @@ class Heart:
 
     def _look(self) -> None:
         now = self._now()
-        if now - self._looked > DEAD_S / 2:
-            self._patient_until = now + DEAD_S
-        beats, buries = now - self._beat >= BEAT_S, now >= self._patient_until
+        if now - self._looked > self._pace.dead_s / 2:
+            self._patient_until = now + self._pace.dead_s
+        beats, buries = now - self._beat >= self._pace.beat_s, now >= self._patient_until
         busy = set(self._body.busy())
         seen = self._db.write(lambda conn: self._seen(conn, busy, beats=beats, buries=buries))
         self._looked, self._away = now, False
@@ -130,7 +144,8 @@ class Heart:
             return
         if seen.dead:
             _log.warning("gave up for dead: %s", ", ".join(seen.dead))
-        self._body.found(seen.open, seen.workers)
+        if seen.open is not None:
+            self._body.found(seen.open, seen.workers)
 
     def _seen(self, conn: Connection, busy: set[Key], *, beats: bool, buries: bool) -> _Look | None:
         """One look, in one transaction; None when we are dead ourselves."""
@@ -138,9 +153,10 @@ class Heart:
             return None
         dead = self._gone(conn)
         if buries:
-            dead += leases.bury(conn, DEAD_S)
+            dead += leases.bury(conn, self._pace.dead_s)
         self._release_orphans(conn, busy)
-        return _Look(dead, leases.unowned(conn), [worker.id for worker in leases.listed(conn)])
+        workers = [worker.id for worker in leases.listed(conn)]
+        return _Look(dead, leases.unowned(conn) if self._body.looks(workers) else None, workers)
 
     def _gone(self, conn: Connection) -> list[str]:
         """Workers of this machine whose process is there no more."""

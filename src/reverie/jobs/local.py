@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from reverie.jobs.bench import Bench, Key
 from reverie.jobs.engine import Work
-from reverie.jobs.heart import Body, Heart
+from reverie.jobs.heart import PACE, Body, Heart, Pace
 from reverie.storage.database import Database
 
 __all__ = ["LocalEngine", "worker_name"]
@@ -25,14 +25,13 @@ class LocalEngine:
         entropy: ``entropy(n)`` gives n random bytes, for the worker's name.
     """
 
-    def __init__(self, db: Database, *, entropy: Callable[[int], bytes] = os.urandom) -> None:
+    def __init__(
+        self, db: Database, *, entropy: Callable[[int], bytes] = os.urandom, pace: Pace = PACE
+    ) -> None:
         self._worker = worker_name(entropy)
         self._bench = Bench()
-        self._heart = Heart(
-            db,
-            self._worker,
-            Body(self._bench.busy, self._bench.drop, self._found),
-        )
+        body = Body(self._bench.busy, self._bench.drop, self._found)
+        self._heart = Heart(db, self._worker, body, pace=pace)
         self._started = False
 
     @property

@@ -36,6 +36,8 @@ class _Engine(Protocol):
     def dialect(self) -> Literal["sqlite", "postgresql"]: ...
     @property
     def where(self) -> str: ...
+    @property
+    def url(self) -> str: ...
     def migrate(self) -> None: ...
     def read(self) -> AbstractContextManager[Connection]: ...
     def write(self, work: Callable[[Connection], T]) -> T: ...
@@ -85,6 +87,11 @@ class Database:
             database.close()
             raise
         return database
+
+    @property
+    def url(self) -> str:
+        """Where it is, in full: with user and password. For whoever must connect by himself, never for messages."""
+        return self._engine.url
 
     @property
     def workspace(self) -> str:

@@ -53,6 +53,10 @@ class PostgreSQL:
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         )
 
+    @property
+    def url(self) -> str:
+        return self._engine.url.render_as_string(hide_password=False)
+
     def migrate(self) -> None:
         """Bring the schema up to date; quick when it is."""
         with self.read() as connection:

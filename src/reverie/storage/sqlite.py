@@ -44,6 +44,7 @@ class Sqlite:
     def __init__(self, path: Path) -> None:
         self.dialect: Final = "sqlite"
         self.where = str(path)
+        self.url: Final = f"sqlite:///{path}"
         self._path = path
         self._file_uri = f"file:{quote(os.fsencode(path))}"
         prepare(path)
