@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, cast
+from typing import Literal
 from weakref import WeakKeyDictionary
 
 import httpx2
@@ -13,20 +13,19 @@ import pydantic_ai.messages as theirs
 from pydantic_ai.direct import model_request, model_request_stream
 from pydantic_ai.exceptions import UserError
 from pydantic_ai.models import Model as Theirs
-from pydantic_ai.models import ModelRequestParameters, StreamedResponse
-from pydantic_ai.settings import ModelSettings, ThinkingLevel
+from pydantic_ai.models import ModelRequestParameters
+from pydantic_ai.settings import ModelSettings
 from pydantic_ai.usage import RequestUsage
 
 from reverie.domain.errors import ModelFailed, ReverieError
 from reverie.domain.messages import Delta, ModelRequest, ModelResponse
 from reverie.models.faults import told
 from reverie.models.guard import check_allowed
+from reverie.models.settings import settings
 from reverie.models.translate import answer, conversation, parameters, price_of
 from reverie.models.wire import Patience
 
 __all__ = ["ProviderModel"]
-
-_EFFORTS: Final = ("minimal", "low", "medium", "high", "xhigh", "max")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +92,7 @@ class ProviderModel:
                 )
             else:
                 response = await self._streamed(model, asked, on_delta)
-            return answer(self._weighed(response), self._name)
+            return answer(self._checked(response), self._name)
         except _WatcherFailed as failed:
             raise failed.error from None
         except ReverieError:
@@ -122,27 +121,8 @@ class ProviderModel:
     def _asked(self, model: Theirs, request: ModelRequest, *, streamed: bool) -> _Asked:
         told_of = parameters(request)
         messages = model.prepare_messages(conversation(request.messages), told_of)
-        return _Asked(messages, self._settings(model, request, streamed=streamed), told_of)
-
-    def _settings(self, model: Theirs, request: ModelRequest, *, streamed: bool) -> ModelSettings:
-        given = request.settings
-        patience = self._patience
-        made: dict[str, Any] = {
-            "timeout": patience.silence_s if streamed else patience.whole_s,
-            "request_timeout": patience.longest_s,
-            "cache": True,
-        }
-        made |= {name: given[name] for name in ("max_tokens", "temperature") if given.get(name) is not None}
-        if given.get("effort") in _EFFORTS:
-            made["thinking"] = cast("ThinkingLevel", given["effort"])
-        if given.get("speed") == "fast" and model.profile.get("anthropic_supports_fast_speed"):
-            made["anthropic_speed"] = "fast"
-        if request.tool_choice is not None:
-            made["tool_choice"] = [request.tool_choice]
-        if model.system == "openai":
-            made["openai_send_reasoning_ids"] = False  # what is sent back is not item for item what came
-        unknown = model.unsupported_settings
-        return cast("ModelSettings", {name: value for name, value in made.items() if name not in unknown})
+        wanted = settings(model, request, self._patience, streamed=streamed)
+        return _Asked(messages, wanted, told_of)
 
     async def _streamed(
         self, model: Theirs, asked: _Asked, on_delta: Callable[[Delta], None]
@@ -157,21 +137,15 @@ class ProviderModel:
             watcher = _Watcher(self._name, on_delta, self._patience.most_answer)
             async for event in stream:
                 watcher.see(event)
-            return self._whole(stream)
+            return stream.get()
 
-    def _weighed(self, response: theirs.ModelResponse) -> theirs.ModelResponse:
+    def _checked(self, response: theirs.ModelResponse) -> theirs.ModelResponse:
+        """The response, if it is whole and not too large. A connection that ends early looks like an answer:
+        only the provider's word why it stopped, which comes last, tells them apart."""
         most = self._patience.most_answer
         if sum(_size(part) for part in response.parts) > most:
             raise ModelFailed(f"the answer has more than {most:,} characters", where=self._name)
-        return response
-
-    def _whole(self, stream: StreamedResponse) -> theirs.ModelResponse:
-        """The response, if its end was seen: a connection that ends early otherwise looks like an answer."""
-        response = stream.get()
-        ended = (response.provider_details or {}).get("finish_reason") or response.finish_reason not in (
-            None,
-            "stop",
-        )
+        ended = response.finish_reason or (response.provider_details or {}).get("finish_reason")
         if not ended or response.state != "complete":
             raise ModelFailed("the answer broke off before its end", where=self._name)
         return response

@@ -9,7 +9,7 @@ import difflib
 import inspect
 import os
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import urlsplit
 
 from reverie.domain.errors import ConfigError
@@ -73,7 +73,7 @@ def _model(name: str, client: AsyncClient) -> Theirs:
     except ImportError as error:
         hint = f"pip install 'pydantic-ai-slim[{provider}]'"
         raise ConfigError(f"a package is missing: {error}", where=name, hint=hint) from error
-    _ask_once(made)
+    _make_strict(made)
     return made
 
 
@@ -125,11 +125,14 @@ def _provider(provider: str, client: AsyncClient) -> Provider[Any]:
     return kind(**given)
 
 
-def _ask_once(model: Theirs) -> None:
-    """Whether to ask again is the runtime's business: the SDKs' own repeats are turned off."""
+def _make_strict(model: Theirs) -> None:
+    """Asked once, for whether to ask again is the runtime's business: the SDKs' own repeats are turned off. And
+    a stream that ends without a reason has not ended, it was cut."""
     client: object = getattr(model.provider, "client", None)
     if hasattr(client, "max_retries"):
         client.max_retries = 0  # pyright: ignore[reportAttributeAccessIssue, reportOptionalMemberAccess]
+    profile = cast("dict[str, Any]", model.profile)  # the model's own copy
+    profile["openai_chat_streaming_requires_finish_reason"] = True
 
 
 def _unset(name: str, said: str) -> ConfigError:

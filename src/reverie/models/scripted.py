@@ -108,7 +108,7 @@ class ScriptedModel:
         return response
 
     def _response(self, request: ModelRequest, said: object) -> ModelResponse:
-        parts = list(_parts(said))
+        parts = list(_parts(said, self._name))
         written = sum(_length(part) for part in parts)
         calls = any(isinstance(part, ToolCall) for part in parts)
         usage = Usage(self._counter.tokens(request), _tokens(written))
@@ -172,7 +172,7 @@ def _length(thing: object) -> int:
     return len(getattr(thing, "data", None) or "")
 
 
-def _parts(said: object) -> Iterator[Part]:
+def _parts(said: object, name: str) -> Iterator[Part]:
     if isinstance(said, str):
         yield Text(said)
     elif isinstance(said, Text | Thinking | ToolCall):
@@ -181,9 +181,14 @@ def _parts(said: object) -> Iterator[Part]:
         yield from said.parts
     elif isinstance(said, Iterable) and not isinstance(said, bytes | dict):
         for piece in cast("Iterable[object]", said):
-            yield from _parts(piece)
+            yield from _parts(piece, name)
     else:
-        raise TypeError(f"it answered {said!r}, which is no text, part, sequence of parts or ModelResponse")
+        raise ModelFailed(
+            f"the function answered {said!r:.200}",
+            retryable=False,
+            where=name,
+            hint="answer with a text, a ToolCall, a sequence of parts, or a ModelResponse",
+        )
 
 
 def _deltas(response: ModelResponse) -> Iterator[Delta]:
