@@ -173,7 +173,7 @@ class Heart:
         busy = busy | set(self._body.busy())  # begun since
         for workspace, session_id, epoch in held:
             if (workspace, session_id) not in busy:
-                leases.release(conn, session_id, epoch, failed=True)
+                leases.release(conn, session_id, epoch, done=False)
 
 
 def this_host() -> str:

@@ -64,11 +64,11 @@ _LET_GO: Final = (
     "RETURNING woken"
 )
 _DONE: Final = _LET_GO.format("woken = CASE woken WHEN 2 THEN 0 ELSE woken END, failures = 0")
-_FAILED: Final = _LET_GO.format("woken = 1, failures = failures + 1")
+_BROKEN_OFF: Final = _LET_GO.format("woken = 1, failures = failures + 1")
 _NOBODY: Final = "NOT EXISTS (SELECT 1 FROM workers WHERE workers.id = runs.worker)"
 _OPEN: Final = "sessions.archived_at IS NULL AND sessions.deleted_at IS NULL"
 _PAUSES: Final = (0, 1, 2, 4, 8, 16, 32, 60)
-"""Seconds from the claim that was broken off by an error until the next one, by how many there were."""
+"""Seconds from a claim that was broken off until the next one, by how many there were in a row."""
 _RESTED: Final = (
     "(runs.since IS NULL OR runs.since <= CASE runs.failures "
     + " ".join(f"WHEN {times} THEN ?" for times in range(len(_PAUSES) - 1))
@@ -169,12 +169,11 @@ def holds(conn: Connection, session_id: str, epoch: int) -> bool:
     return driver(conn).execute(sql, (session_id, epoch, workspace(conn))).fetchone() is not None
 
 
-def release(conn: Connection, session_id: str, epoch: int, *, failed: bool = False) -> bool:
+def release(conn: Connection, session_id: str, epoch: int, *, done: bool = True) -> bool:
     """Let a session go; nothing happens when it is somebody else's already. Gives whether there is something
-    to do in it: it was woken after it was claimed, or the work ``failed``. Who is merely interrupted does not
-    release but ``leave``: what was to do then is still to be done."""
+    to do in it: it was woken after it was claimed, or it is not ``done`` but was broken off."""
     _everywhere(conn)
-    row = execute(conn, _FAILED if failed else _DONE, (session_id, epoch)).fetchone()
+    row = execute(conn, _DONE if done else _BROKEN_OFF, (session_id, epoch)).fetchone()
     return row is not None and bool(row[0])
 
 
@@ -188,7 +187,8 @@ def held(conn: Connection, worker: str) -> list[tuple[str, str, int]]:
 def unowned(conn: Connection) -> list[tuple[str, str]]:
     """Sessions in which there is something to do, and that no living worker has: (workspace, session id),
     in order of id. Something to do there is in those that were woken, and in those that are at work by
-    their log. One whose work has failed comes after a pause, which doubles up to a minute."""
+    their log. One that was broken off soon after it was claimed comes after a pause, which doubles each time,
+    up to a minute."""
     _everywhere(conn)
     at = now(conn)
     rested = [iso(at - timedelta(seconds=pause)) for pause in _PAUSES]

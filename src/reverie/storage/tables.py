@@ -466,7 +466,7 @@ runs = Table(
     Column("epoch", BigInteger, nullable=False),  # how often it was claimed
     Column("since", Text),  # when it was claimed last
     Column("woken", Integer, nullable=False),  # 1: there is work; 2: there was, when it was claimed
-    Column("failures", Integer, nullable=False),  # how often in a row it was broken off by an error
+    Column("failures", Integer, nullable=False),  # how often in a row it was broken off
     Index(None, "worker"),
     Index(None, "woken"),  # of those that are not 0
 )
