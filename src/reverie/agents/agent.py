@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from reverie.agents.definition import Access, Definition, Policy
+from reverie.agents.files import read_agent
 from reverie.agents.functions import Functions
 from reverie.agents.session import OnEvent, RunSession, Task
 from reverie.app import Reverie, default_database
@@ -86,6 +87,15 @@ class Agent:
             max_cost_usd=None if max_cost_usd is None else Decimal(str(max_cost_usd)),
             max_tokens=max_tokens,
         )
+
+    @classmethod
+    def from_file(cls, path: str | Path, **more: Any) -> Agent:
+        """An agent as a file says it (``agents.files``); ``more`` are arguments that say otherwise.
+
+        Raises:
+            NotFound, UsageError: no such file, or one that is no agent's.
+        """
+        return cls(**{**read_agent(Path(path)).arguments, **more})
 
     async def start(
         self, task: Task, *, db: str | Path | None = None, reverie: Reverie | None = None

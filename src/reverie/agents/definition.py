@@ -98,11 +98,17 @@ class Definition:
             "name": self.name,
             "description": self.description,
             "system": self.system,
-            "model": self.model or _default_model(house),
+            "model": self._model(house),
             "mcp_servers": servers,
             "tools": [*self._toolset(), *map(_custom, self.custom), *map(self._served, self.mcp_servers)],
             "metadata": dict(_MARK),
         }
+
+    def _model(self, house: Reverie) -> str | Mapping[str, Any]:
+        if self.model is None:
+            return _default_model(house)
+        house.models.allow(self.model if isinstance(self.model, str) else self.model["id"])
+        return self.model
 
     def _toolset(self) -> Iterator[Body]:
         if not self.built_in:

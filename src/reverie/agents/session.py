@@ -263,6 +263,7 @@ class RunSession:
         session._state = SessionState(self_hosted=bool(row.body["self_hosted"]))
         session._sent |= {each.id for each in found if isinstance(each, QueuedEvent)}
         await session._take(Look())
+        session._told = len(session._events)  # what was before is history
         return session
 
     async def _send(self, said: Mapping[str, Json]) -> None:

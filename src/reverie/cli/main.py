@@ -14,6 +14,7 @@ __all__ = ["COMMANDS", "app", "main"]
 
 
 COMMANDS: Final = {
+    "agent": Entry("reverie.cli.agent", "Agents that work here and now, in this terminal."),
     "import": Entry(
         "reverie.cli.imports",
         "Read transcripts: Claude Code, Codex, ATIF, OTLP spans, tau-bench, SWE-agent, chat JSONL and more.",

@@ -1,0 +1,239 @@
+"""An agent's session in a terminal: its text as it comes, a line for each call, questions where one is there."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
+from typing import Final, Literal
+
+import msgspec
+
+from reverie.agents.session import PendingCall, Piece, RunSession
+from reverie.cli.output import esc, many, talk
+from reverie.domain.events import Event, JsonObject, event_text
+from reverie.sessions.transcript import as_json as event_json
+
+__all__ = ["Screen", "attend", "summary"]
+
+Answer = Literal["yes", "no", "always", "leave"]
+
+_CALLS: Final = ("agent.tool_use", "agent.mcp_tool_use", "agent.custom_tool_use")
+_RESULTS: Final = {
+    "agent.tool_result": "tool_use_id",
+    "agent.mcp_tool_result": "mcp_tool_use_id",
+    "user.tool_result": "tool_use_id",
+    "user.custom_tool_result": "custom_tool_use_id",
+}
+_KEYS: Final[dict[str, Answer]] = {"y": "yes", "n": "no", "a": "always", "": "no"}
+_ASK: Final = "allow? [y]es, [N]o, [a]lways in this run: "
+_WIDE: Final = 100
+
+
+class Screen:
+    """Shows a session. ``ask``: somebody is there to say yes or no; ``yes``: it is said already."""
+
+    def __init__(self, *, as_json: bool, ask: bool, yes: bool) -> None:
+        self.ask = ask
+        self._as_json = as_json
+        self._always: set[str] | None = None if yes else set()
+        self._shown = ""  # of the message that is being made
+        self._message = ""
+        self._calls: dict[str, str] = {}
+
+    # ------------------------------------------------------------------ what happens
+
+    def show(self, news: Event | Piece) -> None:
+        if self._as_json:
+            if isinstance(news, Event):
+                print(msgspec.json.encode(event_json(news)).decode(), flush=True)
+        elif isinstance(news, Piece):
+            self._piece(news)
+        else:
+            self._event(news)
+
+    def _piece(self, piece: Piece) -> None:
+        if piece.event_id != self._message:
+            self._line()
+            self._message, self._shown = piece.event_id, ""
+        self._shown += piece.text
+        self._write(piece.text)
+
+    def _event(self, event: Event) -> None:
+        if event.type == "agent.message" and not event.thread:
+            self._said(event)
+        elif event.type in _CALLS:
+            self._calls[event.id] = _call(event)
+        elif event.type in _RESULTS:
+            self._result(event)
+        elif event.type == "session.error":
+            error = event.payload["error"]
+            again = error["retry_status"]["type"] == "retrying"
+            self._say(
+                f"[{'yellow' if again else 'red'}]{'trying again' if again else 'error'}[/]: {esc(error['message'])}"
+            )
+        elif event.type == "agent.thread_context_compacted":
+            self._say("[dim]the conversation was summed up: it had become too long[/]")
+
+    def _said(self, event: Event) -> None:
+        text = event_text(event.type, event.payload)
+        if event.id != self._message or not text.startswith(self._shown):
+            self._line()
+            self._shown = ""
+        self._write(text[len(self._shown) :])
+        self._message, self._shown = "", text
+        self._line()
+
+    def _result(self, event: Event) -> None:
+        call = self._calls.pop(str(event.payload.get(_RESULTS[event.type])), "")
+        sign = "[red]✗[/]" if event.payload.get("is_error") else "[green]✓[/]"
+        self._say(f"[dim]→[/] {call}  {sign} [dim]{_first(event_text(event.type, event.payload))}[/]")
+
+    # ------------------------------------------------------------------ what is asked
+
+    def answer(self, call: PendingCall) -> Answer:
+        """Whether a call may run; ``leave`` where nobody is there to say so."""
+        if self._always is None or call.name in self._always:
+            return "yes"
+        if not self.ask:
+            return "leave"
+        told = msgspec.json.format(msgspec.json.encode(call.input), indent=2).decode()
+        talk.print(f"\n[bold]{esc(call.name)}[/] wants to run:\n{esc(told)}")
+        found = None
+        while found is None:
+            found = _KEYS.get(talk.input(_ASK, markup=False).strip().lower())
+        if found == "always":
+            self._always.add(call.name)
+        return found
+
+    # ------------------------------------------------------------------ the end
+
+    def finish(self, session: RunSession) -> None:
+        """How it ended, what it used, and what to do next."""
+        if self._as_json:
+            print(msgspec.json.encode(summary(session)).decode(), flush=True)
+            return
+        self._line()
+        usage = session.usage
+        read = usage.input_tokens + usage.cache_read_input_tokens + usage.ephemeral_5m_input_tokens
+        cost = "" if session.cost_usd is None else f" · ${session.cost_usd:.4f}"
+        ended = session.stop_reason or session.status
+        talk.print(f"[dim]{ended} · {read:,} tokens in, {usage.output_tokens:,} out{cost} · {session.id}[/]")
+        if session.stop_reason == "requires_action":
+            names = ", ".join(call.name for call in session.pending)
+            talk.print(f"it waits for {many(len(session.pending), 'answer')} ({esc(names)})")
+            talk.print(f"  next: reverie agent resume {session.id[:13]}")
+
+    def _say(self, line: str) -> None:
+        self._line()
+        talk.print(line)
+
+    def _line(self) -> None:
+        if self._shown and not self._shown.endswith("\n"):
+            self._write("\n")
+        self._shown = ""
+
+    def _write(self, text: str) -> None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+
+def summary(session: RunSession) -> dict[str, object]:
+    """A session that came to rest, as plain data: the last line of ``--json``."""
+    return {
+        "type": "reverie.result",
+        "session_id": session.id,
+        "status": session.status,
+        "stop_reason": session.stop_reason,
+        "text": session.text,
+        "error": session.error,
+        "pending": [{"id": call.id, "name": call.name, "input": call.input} for call in session.pending],
+        "usage": session.usage,
+        "cost_usd": None if session.cost_usd is None else str(session.cost_usd),
+    }
+
+
+def attend(begin: Callable[[], Awaitable[RunSession]], screen: Screen) -> str:
+    """Show a session until it rests and nobody has anything to say to it. Gives why it rests, or
+    ``interrupted``."""
+    try:
+        return asyncio.run(_attend(begin, screen))
+    except asyncio.CancelledError:
+        talk.print("left; the session goes on when somebody resumes it")
+        return "interrupted"
+
+
+async def _attend(begin: Callable[[], Awaitable[RunSession]], screen: Screen) -> str:
+    session = await begin()
+    stopped = False
+    while True:
+        with _interrupts(session) as interrupted:
+            async for news in session.stream(pieces=True):
+                screen.show(news)
+        stopped = stopped or interrupted()
+        if stopped or not await _answered(session, screen):
+            break
+    screen.finish(session)
+    return "interrupted" if stopped else session.stop_reason or session.status
+
+
+async def _answered(session: RunSession, screen: Screen) -> bool:
+    """Whether something it waits for was answered."""
+    any_ = False
+    for call in session.pending:
+        if call.waits_for not in ("confirmation", "mcp_confirmation"):
+            continue
+        said = screen.answer(call)
+        if said == "leave":
+            continue
+        await session.confirm(call.id, allow=said != "no", wait=False)
+        any_ = True
+    return any_
+
+
+@contextmanager
+def _interrupts(session: RunSession) -> Generator[Callable[[], bool]]:
+    """While the session works, Ctrl-C stops what it does; the second one stops us."""
+    loop = asyncio.get_running_loop()
+    asked: list[asyncio.Task[RunSession]] = []
+    task = asyncio.current_task()
+
+    def stop() -> None:
+        if asked:
+            assert task is not None
+            task.cancel()
+        else:
+            talk.print("\n[dim]stopping; again to leave at once[/]")
+            asked.append(loop.create_task(session.interrupt(wait=False)))
+
+    try:
+        loop.add_signal_handler(signal.SIGINT, stop)
+    except (NotImplementedError, RuntimeError, ValueError):  # not on this system, or not the main thread
+        yield lambda: False
+        return
+    try:
+        yield lambda: bool(asked)
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
+
+
+def _call(event: Event) -> str:
+    """A call on one line: the tool, and the one argument that says most."""
+    given: JsonObject = event.payload.get("input") or {}
+    values = [value for value in given.values() if isinstance(value, str)]
+    told = values[0] if len(given) == 1 and values else msgspec.json.encode(given).decode() if given else ""
+    return f"[bold]{esc(str(event.payload.get('name')))}[/] {esc(_cut(told))}".rstrip()
+
+
+def _first(text: str) -> str:
+    """The first line of a result, and how many more there are."""
+    lines = text.strip().splitlines() or ["(nothing)"]
+    more = f" (+{many(len(lines) - 1, 'line')})" if len(lines) > 1 else ""
+    return esc(_cut(lines[0])) + more
+
+
+def _cut(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _WIDE else line[: _WIDE - 1] + "…"
