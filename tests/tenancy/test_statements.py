@@ -16,7 +16,7 @@ TOUCHES = re.compile(rf'\b(?:FROM|JOIN|UPDATE|INTO)\s+"?(?:{OURS})\b')
 
 ELSEWHERE = {
     # workers work for all workspaces: these ask for a transaction that sees all of them
-    *(("leases.py", name) for name in ("<module>", "beat", "leave", "bury", "listed", "claim", "is_open")),
+    *(("leases.py", name) for name in ("<module>", "beat", "leave", "bury", "listed", "claim")),
     ("managed.py", "_conditions"),  # inside a statement that says it: of a session that is this workspace's
     ("managed.py", "heads"),  # the feed watches all workspaces, and hands on what it hears by session
     ("sessions.py", "<module>"),  # the beginning of statements that say it further on

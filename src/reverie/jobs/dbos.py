@@ -15,7 +15,6 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from typing import Final
@@ -23,7 +22,7 @@ from typing import Final
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer
 
 from reverie.domain.clock import Clock
-from reverie.domain.errors import ConfigError, StorageError, Unavailable
+from reverie.domain.errors import ConfigError, Unavailable
 from reverie.domain.workspaces import EVERYWHERE
 from reverie.jobs.bench import Bench, Key
 from reverie.jobs.clerk import Clerk
@@ -89,7 +88,7 @@ class DbosEngine:
             )
         self._working = True
         try:
-            self._bench.start(partial(self._worked, work), at_once)
+            self._bench.start(work, at_once)
             _launch(self._everywhere, self._worker, self._bench, at_once)
             self._heart.start()
         except BaseException:
@@ -99,7 +98,10 @@ class DbosEngine:
 
     def wake(self, workspace: str, session_id: str) -> None:
         key = (workspace, session_id)
-        self._clerk.ask(key, partial(self._call, key))
+        if key in self._bench.busy():  # it has a ticket, here
+            self._bench.wake(key)
+        else:
+            self._clerk.ask(key, partial(self._call, key))
 
     def loop(self) -> asyncio.AbstractEventLoop:
         return self._bench.loop()
@@ -117,28 +119,12 @@ class DbosEngine:
         self._bench.close(grace_s)
         self._tickets.close()
 
-    # ------------------------------------------------------------------ waking
-
     def _call(self, key: Key, *, again: bool = True) -> None:
-        """Queue a session that was woken. Where it has a ticket: if that is worked off here, the bench repeats
-        it; if it waits, it will do; if it is worked off elsewhere, who does so looks for the mark when he is
-        through, and if he was about to be, there is room for a ticket in a moment."""
-        if self._tickets.put(key):
-            return
-        if key in self._bench.busy():
-            self._bench.wake(key)
-        elif again:
+        """Queue a session that was woken. Where it has a ticket: if that waits, it will do; if it is worked off
+        elsewhere, who does so finds the mark when he releases the session, or was about to be through, and then
+        there is room for a ticket in a moment."""
+        if not self._tickets.put(key) and again:
             self._clerk.later(_ONCE_MORE_S, partial(self._call, key, again=False))
-
-    async def _worked(self, work: Work, workspace: str, session_id: str) -> None:
-        await work(workspace, session_id)
-        if await asyncio.to_thread(self._is_open, session_id):  # woken meanwhile, by another process
-            self._bench.wake((workspace, session_id))
-
-    def _is_open(self, session_id: str) -> bool:
-        with suppress(StorageError), self._everywhere.read() as conn:
-            return leases.is_open(conn, session_id)
-        return False  # whoever looks next will see
 
     # ------------------------------------------------------------------ looking after the others
 

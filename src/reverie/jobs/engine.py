@@ -14,7 +14,8 @@ __all__ = ["Engine", "Work"]
 
 Work: TypeAlias = Callable[[str, str], Awaitable[None]]
 """``await work(workspace, session_id)``: claim the session (``storage.leases.claim``, as ``Engine.worker``), do
-what there is to do, release it. Returns at once where somebody else has it. It is cancelled when the engine
+what there is to do, release it, and wake it again where ``release`` says so. Returns at once where somebody
+else has it. It is cancelled when the engine
 closes or has been given up for dead; whoever comes next goes on. An error that it raises is logged; the session
 is taken up again, ever more patiently."""
 

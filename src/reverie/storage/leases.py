@@ -30,7 +30,6 @@ __all__ = [
     "claim",
     "held",
     "holds",
-    "is_open",
     "leave",
     "listed",
     "register",
@@ -193,13 +192,6 @@ def unowned(conn: Connection) -> list[tuple[str, str]]:
     at = now(conn)
     rested = [iso(at - timedelta(seconds=pause)) for pause in _PAUSES]
     return [(row[0], row[1]) for row in execute(conn, _UNOWNED, (*rested, *rested)).fetchall()]
-
-
-def is_open(conn: Connection, session_id: str) -> bool:
-    """Whether a session was woken and nobody living has it."""
-    _everywhere(conn)
-    sql = f"SELECT 1 FROM runs WHERE session_id = ? AND woken <> 0 AND failures = 0 AND {_NOBODY}"  # noqa: S608
-    return execute(conn, sql, (session_id,)).fetchone() is not None
 
 
 def _locking(conn: Connection, sql: str) -> str:
