@@ -6,10 +6,10 @@ import asyncio
 import contextlib
 import os
 import signal
-import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from reverie.environments.files import Files
 from reverie.plugins import FileFacts, Finished, Mount, SandboxSpec, Surroundings
 
 
@@ -38,6 +38,8 @@ class Room:
         self._spec = SandboxSpec(id="room", mounts=(Mount(folder, str(folder)),), home=str(folder))
         self.variables = {"PATH": "/usr/bin:/bin", "HOME": str(folder), "LANG": "C.UTF-8"}
         self.full = False
+        self.reads = 0
+        self._files = Files(self._spec.mounts, self._spec.home)
 
     @property
     def spec(self) -> SandboxSpec:
@@ -80,51 +82,23 @@ class Room:
             code = await process.wait()
         return Finished(code, bytes(output), dropped, timed_out)
 
-    def path(self, path: str) -> Path:
-        if "\0" in path:
-            raise ValueError("embedded null byte")
-        found = Path(os.path.normpath(self.folder / path))
-        if found != self.folder and self.folder not in found.parents:
-            raise FileNotFoundError(2, "No such file or directory", path)
-        if self.folder.resolve() not in (found.resolve(), *found.resolve().parents):
-            raise FileNotFoundError(2, "No such file or directory", path)
-        return found
-
     def read(self, path: str, *, offset: int = 0, limit: int | None = None) -> bytes:
-        with self.path(path).open("rb") as file:
-            file.seek(offset)
-            return file.read(-1 if limit is None else limit)
+        self.reads += 1
+        return self._files.read(path, offset=offset, limit=limit)
 
     def write(self, path: str, data: bytes) -> None:
         if self.full:
             raise OSError(28, "No space left on device")
-        target = self.path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(data)
+        self._files.write(path, data)
 
     def facts(self, path: str) -> FileFacts:
-        found = self.path(path)
-        return self._facts(found, found.lstat())
-
-    @staticmethod
-    def _facts(path: Path, status: os.stat_result) -> FileFacts:
-        kinds = ((stat.S_ISREG, "file"), (stat.S_ISDIR, "folder"), (stat.S_ISLNK, "link"))
-        kind = next((name for test, name in kinds if test(status.st_mode)), "other")
-        return FileFacts(str(path), kind, status.st_size, status.st_mtime)  # type: ignore[arg-type]
+        return self._files.facts(path)
 
     def walk(self, path: str, *, limit: int = 100_000) -> Iterator[FileFacts]:
-        count = 0
-        for folder, folders, files in os.walk(self.path(path)):
-            folders.sort()
-            for name in sorted(folders + files):
-                if count >= limit:
-                    return
-                count += 1
-                found = Path(folder) / name
-                yield self._facts(found, found.lstat())
+        return self._files.walk(path, limit=limit)
 
     def delete(self, path: str) -> None:
-        self.path(path).unlink()
+        self._files.delete(path)
 
     async def close(self) -> None:
         pass

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import re
+from collections.abc import Callable
 from typing import Any, Final
 
 from reverie.domain.events import JsonObject
 from reverie.domain.messages import Text
 from reverie.plugins import Output
 
-__all__ = ["counted", "failed", "input_schema", "optional", "reason", "said", "shown"]
+__all__ = [
+    "Told",
+    "attempted",
+    "counted",
+    "encoded",
+    "failed",
+    "input_schema",
+    "optional",
+    "reason",
+    "said",
+    "shown",
+]
 
 _ODD: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _REASONS: Final = {
@@ -23,10 +36,25 @@ _REASONS: Final = {
     errno.EROFS: "it can be read and not written here",
     errno.ENOSPC: "there is no room left on the disk",
     errno.EDQUOT: "there is no room left on the disk",
+    errno.EINVAL: "it is no plain file",
     errno.EFBIG: "the file would be too large",
     errno.ENAMETOOLONG: "the name is too long",
     errno.ELOOP: "links lead in a circle, or out of the sandbox",
 }
+
+
+class Told(Exception):
+    """What stands in the way of a call, in the words that the model is to read."""
+
+
+async def attempted(work: Callable[[], Output], what: str) -> Output:
+    """What ``work`` gives, done off the event loop; ``what`` begins the sentence where a file cannot be had."""
+    try:
+        return await asyncio.to_thread(work)
+    except Told as told:
+        return failed(str(told))
+    except (OSError, ValueError) as error:
+        return failed(f"{what}: {reason(error)}.")
 
 
 def said(text: str) -> Output:
@@ -62,6 +90,17 @@ def _escaped(match: re.Match[str]) -> str:
     return {9: "\\t", 10: "\\n", 13: "\\r"}.get(code) or (
         f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
     )
+
+
+def encoded(text: str, field: str) -> bytes:
+    """
+    Raises:
+        Told: it holds what UTF-8 cannot.
+    """
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise Told(f"`{field}` holds half of a surrogate pair, which no file can.") from None
 
 
 def counted(number: int, noun: str) -> str:
