@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
-from shutil import rmtree
 from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
@@ -31,7 +30,7 @@ from reverie.runtime.memory_mount import Attached, MemoryMount
 from reverie.runtime.outputs import Outputs
 from reverie.runtime.places import CONFLICTS, HOME, OUTPUTS, SPILL, UPLOADS, Rooms
 from reverie.runtime.repository_mount import Git, RepositoryMount
-from reverie.runtime.tree import Tree, shown
+from reverie.runtime.tree import Tree, demolish, shown
 from reverie.runtime.trouble import Trouble
 from reverie.workspaces.credentials import MAX_CREDENTIALS, Credentials
 from reverie.workspaces.environments import Environments
@@ -204,7 +203,7 @@ class Mounts:
             rooms.root.rename(
                 gone
             )  # at once for whoever looks, and done with at the next sweep if we are killed
-        _delete(gone)
+        demolish(gone)
 
     def sweep(self, workspace: str, *, busy: Callable[[str], bool] = lambda session_id: False) -> list[str]:
         """Take away the folders that were made more than 30 days ago, of sessions that are not ``busy``, and
@@ -212,7 +211,7 @@ class Mounts:
         swept: list[str] = []
         for root in sorted(_folders(self._home / "sessions" / workspace)):
             if root.name.startswith(_GONE):
-                _delete(root)
+                demolish(root)
                 continue
             made = kept(Rooms(root).beside / "made.json", _Made).at
             if made is not None and self._clock() - made > KEPT and not busy(root.name):
@@ -234,7 +233,7 @@ class Mounts:
             folder.mkdir(parents=True, exist_ok=True)
         rooms.root.chmod(0o700)
         for left in rooms.beside.glob("*.tmp"):  # by a killed process
-            _delete(left)
+            demolish(left)
         if kept(rooms.beside / "made.json", _Made).at is None:
             keep(rooms.beside / "made.json", _Made(self._clock()))
 
@@ -271,7 +270,8 @@ class Mounts:
             hosts += _PACKAGE_HOSTS
         if networking.get("allow_mcp_servers"):
             hosts += [
-                urlsplit(server["url"]).hostname or "" for server in body["agent"].get("mcp_servers") or ()
+                urlsplit(str(server["url"])).hostname or ""
+                for server in body["agent"].get("mcp_servers") or ()
             ]
         return Network(tuple(dict.fromkeys(host for host in hosts if host)))
 
@@ -380,20 +380,3 @@ def _folders(home: Path) -> list[Path]:
     with suppress(FileNotFoundError):
         return [Path(entry.path) for entry in os.scandir(home) if entry.is_dir(follow_symlinks=False)]
     return []
-
-
-def _delete(path: Path) -> None:
-    """Whatever is there, folders included that an agent made unreadable; links are not followed."""
-    if not path.is_dir() or path.is_symlink():
-        path.unlink(missing_ok=True)
-        return
-    rmtree(path, onerror=_let_go)
-    rmtree(path, ignore_errors=True)
-
-
-def _let_go(work: Callable[..., Any], path: str, _: object) -> None:
-    with suppress(OSError):
-        for each in (Path(path).parent, Path(path)):
-            if not each.is_symlink():
-                each.chmod(0o700)
-        work(path)

@@ -10,14 +10,14 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from shutil import rmtree, which
+from shutil import which
 from typing import Any, Final, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
 from reverie.domain.errors import ConfigError, NotFound, ReverieError
 from reverie.plugins import Mount
 from reverie.runtime.places import HOME, Rooms, place
-from reverie.runtime.tree import Tree
+from reverie.runtime.tree import Tree, demolish
 from reverie.runtime.trouble import Kind, Trouble
 from reverie.workspaces.session_resources import TOKEN
 
@@ -173,7 +173,7 @@ class RepositoryMount:
                     resource["url"], target, token=self._token(resource), checkout=resource.get("checkout")
                 )
             except BaseException:
-                rmtree(target, ignore_errors=True)
+                demolish(target)
                 raise
 
     def _token(self, resource: Resource) -> str | None:

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
-__all__ = ["MAX_DEPTH", "MAX_ENTRIES", "Facts", "Scan", "Tree", "shown"]
+__all__ = ["MAX_DEPTH", "MAX_ENTRIES", "Facts", "Scan", "Tree", "demolish", "shown"]
 
 MAX_DEPTH: Final = 32
 """Folders within folders that are looked into: a memory's path has at most 20 segments."""
@@ -174,6 +174,60 @@ def shown(name: str) -> str:
     """A name as it can be printed and kept: control characters and bytes that are no UTF-8 as escapes."""
     clean = "".join(c if c.isprintable() or "\ud800" <= c <= "\udfff" else ascii(c)[1:-1] for c in name)
     return clean.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def demolish(path: Path) -> None:
+    """Take away whatever is at ``path``: links are not followed, locked folders are opened, and what is nested
+    too deeply for any path or stack is brought up first.
+
+    Raises:
+        OSError: it cannot be taken away.
+    """
+    try:
+        handle = _unlocked(None, str(path))
+    except NotADirectoryError:
+        path.unlink()
+        return
+    except FileNotFoundError:
+        return
+    try:
+        while names := os.listdir(handle):  # noqa: PTH208
+            for name in names:
+                _level(handle, name)
+    finally:
+        os.close(handle)
+    path.rmdir()
+
+
+def _level(top: int, name: str) -> None:
+    """Take away one entry of a folder; the folders in it come up to its place."""
+    try:
+        os.unlink(name, dir_fd=top)
+        return
+    except OSError as error:
+        if error.errno not in (errno.EISDIR, errno.EPERM):
+            raise
+    handle = _unlocked(top, name)
+    try:
+        for inner in os.listdir(handle):  # noqa: PTH208
+            try:
+                os.unlink(inner, dir_fd=handle)
+            except OSError:
+                os.close(_unlocked(handle, inner))
+                os.rename(inner, secrets.token_hex(8), src_dir_fd=handle, dst_dir_fd=top)
+    finally:
+        os.close(handle)
+    os.rmdir(name, dir_fd=top)
+
+
+def _unlocked(parent: int | None, name: str) -> int:
+    """A folder, which its owner (us) may do everything with from now on."""
+    found = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+    try:
+        Path(f"/proc/self/fd/{found}").chmod(0o700)
+        return os.open(name, _FOLDER, dir_fd=parent)
+    finally:
+        os.close(found)
 
 
 def _split(name: str) -> tuple[list[str], str]:
