@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from tests.runtime.houses import House, house_on
 
 
 @pytest.fixture
-def house(db_url: str, clock: Any, entropy: Any) -> Iterator[House]:
+def house(db_url: str) -> Iterator[House]:
     """Its sessions run; a test says with what."""
-    with house_on(db_url, clock, entropy) as opened:
+    with house_on(db_url) as opened:
         opened.attend()
         yield opened  # type: ignore[misc]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from reverie.app import Reverie
+from reverie.domain.errors import ConfigError
 from reverie.domain.events import Event, JsonObject
 from reverie.domain.messages import (
     ModelRequest,
@@ -199,6 +200,8 @@ class House(Reverie):
 
     def plugs(self) -> Plugs:
         def model(id: str) -> Model:
+            if id not in self.models_here:
+                raise ConfigError("nobody has this model", where=id)
             found = self.models_here[id]
             return found if isinstance(found, Model) else ScriptedModel(id, found, self.context_tokens)
 
@@ -277,9 +280,9 @@ def rested(events: Sequence[Event]) -> bool:
     return any(event.type in ("session.status_idle", "session.status_terminated") for event in events)
 
 
-def house_on(url: str | Path, clock: Any, entropy: Any) -> House:
-    """An opened house that works on sessions; close it."""
-    house = House(Database.open(url, clock=clock), clock=clock, entropy=entropy)
+def house_on(url: str | Path) -> House:
+    """An opened house; close it. Its clock is the real one: leases run out by it."""
+    house = House(Database.open(url))
     house.models_here, house.tools_here, house.servers, house.slept, house.pins = {}, [], {}, [], {}
     return house
 

@@ -118,7 +118,9 @@ def test_calls_that_change_nothing_run_side_by_side(house: House) -> None:
     house.tools_here = [Probe(repeatable=True, does=meet)]
     two = [ToolCall(f"c{n}", "probe", {"n": n}) for n in range(2)]
     session = house.begin(Answers(two, "Done."), tools=[built_in()])
-    assert [e.payload["is_error"] for e in house.turn(session) if e.type == "agent.tool_result"] == [False] * 2
+    assert [e.payload["is_error"] for e in house.turn(session) if e.type == "agent.tool_result"] == [
+        False
+    ] * 2
 
 
 def test_what_is_said_meanwhile_is_heard_at_the_next_step(house: House) -> None:
@@ -234,7 +236,9 @@ def test_a_call_that_needs_a_yes_waits_for_it(house: House, allowed: bool) -> No
     ("risk", "permission", "reason"),
     [("low", "allow", None), ("high", "ask", "high_risk"), ("unknown", "ask", "indeterminate")],
 )
-def test_the_policy_auto_goes_by_the_risk(house: House, risk: str, permission: str, reason: str | None) -> None:
+def test_the_policy_auto_goes_by_the_risk(
+    house: House, risk: str, permission: str, reason: str | None
+) -> None:
     house.tools_here = [Probe(risk=risk)]
     session = house.begin(Answers(calls("probe"), "Done."), tools=[built_in("auto")])
     (call,) = [event for event in house.turn(session) if event.type == "agent.tool_use"]

@@ -254,7 +254,7 @@ def _compacted(context: SessionContext, thread: ThreadContext, event: Event) -> 
     summary = str(event.payload.get("summary", ""))
     thread.messages = [UserTurn([Text(_SUMMARY + summary)])]
     thread.compactions += 1
-    thread.prompt_tokens = 0
+    thread.prompt_tokens = thread.too_long = 0
     thread.due = True
 
 

@@ -118,6 +118,7 @@ class RuntimeService:
 
         def work(page: Page) -> None:
             page.take()
+            page.turn("running")
             page.say("session.error", {"error": told})
             for name, thread in page.state.threads.items():
                 if thread.status in ("running", "rescheduling"):
