@@ -8,11 +8,10 @@ from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, Progress, TextColumn
-from rich.table import Table
 
 import reverie
 from reverie.cli.options import AsJson, Db, Quiet, Store
-from reverie.cli.output import data, esc, many, moment, out, print_json, since_time, talk
+from reverie.cli.output import data, esc, many, moment, out, print_json, print_table, since_time, talk
 from reverie.cli.show import companion_lines, finding_lines
 from reverie.domain.clock import system_clock
 from reverie.domain.dreams import Stage
@@ -157,11 +156,8 @@ def dreams(
         if not found:
             data("no dreams yet; next: reverie dream")
             return
-        table = Table(box=None, pad_edge=False)
-        for name in ("dream", "status", "when", "sessions", "findings", "proposals"):
-            table.add_column(name)
-        for d in found:
-            table.add_row(
-                d.id, d.status, moment(d.created_at), str(d.sessions), str(d.findings), str(d.proposals)
-            )
-        out.print(table)
+        rows = [
+            (d.id, d.status, moment(d.created_at), str(d.sessions), str(d.findings), str(d.proposals))
+            for d in found
+        ]
+        print_table(("dream", "status", "when", "sessions", "findings", "proposals"), rows)

@@ -6,11 +6,10 @@ from datetime import datetime
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 import reverie
 from reverie.cli.options import AsJson, By, Db
-from reverie.cli.output import data, esc, moment, out, print_json, reviewer, since_time, talk
+from reverie.cli.output import data, esc, moment, print_json, print_table, reviewer, since_time, talk
 from reverie.domain.clock import system_clock
 from reverie.domain.errors import UsageError
 from reverie.domain.keys import SCOPE_NOUNS, ApiKey
@@ -79,20 +78,19 @@ def list_(
         data("no keys; next: reverie keys create NAME")
         return
     now = system_clock()
-    table = Table(box=None, pad_edge=False)
-    for column in ("id", "name", "workspace", "scopes", "state", "created", "last used"):
-        table.add_column(column, no_wrap=column != "scopes")
-    for key in found:
-        table.add_row(
+    rows = [
+        (
             key.id,
-            esc(key.name),
+            key.name,
             key.workspace,
             ", ".join(key.scopes),
             _state(key, now),
             moment(key.created_at),
             moment(key.last_used_at),
         )
-    out.print(table)
+        for key in found
+    ]
+    print_table(("id", "name", "workspace", "scopes", "state", "created", "last used"), rows, folds="scopes")
 
 
 @group.command("revoke")

@@ -6,11 +6,10 @@ from collections import Counter
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 import reverie
 from reverie.cli.options import AsJson, By, Db, Store
-from reverie.cli.output import data, esc, moment, out, print_json, reviewer
+from reverie.cli.output import data, esc, moment, out, print_json, print_table, reviewer
 
 __all__ = ["add_to"]
 
@@ -52,12 +51,8 @@ def list_(store: Store = "default", as_json: AsJson = False, db: Db = None) -> N
         if not found:
             data("no memories yet; next: reverie review")
             return
-        table = Table(box=None, pad_edge=False)
-        for name in ("path", "version", "changed"):
-            table.add_column(name)
-        for memory in found:
-            table.add_row(esc(memory.path), str(memory.version), moment(memory.updated_at))
-        out.print(table)
+        rows = [(memory.path, str(memory.version), moment(memory.updated_at)) for memory in found]
+        print_table(("path", "version", "changed"), rows)
 
 
 @group.command("show")

@@ -6,6 +6,7 @@ import getpass
 import os
 import re
 import sys
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -15,7 +16,19 @@ from rich.markup import escape
 
 from reverie.domain.errors import ReverieError, UsageError
 
-__all__ = ["data", "esc", "fail", "many", "moment", "out", "print_json", "reviewer", "since_time", "talk"]
+__all__ = [
+    "data",
+    "esc",
+    "fail",
+    "many",
+    "moment",
+    "out",
+    "print_json",
+    "print_table",
+    "reviewer",
+    "since_time",
+    "talk",
+]
 
 _WIDE: Final = 1_000  # a table that goes into a file or a pipe is never cut to fit a screen
 
@@ -42,6 +55,19 @@ def print_json(value: Any) -> None:
     if sys.stdout.isatty():
         encoded = msgspec.json.format(encoded, indent=2)
     sys.stdout.buffer.write(encoded + b"\n")
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, folds: str = "") -> None:
+    """Rows of plain text under the names of their columns, to stdout. What does not fit a screen ends in …,
+    but in the column ``folds``, which goes on below."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for name in columns:
+        table.add_column(name, no_wrap=name != folds, overflow="fold" if name == folds else "ellipsis")
+    for row in rows:
+        table.add_row(*map(esc, row))
+    out.print(table)
 
 
 def fail(error: ReverieError) -> None:

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Annotated, get_args
 
 import typer
-from rich.table import Table
 
 import reverie
 from reverie.cli.options import AsJson, By, Db
-from reverie.cli.output import data, esc, out, print_json, reviewer, talk
+from reverie.cli.output import data, esc, out, print_json, print_table, reviewer, talk
 from reverie.cli.show import proposal_lines
 from reverie.domain.errors import UsageError
 from reverie.domain.proposals import Proposal, ProposalStatus, RejectReason
@@ -52,14 +51,8 @@ def list_(
         if not found:
             data(f"no {'' if status == 'all' else status + ' '}proposals; next: reverie dream")
             return
-        table = Table(box=None, pad_edge=False)
-        for name in ("id", "status", "sessions", "what"):
-            table.add_column(name, overflow="fold" if name == "what" else "ellipsis", no_wrap=name != "what")
-        for proposal in found:
-            table.add_row(
-                proposal.id[:13], proposal.status, str(proposal.evidence_weight), esc(proposal.title)
-            )
-        out.print(table)
+        rows = [(p.id[:13], p.status, str(p.evidence_weight), p.title) for p in found]
+        print_table(("id", "status", "sessions", "what"), rows, folds="what")
         talk.print("\nnext: reverie review   or: reverie proposals show ID")
 
 

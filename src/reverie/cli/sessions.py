@@ -1,22 +1,32 @@
-"""``reverie sessions list|show`` and ``reverie verify``: the way back to the transcript."""
+"""``reverie sessions list|show|tail|export`` and ``reverie verify``: the way back to the transcript."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
-from rich.table import Table
 
 import reverie
 from reverie.cli.options import AsJson, Db
-from reverie.cli.output import data, esc, moment, out, print_json, since_time
+from reverie.cli.output import data, moment, out, print_json, print_table, since_time
+from reverie.cli.tail import tail
 from reverie.domain.clock import system_clock
-from reverie.domain.errors import Tampered
+from reverie.domain.errors import Tampered, UsageError
 from reverie.domain.sessions import Session
+from reverie.sessions.chat import chat
+from reverie.storage.managed import Filters
+from reverie.storage.text import json_text
 
 __all__ = ["add_to"]
 
+_STATUSES: Final = ("idle", "running", "rescheduling", "terminated")
+_FORMATS: Final = ("events", "chat")
+_PAGE: Final = 1_000
+
 group = typer.Typer(no_args_is_help=True, help="The sessions in the log, and their transcripts.")
+
+
+group.command("tail")(tail)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -27,36 +37,63 @@ def add_to(app: typer.Typer) -> None:
 @group.command("list")
 def list_(
     since: Annotated[str | None, typer.Option(metavar="WHEN", help="7d, 12h, 2026-11-01.")] = None,
+    status: Annotated[
+        str | None, typer.Option(metavar="STATUS", help=f"Only those that are {', '.join(_STATUSES)}.")
+    ] = None,
+    agent: Annotated[str | None, typer.Option(metavar="NAME", help="Only those of this agent.")] = None,
     as_json: AsJson = False,
     db: Db = None,
 ) -> None:
     """List sessions, oldest first."""
+    if status is not None and status not in _STATUSES:
+        raise UsageError(f"no such status: {status!r}", hint=f"one of {', '.join(_STATUSES)}")
     with reverie.open(db) as rv:
-        found = rv.log.sessions(since=since_time(since, system_clock()))
-        if as_json:
-            print_json([_session_json(session) for session in found])
-            return
-        if not found:
-            data("no sessions; next: reverie import claude-code")
-            return
-        table = Table(box=None, pad_edge=False)
-        for name, width in (("session", 13), ("began", 16), ("user", 8), ("outcome", 7), ("events", 6)):
-            table.add_column(
-                name, no_wrap=True, overflow="ellipsis", min_width=width, max_width=max(width, 16)
-            )
-        table.add_column("goal", no_wrap=True)
-        for session in sorted(found, key=lambda s: (moment(s.info.started_at), s.id)):
-            info = session.info
-            goal = " ".join((info.goal or "").split())
-            table.add_row(
-                session.id[:13],
-                moment(info.started_at),
-                esc(info.user or "–"),
-                info.outcome.label,
-                str(session.events),
-                esc(goal[: min(80, max(16, out.width - 66))]),
-            )
-        out.print(table)
+        statuses = _statuses(rv)
+        found = [
+            session
+            for session in rv.log.sessions(since=since_time(since, system_clock()))
+            if (agent is None or session.info.agent == agent)
+            and (status is None or statuses.get(session.id) == status)
+        ]
+    if as_json:
+        print_json([{**_session_json(each), "status": statuses.get(each.id)} for each in found])
+    elif not found:
+        data("no sessions; next: reverie import claude-code")
+    else:
+        ordered = sorted(found, key=lambda s: (moment(s.info.started_at), s.id))
+        columns = ("session", "began", "agent", "user", "status", "outcome", "events", "goal")
+        print_table(columns, [_row(session, statuses.get(session.id)) for session in ordered])
+
+
+def _statuses(rv: reverie.Reverie) -> dict[str, str]:
+    """Of every session, those that were imported among them."""
+    found: dict[str, str] = {}
+    every = Filters(archived=True)
+    page = rv.sessions.list(every, limit=_PAGE)
+    while page:
+        found.update((view.row.id, view.row.status) for view in page)
+        last = page[-1].row
+        page = rv.sessions.list(every, after=(last.created_at, last.id), limit=_PAGE)
+    return found
+
+
+def _row(session: Session, status: str | None) -> tuple[str, ...]:
+    info = session.info
+    return (
+        session.id[:13],
+        moment(info.started_at),
+        _fitted(info.agent or "–", 16),
+        _fitted(info.user or "–", 16),
+        status or "–",
+        info.outcome.label,
+        str(session.events),
+        _fitted(info.goal or "", min(80, max(16, out.width - 92))),
+    )
+
+
+def _fitted(text: str, width: int) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= width else line[: width - 1] + "…"
 
 
 def _session_json(session: Session) -> dict[str, object]:
@@ -103,6 +140,41 @@ def show(
             print_json(_session_json(session) | {"log": [rv.event_json(e) for e in events]})
             return
         data(rv.transcript(session.id, around=event, before=3, after=3))
+
+
+@group.command("export")
+def export(
+    session_ids: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="ID…", help="Session ids or unique prefixes.", show_default="every session"),
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="WHEN", help="Of every session, those that began then or later.")
+    ] = None,
+    format: Annotated[
+        str,
+        typer.Option(
+            metavar="FORMAT",
+            help="events: each event whole, a line each; chat: a session a line, as messages.",
+        ),
+    ] = "events",
+    db: Db = None,
+) -> None:
+    """Print sessions as JSON lines, for other programs. Reverie reads chat back: reverie import FILE."""
+    if format not in _FORMATS:
+        raise UsageError(f"no such format: {format!r}", where="--format", hint="events or chat")
+    with reverie.open(db) as rv:
+        if session_ids:
+            found = [rv.log.session(each) for each in session_ids]
+        else:
+            found = rv.log.sessions(since=since_time(since, system_clock()))
+        for session in found:
+            events = rv.log.stream(session.id)
+            if format == "chat":
+                data(json_text(chat(session, events)))
+                continue
+            for event in events:
+                data(json_text(rv.event_json(event)))
 
 
 def verify(as_json: AsJson = False, db: Db = None) -> None:

@@ -33,9 +33,11 @@ _WIDE: Final = 100
 
 
 class Screen:
-    """Shows a session. ``ask``: somebody is there to say yes or no; ``yes``: it is said already."""
+    """Shows a session. ``ask``: somebody is there to say yes or no; ``yes``: it is said already; ``whole``:
+    what others say in it shows too, and when it works and rests."""
 
-    def __init__(self, *, as_json: bool, ask: bool, yes: bool) -> None:
+    def __init__(self, *, as_json: bool, ask: bool, yes: bool, whole: bool = False) -> None:
+        self._whole = whole
         self.ask = ask
         self._as_json = as_json
         self._always: set[str] | None = None if yes else set()
@@ -76,6 +78,20 @@ class Screen:
             )
         elif event.type == "agent.thread_context_compacted":
             self._say("[dim]the conversation was summed up: it had become too long[/]")
+        elif self._whole:
+            self._beside(event)
+
+    def _beside(self, event: Event) -> None:
+        """What happens in a session besides the agent's own work."""
+        if event.type in ("user.message", "system.message"):
+            who = event.type.partition(".")[0]
+            self._say(f"[bold]{who}[/] {esc(_cut(event_text(event.type, event.payload)))}")
+        elif event.type in ("user.interrupt", "user.tool_confirmation"):
+            self._say(f"[bold]user[/] {event.payload.get('result', 'interrupts')}")
+        elif event.type.startswith("session.status_"):
+            reason: JsonObject = event.payload.get("stop_reason") or {}
+            status = event.type.removeprefix("session.status_")
+            self._say(f"[dim]{status} {reason.get('type', '')}[/]".replace(" [/]", "[/]"))
 
     def _said(self, event: Event) -> None:
         text = event_text(event.type, event.payload)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 import reverie
 from reverie.cli.options import AsJson, By, Db
-from reverie.cli.output import data, esc, moment, out, print_json, reviewer
+from reverie.cli.output import data, moment, print_json, print_table, reviewer
 from reverie.domain.workspaces import WorkspaceInfo
 
 __all__ = ["add_to"]
@@ -53,12 +52,8 @@ def list_(
     if as_json:
         print_json([_as_json(each) for each in found])
         return
-    table = Table(box=None, pad_edge=False)
-    for column in ("id", "name", "created", "archived"):
-        table.add_column(column, no_wrap=True)
-    for each in found:
-        table.add_row(each.id, esc(each.name), moment(each.created_at), moment(each.archived_at))
-    out.print(table)
+    rows = [(each.id, each.name, moment(each.created_at), moment(each.archived_at)) for each in found]
+    print_table(("id", "name", "created", "archived"), rows)
 
 
 @group.command("archive")
