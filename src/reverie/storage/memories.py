@@ -140,7 +140,9 @@ def listed(conn: Connection, store_id: str, prefix: str = "") -> list[Memory]:
 
 def count(conn: Connection, store_id: str) -> int:
     """How many living memories a store holds."""
-    return conn.execute(select(func.count()).select_from(_living(conn, store_id).subquery())).scalar_one()
+    query = "SELECT count(*) FROM memories WHERE store_id = ? AND workspace = ? AND content IS NOT NULL"
+    row = execute(conn, query, (store_id, workspace(conn))).fetchone()
+    return 0 if row is None else row[0]
 
 
 def record(conn: Connection, version: MemoryVersion) -> None:
