@@ -5,8 +5,6 @@ Importing this costs nothing: pydantic-ai and the providers' SDKs are loaded whe
 
 from __future__ import annotations
 
-import difflib
-import inspect
 import os
 import re
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -108,6 +106,8 @@ def _speaking(provider: str) -> str:
 
 
 def _provider(provider: str, client: AsyncClient) -> Provider[Any]:
+    from inspect import signature
+
     from pydantic_ai.providers import infer_provider, infer_provider_class
 
     if provider.startswith("gateway/"):
@@ -117,7 +117,7 @@ def _provider(provider: str, client: AsyncClient) -> Provider[Any]:
     except ValueError:
         raise _unknown(provider) from None
     given: dict[str, Any] = {}
-    if provider not in _OTHER_CLIENT and "http_client" in inspect.signature(kind.__init__).parameters:
+    if provider not in _OTHER_CLIENT and "http_client" in signature(kind.__init__).parameters:
         given["http_client"] = client
     named, variable, url = _OLLAMA
     if provider == named and variable not in os.environ:
@@ -144,9 +144,11 @@ def _unset(name: str, said: str) -> ConfigError:
 
 
 def _unknown(provider: str) -> ConfigError:
+    from difflib import get_close_matches
+
     from pydantic_ai.models import known_model_names
 
     known = sorted({name.partition(":")[0] for name in known_model_names() if ":" in name} | {_ANYWHERE})
-    near = difflib.get_close_matches(provider, known, n=1)
+    near = get_close_matches(provider, known, n=1)
     hint = f"did you mean {near[0]}?" if near else f"take one of {', '.join(known)}"
     return ConfigError(f"there is no provider {provider!r}", hint=hint)

@@ -6,8 +6,7 @@ The function is given the ``ModelRequest`` and says what is answered: a text, a 
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -93,8 +92,8 @@ class ScriptedModel:
         """What the function says to the request."""
         try:
             said = self._script(request)
-            if inspect.isawaitable(said):
-                said = await said
+            if isinstance(said, Awaitable):
+                said = await cast("Awaitable[object]", said)
             if isinstance(said, AsyncIterator):
                 said = [piece async for piece in cast("AsyncIterator[object]", said)]
             response = said if isinstance(said, ModelResponse) else self._response(request, said)

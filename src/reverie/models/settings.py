@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any, Final, cast
 
 from pydantic_ai.models import Model
@@ -37,7 +38,13 @@ def settings(
         made["anthropic_speed"] = "fast"
     if request.tool_choice is not None:
         made["tool_choice"] = [request.tool_choice]
-    if model.system == "openai":
-        made["openai_send_reasoning_ids"] = False  # what is sent back is not item for item what came
+    if _could_keep_state(model):
+        made["openai_store"] = False  # the log is the only state; what is thought comes back encrypted
     known = made.keys() - model.unsupported_settings
     return cast("ModelSettings", {name: value for name, value in made.items() if name in known})
+
+
+def _could_keep_state(model: Model[Any]) -> bool:
+    """Whether the model's API keeps conversations unless told not to: OpenAI's responses."""
+    openai = sys.modules.get("pydantic_ai.models.openai")  # loaded, if the model is one of its
+    return openai is not None and isinstance(model, openai.OpenAIResponsesModel)
