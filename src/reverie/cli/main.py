@@ -50,6 +50,9 @@ COMMANDS: Final = {
         "reverie.cli.demo",
         "Make sessions of a small simulated document desk, dream over them, and show what was found.",
     ),
+    "doctor": Entry(
+        "reverie.cli.doctor", "Look whether everything that is needed is there, and say what is not."
+    ),
     "proposals": Entry(
         "reverie.cli.proposals", "The changes that wait for a decision, and what became of them."
     ),
