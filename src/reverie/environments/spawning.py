@@ -42,6 +42,7 @@ _MS_BIND: Final = 4096
 _MS_REC: Final = 16384
 _MS_PRIVATE: Final = 1 << 18
 _MS_NOSUID_NODEV: Final = 2 | 4
+_IGNORED: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # the server decides when all is over
 _STAGE: Final = "/tmp"  # noqa: S108  (bwrap covers it too, and nothing is written there)
 
 
@@ -262,7 +263,7 @@ def _become(order: Order, parent: int, told: int, fds: tuple[int, int, int, int]
         os.dup2(fd, number)
     for fd in (filter_, waits, told):
         os.set_inheritable(fd, True)
-    for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and a program would inherit that
+    for ignored in (*_IGNORED, signal.SIGPIPE, signal.SIGXFSZ):  # by us or by Python: it would be inherited
         signal.signal(ignored, signal.SIG_DFL)
     os.umask(0o022)
     ours = ["--seccomp", filter_, "--block-fd", waits, "--json-status-fd", told]
@@ -393,8 +394,8 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     control = socket.socket(fileno=fcntl.fcntl(0, fcntl.F_DUPFD_CLOEXEC, 3))
     os.dup2(os.open(os.devnull, os.O_RDWR), 0)
-    for wanted in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(wanted, signal.SIG_IGN)  # the server decides when all is over
+    for ignored in _IGNORED:
+        signal.signal(ignored, signal.SIG_IGN)
     _Spawner(control).serve(watched)
 
 
