@@ -26,6 +26,7 @@ from reverie.environments.doorway import PORT
 from reverie.environments.egress import Egress
 from reverie.environments.files import Files
 from reverie.environments.limits import resource_limits
+from reverie.environments.ownership import give, sandbox_user
 from reverie.environments.room import options
 from reverie.environments.spawner import Ended, Output, Spawner
 from reverie.environments.spawning import Order
@@ -33,8 +34,6 @@ from reverie.plugins import FileFacts, Finished, Mount, SandboxSpec
 
 __all__ = ["Bubblewrap", "BubblewrapSandbox"]
 
-USER_VARIABLE: Final = "REVERIE_SANDBOX_UID"
-NOBODY: Final = 65534
 _NOT_FOUND: Final = b"bwrap: execvp "
 _NEEDED: Final = ("--args", "--block-fd", "--json-status-fd", "--seccomp", "--size")
 _SWITCHES: Final = (
@@ -98,12 +97,12 @@ class Bubblewrap:
         return self._open(spec)
 
     def _open(self, spec: SandboxSpec) -> BubblewrapSandbox:
-        owner = self._owner()
+        owner = sandbox_user(self._variables)
         files = Files(spec.mounts, spec.home, owner)
         if owner is not None:
             for mount in spec.mounts:
                 if mount.writable:
-                    _give(mount.folder, *owner)
+                    give(mount.folder, *owner)
         return BubblewrapSandbox(
             spec,
             files,
@@ -113,22 +112,6 @@ class Bubblewrap:
             owner=owner,
             nested=self._nested,
         )
-
-    def _owner(self) -> tuple[int, int] | None:
-        """Whom a sandbox's processes are, where it is not the server itself.
-
-        Raises:
-            SandboxFailed: it would be root.
-        """
-        if os.geteuid() != 0:
-            return None
-        said = self._variables.get(USER_VARIABLE, str(NOBODY))
-        if not said.isdecimal() or int(said) == 0:
-            raise SandboxFailed(
-                f"${USER_VARIABLE} is {said!r}, which is no user that sandboxes may belong to",
-                hint=f"set it to the number of a user who owns nothing else, such as {NOBODY}",
-            )
-        return int(said), int(said)
 
     def _look(self) -> str | None:
         if sys.platform != "linux":
@@ -315,12 +298,3 @@ def _explained(problem: str) -> str:
             if Path("/proc/sys", name).read_text().strip() == value:
                 return f"{problem}; {name.replace('/', '.')} is {value} here: {remedy}"
     return problem
-
-
-def _give(folder: Path, user: int, group: int) -> None:
-    """A folder and all of root's in it. Links are given, not what they lead to."""
-    for _, folders, files, fd in os.fwalk(folder, follow_symlinks=False):
-        for name in (".", *folders, *files):
-            with suppress(FileNotFoundError):
-                if os.stat(name, dir_fd=fd, follow_symlinks=False).st_uid == 0:
-                    os.chown(name, user, group, dir_fd=fd, follow_symlinks=False)

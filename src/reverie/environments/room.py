@@ -12,13 +12,13 @@ from typing import Final, TypeAlias
 
 from reverie.plugins import SandboxSpec
 
-__all__ = ["HOME", "Option", "furnished", "options"]
+__all__ = ["ETC", "HOME", "MERGED", "VARIABLES", "Option", "furnished", "options"]
 
 Option: TypeAlias = str | int | dict[str, str]
 
 HOME: Final = "/home/agent"
 _USER: Final = "1000"
-_VARIABLES: Final = {
+VARIABLES: Final = {
     "HOME": HOME,
     "LANG": "C.UTF-8",
     "LOGNAME": "agent",
@@ -32,8 +32,8 @@ _WALLS: Final = (
     *("--unshare-all", "--unshare-user", "--uid", _USER, "--gid", _USER),
     *("--die-with-parent", "--new-session", "--hostname", "sandbox", "--clearenv"),
 )
-_MERGED: Final = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
-_ETC: Final = (
+MERGED: Final = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+ETC: Final = (
     "/etc/alternatives",
     "/etc/ca-certificates",
     "/etc/fonts",
@@ -76,7 +76,7 @@ def options(spec: SandboxSpec, cwd: str, variables: Mapping[str, str], *, nested
     for number, mount in sorted(enumerate(spec.mounts), key=lambda each: each[1].inside):
         told += ["--bind" if mount.writable else "--ro-bind", number, mount.inside]
     told += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", cwd]
-    for name, value in {**_VARIABLES, **spec.variables, **variables}.items():
+    for name, value in {**VARIABLES, **spec.variables, **variables}.items():
         told += ["--setenv", name, value]
     return told
 
@@ -84,12 +84,12 @@ def options(spec: SandboxSpec, cwd: str, variables: Mapping[str, str], *, nested
 def furnished() -> list[Option]:
     """The system's programs, and the files that they expect."""
     told: list[Option] = ["--ro-bind", "/usr", "/usr", "--dir", "/etc", "--dir", "/home"]
-    for place in map(Path, _MERGED):
+    for place in map(Path, MERGED):
         if place.is_symlink():
             told += ["--symlink", str(place.readlink()), str(place)]
         elif place.is_dir():
             told += ["--ro-bind", str(place), str(place)]
-    for place in _ETC:
+    for place in ETC:
         told += ["--ro-bind-try", place, place]
     for place, text in _FILES.items():
         told += ["--perms", "0444", "--file", {"data": text}, place]

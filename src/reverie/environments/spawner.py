@@ -15,15 +15,14 @@ import subprocess
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, TypedDict, cast
 
 from reverie.domain.errors import SandboxFailed
 from reverie.environments import spawning
-from reverie.environments.spawning import Order, received
+from reverie.environments.spawning import received
 
 __all__ = ["Ended", "Listening", "Output", "Spawner"]
 
@@ -115,9 +114,10 @@ def _settle(
 
 
 class Spawner:
-    """Starts its process with the first command; ends it when it is itself forgotten, or the program ends."""
+    """Runs ``script`` with the first command; ends it when it is itself forgotten, or the program ends."""
 
-    def __init__(self) -> None:
+    def __init__(self, script: str = spawning.__file__) -> None:
+        self._script = script
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
@@ -130,7 +130,7 @@ class Spawner:
 
     async def run(
         self,
-        order: Order,
+        order: Mapping[str, object],
         filter_: bytes,
         *,
         stdin: bytes,
@@ -158,7 +158,9 @@ class Spawner:
             answers.close()
             os.close(pipe)
 
-    async def _give(self, order: Order, answers: int, stdin: bytes, output: int, filter_: bytes) -> None:
+    async def _give(
+        self, order: Mapping[str, object], answers: int, stdin: bytes, output: int, filter_: bytes
+    ) -> None:
         with (
             _memory("order", json.dumps(order).encode()) as what,
             _memory("stdin", stdin) as reads,
@@ -177,17 +179,17 @@ class Spawner:
         with self._lock:
             if self._control is None:
                 self._forget()
-                self._process, self._control = _start()
+                self._process, self._control = _start(self._script)
                 self._forget = weakref.finalize(self, _end, self._process, self._control)
             return self._control
 
 
-def _start() -> tuple[subprocess.Popen[bytes], socket.socket]:
+def _start(script: str) -> tuple[subprocess.Popen[bytes], socket.socket]:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ours.setblocking(False)
     with theirs:
         process = subprocess.Popen(  # noqa: S603  (ourselves)
-            [sys.executable, "-I", "-S", str(Path(spawning.__file__)), str(os.getpid())],
+            [sys.executable, "-I", "-S", script, str(os.getpid())],
             stdin=theirs.fileno(),
             stdout=subprocess.DEVNULL,
             cwd="/",
