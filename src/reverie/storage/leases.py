@@ -65,7 +65,6 @@ _LET_GO: Final = (
 _DONE: Final = _LET_GO.format("woken = CASE woken WHEN 2 THEN 0 ELSE woken END, failures = 0")
 _BROKEN_OFF: Final = _LET_GO.format("woken = 1, failures = failures + 1")
 _NOBODY: Final = "NOT EXISTS (SELECT 1 FROM workers WHERE workers.id = runs.worker)"
-_OPEN: Final = "sessions.archived_at IS NULL AND sessions.deleted_at IS NULL"
 _PAUSES: Final = (0, 1, 2, 4, 8, 16, 32, 60)
 """Seconds from a claim that was broken off until the next one, by how many there were in a row."""
 _RESTED: Final = (
@@ -75,10 +74,10 @@ _RESTED: Final = (
 )
 _UNOWNED: Final = (
     "SELECT runs.workspace, runs.session_id FROM runs JOIN sessions ON sessions.id = runs.session_id "  # noqa: S608
-    f"WHERE runs.woken <> 0 AND sessions.status <> 'terminated' AND {_OPEN} AND {_NOBODY} AND {_RESTED} "
+    f"WHERE runs.woken <> 0 AND sessions.status <> 'terminated' AND {_NOBODY} AND {_RESTED} "
     "UNION SELECT sessions.workspace, sessions.id FROM sessions "
     "LEFT JOIN runs ON runs.session_id = sessions.id "
-    f"WHERE sessions.status IN ('running', 'rescheduling') AND {_OPEN} AND {_NOBODY} AND {_RESTED} ORDER BY 2"
+    f"WHERE sessions.status IN ('running', 'rescheduling') AND {_NOBODY} AND {_RESTED} ORDER BY 2"
 )
 
 
