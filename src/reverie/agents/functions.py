@@ -184,7 +184,7 @@ def _described(function: Callable[..., Any]) -> tuple[str, dict[str, str]]:
     docstring = griffe.Docstring(inspect.getdoc(function) or "")
     text: list[str] = []
     arguments: dict[str, str] = {}
-    for section in griffe.parse_auto(docstring, per_style_options=_STYLES):
+    for section in griffe.parse_auto(docstring, method="max_sections", per_style_options=_STYLES):
         if section.kind is griffe.DocstringSectionKind.text:
             text.append(section.value)
         elif section.kind is griffe.DocstringSectionKind.parameters:
