@@ -38,6 +38,32 @@ def status(pid, key):
 """
 
 
+RUNNER = (
+    PRELUDE
+    + """
+import json, traceback
+signal.signal(signal.SIGTERM, signal.SIG_IGN)  # one of them signals to all
+told = {}
+for name, code in json.load(sys.stdin).items():
+    child = os.fork()
+    if child == 0:
+        written = os.open("probe.out", os.O_CREAT | os.O_TRUNC | os.O_RDWR)
+        os.dup2(written, 1), os.dup2(written, 2), os.close(written)
+        signal.alarm(15)
+        try: exec(code, dict(globals()))
+        except BaseException: traceback.print_exc()
+        sys.stdout.flush()
+        os._exit(0)
+    os.waitpid(child, 0)
+    told[name] = open("probe.out").read()
+    for left in os.listdir("."):
+        if os.path.islink(left) or os.path.isfile(left): os.unlink(left)
+print(json.dumps(told))
+"""
+)
+"""Takes probes (name to code) as JSON and tells what each printed."""
+
+
 @dataclass(frozen=True)
 class Probe:
     name: str
@@ -271,7 +297,7 @@ NETWORK = [
     _probe(
         "UDP to the machine",
         """
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(2)
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(0.5)
 s.sendto(b"ping", ("127.0.0.1", int(P["udp"])))
 if s.recv(9): escaped()
 """,
