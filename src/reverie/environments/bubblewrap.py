@@ -26,9 +26,10 @@ from reverie.environments.doorway import PORT
 from reverie.environments.egress import Egress
 from reverie.environments.files import Files
 from reverie.environments.limits import resource_limits
+from reverie.environments.output import Output
 from reverie.environments.ownership import give, sandbox_user
 from reverie.environments.room import options
-from reverie.environments.spawner import Ended, Output, Spawner
+from reverie.environments.spawner import Ended, Spawner
 from reverie.environments.spawning import Order
 from reverie.plugins import FileFacts, Finished, Mount, SandboxSpec
 

@@ -38,12 +38,14 @@ from reverie.environments.doorway import PORT
 from reverie.environments.egress import Egress
 from reverie.environments.files import Files
 from reverie.environments.limits import resource_limits
+from reverie.environments.output import Output
 from reverie.environments.ownership import give, sandbox_user
+from reverie.environments.places import inside_path, real_path
 from reverie.environments.room import ETC, HOME, MERGED, VARIABLES, options
-from reverie.environments.spawner import Ended, Output, Spawner
+from reverie.environments.spawner import Ended, Spawner
 from reverie.plugins import FileFacts, Finished, Mount, SandboxSpec
 
-__all__ = ["Landlocked", "LandlockedSandbox", "inside_path", "real_path"]
+__all__ = ["Landlocked", "LandlockedSandbox"]
 
 _LEAST: Final = 4
 _LEAST_BARE: Final = 6
@@ -245,12 +247,13 @@ class LandlockedSandbox:
     def _order(self, argv: Sequence[str], cwd: str | None, variables: dict[str, str]) -> landlocking.Order:
         spec = self._egress.spec
         writable = [mount.inside for mount in spec.mounts if mount.writable]
+        start = posixpath.join(spec.home, cwd or "")
         return landlocking.Order(
             room=options(spec, "/", {}, nested=False),
             folders=[str(mount.folder.absolute()) for mount in spec.mounts],
             command=list(argv),
-            cwd=posixpath.join(spec.home, cwd or ""),
-            variables=variables,
+            cwd=start,
+            variables={"PWD": start, **variables},
             owner=self._owner,
             limits=resource_limits(spec.limits),
             rules=[
@@ -311,14 +314,14 @@ class _BareSandbox(LandlockedSandbox):
     def _order(self, argv: Sequence[str], cwd: str | None, variables: dict[str, str]) -> landlocking.Order:
         spec = self._spec
         scratch = self._own_scratch()
-        said = {**spec.variables, **variables}
+        start = real_path(spec, cwd or "")
         theirs = {name: scratch for name in ("HOME", "TMPDIR") if variables[name] == VARIABLES[name]}
         return landlocking.Order(
             room=None,
             folders=[],
             command=list(argv),
-            cwd=real_path(spec, cwd or ""),
-            variables={**said, **theirs},
+            cwd=start,
+            variables={"PWD": start, **variables, **theirs},
             owner=self._owner,
             limits=resource_limits(spec.limits),
             rules=[
@@ -362,27 +365,3 @@ class _BareSandbox(LandlockedSandbox):
         await super().close()
         if self._scratch is not None:
             self._scratch.cleanup()
-
-
-def real_path(spec: SandboxSpec, path: str) -> str:
-    """Where on the machine a path of a sandbox is; a path that is in no mount stays as it is."""
-    inside = posixpath.normpath(posixpath.join(spec.home, path))
-    for mount in sorted(spec.mounts, key=lambda each: -len(each.inside)):
-        below = _below(mount.inside.rstrip("/"), inside)
-        if below is not None:
-            return f"{mount.folder.absolute()}{below}"
-    return inside
-
-
-def inside_path(spec: SandboxSpec, path: str) -> str:
-    """The name in the sandbox of a path on the machine that is in one of its mounts; any other path stays."""
-    for mount in sorted(spec.mounts, key=lambda each: -len(str(each.folder.absolute()))):
-        below = _below(str(mount.folder.absolute()), path)
-        if below is not None:
-            return mount.inside + below
-    return path
-
-
-def _below(folder: str, path: str) -> str | None:
-    """What of a path follows a folder that it is in or is."""
-    return path[len(folder) :] if f"{path}/".startswith(f"{folder}/") else None

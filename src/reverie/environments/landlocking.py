@@ -11,6 +11,7 @@ some of its own, and dies with the first process there. The keeper answers when 
 from __future__ import annotations
 
 import ctypes
+import errno
 import fcntl
 import json
 import os
@@ -223,7 +224,7 @@ def _command(order: Order, _: socket.socket, fds: tuple[int, int], told: int, ca
         try:
             _become(order, fds, told, calls)
         except BaseException as error:  # noqa: BLE001  (nothing may return from here)
-            _say(told, failed=f"{type(error).__name__}: {error}")
+            _say(_REPORT, failed=f"the command cannot begin: {error}")
         os._exit(126)
     return pid
 
@@ -240,31 +241,35 @@ def _become(order: Order, fds: tuple[int, int], told: int, calls: bytes) -> None
     os.umask(0o022)
     if order["owner"] is not None and os.geteuid() == 0:
         _drop(*order["owner"])
-    try:
-        _limit(order["limits"])
-        os.chdir(order["cwd"])
-        _prctl(_NO_NEW_PRIVS, 1)
-        _enclose(order["rules"], bare=order["room"] is None)
+    _limit(order["limits"])
+    _go_to(order["cwd"])
+    _prctl(_NO_NEW_PRIVS, 1)
+    _enclose(order["rules"], bare=order["room"] is None)
+    if order["room"] is None:  # in a room, the first process has the filter already
         _filter_calls(calls)
-    except OSError as error:
-        _say(_REPORT, failed=str(error))
-        os._exit(126)
     _execute(order["command"], order["variables"])
 
 
 def _execute(command: list[str], variables: dict[str, str]) -> None:
     name = command[0]
     places = [""] if "/" in name else [f"{part}/" for part in variables.get("PATH", "").split(":")]
-    code = 127
+    problem: OSError = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
     for place in places:
         try:
             os.execve(place + name, command, variables)  # noqa: S606  (no shell)
         except (FileNotFoundError, NotADirectoryError):
             continue
-        except OSError:
-            code = 126
-    os.write(2, f"{name}: {'not found' if code == 127 else 'cannot be run'}\n".encode())
-    os._exit(code)
+        except OSError as error:
+            problem = error
+    os.write(2, f"{name}: {problem.strerror}\n".encode())
+    os._exit(127 if isinstance(problem, FileNotFoundError) else 126)
+
+
+def _go_to(folder: str) -> None:
+    try:
+        os.chdir(folder)
+    except OSError as error:
+        raise OSError(error.errno, f"chdir to {folder}: {error.strerror}") from None
 
 
 def _close_behind(last: int) -> None:
@@ -329,7 +334,9 @@ def _first(order: Order, answers: socket.socket, fds: tuple[int, int], told: int
         _drop(*order["owner"])
         _prctl(_PDEATHSIG, signal.SIGKILL)  # a change of user takes it away
     _give_up_rights()
+    _prctl(_NO_NEW_PRIVS, 1)
     _prctl(_DUMPABLE, 0)
+    _filter_calls(calls)
     command = _command(order, answers, fds, told, calls)
     for fd in fds:
         os.close(fd)
