@@ -68,7 +68,12 @@ class App:
         self._public = public
         self._guard = Guard(
             running.settings,
-            Keyring(running.reverie.keys, keyless=running.settings.keyless, now=running.now),
+            Keyring(
+                running.reverie.keys,
+                keyless=running.settings.keyless,
+                now=running.now,
+                serves=lambda key: running.reverie.workspace(key.workspace).work.session_of(key),
+            ),
             self._route,
         )
         self._entropy = entropy

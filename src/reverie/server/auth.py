@@ -33,10 +33,14 @@ class Principal:
     workspace: str
     scopes: frozenset[str]
     """``agents:read`` …; ``agents:*``, ``*`` and ``*:read`` allow several."""
+    session_id: str | None = None
+    """The session that the key serves, where it was made for a worker: what comes with it, its agent did."""
 
     @property
     def actor(self) -> str:
         """The caller's name in the audit trail and in memory versions."""
+        if self.session_id is not None:
+            return f"session:{self.session_id}"
         return "api:local" if self.key_id is None else f"api:{self.key_id}"
 
     def may(self, scope: str) -> bool:
@@ -63,16 +67,25 @@ class Keyring:
     """Looks keys up, and remembers for a second what it found, by the key's digest: under load that saves a
     query per request, and a revoked key is refused a second later at most."""
 
-    def __init__(self, keys: Keys, *, keyless: bool, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        keys: Keys,
+        *,
+        keyless: bool,
+        now: Callable[[], float],
+        serves: Callable[[ApiKey], str | None] = lambda key: None,
+    ) -> None:
         """
         Args:
             keys: Where keys are kept.
+            serves: The session that a key was made for, if it was made for one.
             keyless: Whether, until the first key is made, a caller without one may do everything.
             now: Seconds that only go forward.
         """
         self._keys = keys
         self._keyless = keyless
         self._now = now
+        self._serves = serves
         self._known: OrderedDict[bytes, tuple[Principal, float]] = OrderedDict()
 
     async def principal(self, token: str | None) -> Principal:
@@ -101,4 +114,4 @@ class Keyring:
                 "this request has no key: send it as `x-api-key`, or as `Authorization: Bearer …`"
             )
         key = self._keys.check(token)
-        return Principal(key.id, key.workspace, frozenset(key.scopes))
+        return Principal(key.id, key.workspace, frozenset(key.scopes), self._serves(key))

@@ -22,6 +22,7 @@ from reverie.storage.upsert import insert
 __all__ = [
     "Connection",
     "add",
+    "by_id",
     "claim",
     "expire",
     "find",
@@ -64,6 +65,12 @@ def find(conn: Connection, environment_id: str, work_id: str, *, lock: bool = Fa
     """An item; with ``lock``, nobody else changes it until the transaction ends."""
     query = select(work).where(_in(conn, environment_id), work.c.id == work_id)
     row = conn.execute(query.with_for_update() if lock else query).one_or_none()
+    return None if row is None else _item(row)
+
+
+def by_id(conn: Connection, work_id: str) -> WorkItem | None:
+    """An item, whichever environment it is of."""
+    row = conn.execute(select(work).where(_mine(conn), work.c.id == work_id)).one_or_none()
     return None if row is None else _item(row)
 
 

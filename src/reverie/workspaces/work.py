@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 from reverie.domain.clock import Clock, iso
 from reverie.domain.errors import Conflict, NotFound
 from reverie.domain.ids import new_id
+from reverie.domain.keys import ApiKey
 from reverie.domain.resources import Cursor
 from reverie.domain.work import Lease, QueueStats, WorkItem
 from reverie.storage import work as rows
@@ -39,6 +40,7 @@ _SERVING: Final = (  # what serving a session takes
     "files:read",
 )
 _TICK: Final = timedelta(microseconds=1)
+_KEY_NAME: Final = "work item "
 
 
 class WorkQueue:
@@ -109,7 +111,7 @@ class WorkQueue:
         ``may`` allows, until the item is stopped, handed to another, or a day is over."""
         scopes = [scope for scope in _SERVING if may(scope)]
         made = self._keys.create(
-            f"work item {work_id}",
+            f"{_KEY_NAME}{work_id}",
             by=by,
             workspace=self._db.workspace,
             scopes=scopes,
@@ -123,6 +125,15 @@ class WorkQueue:
 
         self._revoke(self._db.write(work), by)
         return made.token
+
+    def session_of(self, key: ApiKey) -> str | None:
+        """The session that a key was made to serve; None where it is any other key, whatever its name."""
+        work_id = key.name.removeprefix(_KEY_NAME)
+        if work_id == key.name:
+            return None
+        with self._db.read() as conn:
+            item = rows.by_id(conn, work_id)
+        return None if item is None or item.key_id != key.id else item.session_id
 
     def acknowledge(self, environment_id: str, work_id: str) -> WorkItem:
         """Take a claimed item on. Again is harmless: which of two workers holds it, heartbeats tell.
