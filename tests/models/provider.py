@@ -18,7 +18,8 @@ What is said, one after the other, or by a function of the request (``serving(la
 - ``Fails(status, message, retry_after=…)``: an error in the provider's own words (429, 500, 529, 400 …);
 - ``Refuses(category)``; ``TooLong()``: the context is too long;
 - ``Cuts(answer, after=N)``: the connection ends after N bytes of the body (``clean``: as if the answer were whole);
-- ``Garbage()``: a body that is no JSON; ``Huge(N)``: one token of N bytes; ``Hangs()``: headers, then nothing;
+- ``Garbage()``: a body that is no JSON; ``Huge(N)``: one token of N bytes; ``Hangs()``: headers, then nothing (or not even those);
+- ``Zips(answer)``: compressed, though nobody asked for that;
 - ``Breaks(answer, Fails(…))``: an error in the middle of a stream, after its first events;
 - ``Drips(answer, every=S)``: one event each S seconds.
 
@@ -28,6 +29,7 @@ A script that is at its end answers 500, ``the script is at its end``. The serve
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -52,6 +54,7 @@ __all__ = [
     "Request",
     "Says",
     "TooLong",
+    "Zips",
     "serving",
 ]
 
@@ -105,7 +108,12 @@ class Huge:
 
 @dataclass(frozen=True)
 class Hangs:
-    pass
+    headers: bool = True
+
+
+@dataclass(frozen=True)
+class Zips:
+    answer: Any
 
 
 @dataclass(frozen=True)
@@ -246,6 +254,13 @@ async def _reply(
     if isinstance(said, Breaks):
         pieces = [*islice(wire.events(_says(said.answer)), said.after), wire.failing(said.fault)]
         await _stream(writer, pieces, streams=True)
+        return
+    if isinstance(said, Zips):
+        body = gzip.compress(json.dumps(wire.answer(_says(said.answer))).encode())
+        await _whole(writer, 200, body, {"content-encoding": "gzip"})
+        return
+    if isinstance(said, Hangs) and not said.headers:
+        await gone
         return
     cut = said.after if isinstance(said, Cuts) else None
     every = said.every if isinstance(said, Drips) else 0.0

@@ -56,7 +56,8 @@ class Asked:
         self.model = Providers(patience).make(name)
 
     def __call__(self, request: ModelRequest = HELLO) -> ModelResponse:
-        return self.runner.run(self.model.respond(request, self.deltas.append if self.streamed else None))
+        asking = self.model.respond(request, self.deltas.append if self.streamed else None)
+        return self.runner.run(asyncio.wait_for(asking, 8))  # nothing here may take so long
 
     def close(self) -> None:
         self.runner.run(self.model.aclose())
@@ -312,11 +313,20 @@ FAULTS: dict[str, tuple[Any, type[errors.ModelFailed], bool]] = {
     "cut, though it looks whole": (wire.Cuts("word " * 400, after=600, clean=True), errors.ModelFailed, True),
     "huge": (wire.Huge(), errors.ModelFailed, True),
     "hang": (wire.Hangs(), errors.ModelFailed, True),
+    "silence": (wire.Hangs(headers=False), errors.ModelFailed, True),
+    "compressed": (wire.Zips("x" * 9), errors.ModelFailed, True),
 }
 
 
-@pytest.mark.parametrize("way", [each for each in WAYS if not each.startswith("url")], indirect=True)
-@pytest.mark.parametrize("fault", FAULTS)
+def _tried() -> Iterator[tuple[str, str]]:
+    """Each fault on each wire; streamed too, where there is a stream (a status comes before)."""
+    for (name, (said, _, _)), each in itertools.product(FAULTS.items(), WAYS):
+        alike = isinstance(said, wire.Fails) and name != "rate limit"
+        if not (each.startswith("url") or (alike and each.endswith("streamed"))):
+            yield name, each
+
+
+@pytest.mark.parametrize(("fault", "way"), _tried(), indirect=["way"])
 def test_each_fault_is_its_error(asked: Callable[..., Asked], fault: str) -> None:
     said, kind, retryable = FAULTS[fault]
     ask = asked([said, "Here again."], Patience(silence_s=0.3, whole_s=0.3))
@@ -354,6 +364,32 @@ def test_an_answer_may_have_so_many_bytes(asked: Callable[..., Asked]) -> None:
     ask = asked([["many words " * 5] * 200], Patience(most_body=5_000))
     with pytest.raises(errors.ModelFailed, match="more than 5,000 bytes"):
         ask()
+
+
+@streamed
+def test_a_line_may_have_so_many_bytes(asked: Callable[..., Asked]) -> None:
+    ask = asked([wire.Huge(1 << 20)], Patience(most_line=100_000))
+    with pytest.raises(errors.ModelFailed, match="a line of the answer has more than 100,000 bytes"):
+        ask()
+
+
+def test_many_ask_at_a_time_and_from_any_event_loop(asked: Callable[..., Asked]) -> None:
+    ask = asked(
+        lambda request: json.dumps(request.body["messages" if "messages" in request.body else "input"])
+    )
+
+    async def many() -> None:
+        try:
+            said = [ModelRequest([UserTurn([Text(f"<{number}>")])]) for number in range(20)]
+            answers = await asyncio.gather(*(ask.model.respond(request) for request in said))
+            for number, answer in enumerate(answers):
+                assert f"<{number}>" in str(answer.parts)
+        finally:
+            await ask.model.aclose()
+
+    asyncio.run(many())
+    asyncio.run(many())
+    ask.runner.run(many())
 
 
 def test_nobody_listens(asked: Callable[..., Asked]) -> None:
