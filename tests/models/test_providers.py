@@ -326,7 +326,7 @@ def _tried() -> Iterator[tuple[str, str]]:
             yield name, each
 
 
-@pytest.mark.parametrize(("fault", "way"), _tried(), indirect=["way"])
+@pytest.mark.parametrize(("fault", "way"), list(_tried()), indirect=["way"])
 def test_each_fault_is_its_error(asked: Callable[..., Asked], fault: str) -> None:
     said, kind, retryable = FAULTS[fault]
     ask = asked([said, "Here again."], Patience(silence_s=0.3, whole_s=0.3))
