@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import itertools
 import json
@@ -390,38 +389,3 @@ def test_the_sdks_poller_drains_a_queue(client: anthropic.Anthropic) -> None:
     served = [item.data.id for item in poller]
     assert served == sessions
     assert {item.state for item in queue.work.list(queue.id)} == {"stopping"}
-
-
-def test_the_sdks_worker_serves_a_session(api: Any, reverie: Reverie, tmp_path: Any) -> None:
-    """It polls, acknowledges, keeps the lease, looks the session up, and stops the item."""
-
-    async def serve() -> tuple[str, list[Any]]:
-        client = serving.async_client(api)
-        agent = await client.beta.agents.create(model="m", name="a")
-        environment = await client.beta.environments.create(name="own", config={"type": "self_hosted"})
-        session = await client.beta.sessions.create(
-            agent=agent.id, environment_id=environment.id, initial_events=[HELLO]
-        )
-        worker = client.beta.environments.work.worker(
-            environment_id=environment.id,
-            environment_key="unused-on-loopback",
-            workdir=tmp_path,
-            max_idle=0.2,
-        )
-        task = asyncio.create_task(worker.run())
-        try:
-            for _ in range(100):
-                items = [item async for item in client.beta.environments.work.list(environment.id)]
-                if items and items[0].state == "stopped":
-                    break
-                assert not task.done() or task.result()
-                await asyncio.sleep(0.1)
-        finally:
-            task.cancel()
-            await asyncio.wait({task})
-        return session.id, items
-
-    session, items = asyncio.run(serve())
-    [item] = items
-    assert (item.data.id, item.state) == (session, "stopped")
-    assert item.acknowledged_at and item.started_at and item.latest_heartbeat_at
