@@ -35,26 +35,22 @@ _WALLS: Final = (
 MERGED: Final = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 ETC: Final = (
     "/etc/alternatives",
-    "/etc/ca-certificates",
+    "/etc/ca-certificates/extracted",
     "/etc/fonts",
+    *(f"/etc/java-{version}-openjdk" for version in (11, 17, 21, 25)),
     "/etc/ld.so.cache",
-    "/etc/ld.so.conf",
-    "/etc/ld.so.conf.d",
-    "/etc/localtime",
-    "/etc/mime.types",
     "/etc/pki/ca-trust/extracted",
     "/etc/pki/tls/cert.pem",
     "/etc/pki/tls/certs",
-    "/etc/protocols",
-    "/etc/services",
     "/etc/ssl/certs",
     "/etc/ssl/openssl.cnf",
-    "/etc/terminfo",
 )
+"""What programs need and cannot be made up. Short: each mount costs a third of a millisecond."""
 _FILES: Final = {
     "/etc/group": "root:x:0:\nagent:x:1000:\nnogroup:x:65534:\n",
     "/etc/hosts": "127.0.0.1 localhost sandbox\n::1 localhost\n",
-    "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\nservices: files\nprotocols: files\n",
+    "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\nservices: files\n",
+    "/etc/services": "http 80/tcp\nhttps 443/tcp\nssh 22/tcp\ndomain 53/udp\n",
     "/etc/passwd": (
         "root:x:0:0:root:/:/usr/sbin/nologin\n"
         f"agent:x:1000:1000:agent:{HOME}:/bin/sh\n"
@@ -90,7 +86,8 @@ def furnished() -> list[Option]:
         elif place.is_dir():
             told += ["--ro-bind", str(place), str(place)]
     for place in ETC:
-        told += ["--ro-bind-try", place, place]
+        if Path(place).exists():
+            told += ["--ro-bind", place, place]
     for place, text in _FILES.items():
         told += ["--perms", "0444", "--file", {"data": text}, place]
     return [*told, "--dir", "/var", "--symlink", "../tmp", "/var/tmp"]  # noqa: S108  (as above)
