@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 _OPTIONS = (
     "-c listen_addresses='' -c fsync=off -c full_page_writes=off -c max_connections=60 "
@@ -59,6 +59,14 @@ def server(options: str = "") -> Iterator[str]:
             run("pg_ctl", "-D", folder / "data", "-m", "immediate", "-w", "stop")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def restart(url: str) -> None:
+    """Kill a server of ``server`` with all its backends, as a crash would, and start it anew; its URL stays."""
+    folder = Path(unquote(url.partition("host=")[2]))
+    _Runner(binaries())(
+        "pg_ctl", "-D", folder / "data", "-l", folder / "log", "-m", "immediate", "-w", "restart"
+    )
 
 
 class _Runner:

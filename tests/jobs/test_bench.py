@@ -220,11 +220,14 @@ def test_what_is_cancelled_before_it_began_leaves_room() -> None:
 
 
 def test_closing_cancels_and_takes_nothing_more(stage: Stage) -> None:
-    stage.wake("a")
-    stage.wake("b")
+    waits = [stage.bench.ran(("w", "a"))]
+    stage.settle()
+    waits += [stage.bench.ran(("w", id)) for id in "ab"]  # once more, and another that waits
     stage.settle()
     stage.bench.close(5.0)
     stage.bench.close(5.0)
+    for future in waits:
+        future.result(10)
     stage.wake("c")
     stage.bench.ran(("w", "c")).result(1)
     assert [told for told in stage.told if told[0] != "wake"] == [("start", "a"), ("end", "a")]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from reverie.app import Reverie
 from reverie.domain.errors import LeaseLost
-from reverie.domain.events import Event, NewEvent
+from reverie.domain.events import NewEvent
 from reverie.domain.workspaces import EVERYWHERE
 from reverie.jobs.engine import Engine
 from reverie.storage import events as event_rows
@@ -66,7 +66,8 @@ class Steps:
             self._engine.wake(workspace, session_id)
 
     def _step(self, session_id: str, epoch: int, number: int) -> None:
-        step = NewEvent("raw", {"step": number, "by": self._engine.worker}, f"step {number} {epoch}")
+        told = {"step": number, "epoch": epoch, "by": self._engine.worker}
+        step = NewEvent("raw", told, f"step {number} {epoch}")
 
         def work(conn: Connection) -> None:
             if self._fenced and not leases.holds(conn, session_id, epoch):
@@ -77,16 +78,27 @@ class Steps:
         self._db.write(work)
 
 
-def steps_of(db: Database, session_id: str) -> list[tuple[int, str]]:
-    """The steps in a session's log, in order: (number, who took it)."""
+class Step(NamedTuple):
+    number: int
+    epoch: int
+    by: str
+
+
+def steps_of(db: Database, session_id: str) -> list[Step]:
+    """The steps in a session's log, in order."""
     with db.read() as conn:
         events = [event_rows.read(link) for link in event_rows.links(conn, session_id)]
-    return [(e.payload["step"], e.payload["by"]) for e in events if _is_step(e)]
+    return [
+        Step(e.payload["step"], e.payload["epoch"], e.payload["by"])
+        for e in events
+        if e.type == "raw" and "step" in e.payload
+    ]
 
 
-def owners(steps: Sequence[tuple[int, str]]) -> list[str]:
-    """Who took a session's steps, in order, each run of one owner once."""
-    return [by for n, (_, by) in enumerate(steps) if n == 0 or steps[n - 1][1] != by]
+def owned_by_two(steps: Sequence[Step]) -> bool:
+    """Whether somebody wrote after another had claimed the session."""
+    epochs = [step.epoch for step in steps]
+    return epochs != sorted(epochs)
 
 
 def waiting(db: Database) -> list[str]:
@@ -98,7 +110,3 @@ def waiting(db: Database) -> list[str]:
 def everywhere(db: Database, call: Any, *arguments: Any, **named: Any) -> Any:
     """``call(conn, …)`` in a transaction that sees all workspaces."""
     return db.scoped(EVERYWHERE).write(lambda conn: call(conn, *arguments, **named))
-
-
-def _is_step(event: Event) -> bool:
-    return event.type == "raw" and "step" in event.payload

@@ -70,6 +70,7 @@ class DbosEngine:
         self._tickets = Tickets(db.url)
         self._clerk = Clerk()
         self._working = False
+        self._taken: set[str] = set()  # tickets that were taken at the last look, of sessions that nobody had
 
     @property
     def worker(self) -> str:
@@ -136,11 +137,19 @@ class DbosEngine:
             self._clerk.ask("found", partial(self._hand_out, list(keys), set(workers)))
 
     def _hand_out(self, keys: Sequence[Key], workers: Collection[str]) -> None:
-        """Withdraw the tickets of those who are not among the living; queue what has none then."""
+        """Queue what nobody has and what has no ticket. A ticket is void when its worker is not among the living,
+        or has not claimed the session from one look to the next (DBOS could not note that it was through)."""
         tickets = self._tickets.open()
-        dead = [each for each in tickets if each.worker is not None and each.worker not in workers]
-        self._tickets.withdraw(dead)
-        known = {each.session_id for each in tickets} - {each.session_id for each in dead}
+        wanted = {session_id for _, session_id in keys}
+        taken = {each.id for each in tickets if each.worker is not None and each.session_id in wanted}
+        void = [
+            each
+            for each in tickets
+            if each.worker is not None and (each.worker not in workers or each.id in taken & self._taken)
+        ]
+        self._taken = taken
+        self._tickets.withdraw(void)
+        known = {each.session_id for each in tickets} - {each.session_id for each in void}
         for key in keys:
             if key[1] not in known:
                 self._tickets.put(key)

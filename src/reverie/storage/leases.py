@@ -65,8 +65,9 @@ _LET_GO: Final = (
 _DONE: Final = _LET_GO.format("woken = CASE woken WHEN 2 THEN 0 ELSE woken END, failures = 0")
 _BROKEN_OFF: Final = _LET_GO.format("woken = 1, failures = failures + 1")
 _NOBODY: Final = "NOT EXISTS (SELECT 1 FROM workers WHERE workers.id = runs.worker)"
-_PAUSES: Final = (0, 1, 2, 4, 8, 16, 32, 60)
-"""Seconds from a claim that was broken off until the next one, by how many there were in a row."""
+_PAUSES: Final = (0, 0, 2, 4, 8, 16, 32, 60)
+"""Seconds from a claim that was broken off until the next one, by how many there were in a row. The first may
+be a worker that was told to stop: it need not rest."""
 _RESTED: Final = (
     "(runs.since IS NULL OR runs.since <= CASE runs.failures "
     + " ".join(f"WHEN {times} THEN ?" for times in range(len(_PAUSES) - 1))
@@ -185,8 +186,8 @@ def held(conn: Connection, worker: str) -> list[tuple[str, str, int]]:
 def unowned(conn: Connection) -> list[tuple[str, str]]:
     """Sessions in which there is something to do, and that no living worker has: (workspace, session id),
     in order of id. Something to do there is in those that were woken, and in those that are at work by
-    their log. One that was broken off soon after it was claimed comes after a pause, which doubles each time,
-    up to a minute."""
+    their log. One that is broken off again and again, soon after it was claimed, comes after a pause, which
+    doubles up to a minute."""
     _everywhere(conn)
     at = now(conn)
     rested = [iso(at - timedelta(seconds=pause)) for pause in _PAUSES]

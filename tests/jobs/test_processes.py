@@ -1,0 +1,159 @@
+"""Many processes on one database: killed, stopped, thawed, cut off; and never two on one session."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+from tests import postgres
+from tests.jobs.work import Step, house_of, new_sessions, owned_by_two, steps_of, waiting
+
+from reverie.jobs.tickets import SCHEMA
+from reverie.storage.database import Database
+
+PROGRAM = Path(__file__).with_name("crew.py")
+ROOT = Path(__file__).parents[2]
+RECOVERY_S = 10.0
+"""Within so many seconds what a worker left goes on elsewhere."""
+
+
+@pytest.fixture(params=["local-sqlite", "local-postgresql", "dbos-postgresql"])
+def crewed(request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
+    """An engine, and the URL of an empty database that suits it."""
+    kind, engine = str(request.param).split("-")
+    url: str = request.getfixturevalue(f"{engine}_url")
+    yield kind, url
+    if kind == "dbos":
+        forget_tickets(url)
+
+
+def forget_tickets(url: str) -> None:
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
+
+
+class Crew:
+    """One worker in a process of its own."""
+
+    def __init__(
+        self, url: str, kind: str, *, steps: int, pause_s: float = 0.05, fenced: bool = True
+    ) -> None:
+        command = [sys.executable, str(PROGRAM), url, kind, str(steps), str(pause_s), str(int(fenced))]
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
+        )
+        assert self.process.stdout is not None
+        self.name = self.process.stdout.readline().strip()
+        assert self.name, "the worker did not start"
+
+    def send(self, number: int) -> None:
+        self.process.send_signal(number)
+
+
+@contextmanager
+def crews(url: str, kind: str, count: int, *, steps: int, fenced: bool = True) -> Iterator[list[Crew]]:
+    made: list[Crew] = []
+    try:
+        made += [Crew(url, kind, steps=steps, fenced=fenced) for _ in range(count)]
+        yield made
+    finally:
+        for crew in made:
+            crew.process.kill()
+        for crew in made:
+            crew.process.communicate()
+
+
+def until(happened: Callable[[], bool], within_s: float = 30.0) -> None:
+    deadline = time.monotonic() + within_s
+    while not happened():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def one_after_the_other(steps: list[Step], count: int) -> bool:
+    return [step.number for step in steps] == list(range(count)) and not owned_by_two(steps)
+
+
+def test_what_a_killed_worker_had_goes_on_elsewhere(crewed: tuple[str, str]) -> None:
+    kind, url = crewed
+    with Database.open(url) as db:
+        ids = new_sessions(house_of(db), 6)  # more than one works on at once
+        with crews(url, kind, 2, steps=60) as (first, second):
+            until(lambda: {first.name, second.name} <= set(_latest(db, ids).values()))
+            first.process.kill()
+            first.process.wait()
+            left = [id for id, by in _latest(db, ids).items() if by == first.name]
+            left = [id for id in left if len(steps_of(db, id)) < 60]  # it was not through
+            until(lambda: set(_latest(db, left).values()) == {second.name}, RECOVERY_S)
+            until(lambda: waiting(db) == [] and all(len(steps_of(db, id)) == 60 for id in ids))
+        assert all(one_after_the_other(steps_of(db, id), 60) for id in ids)
+
+
+@pytest.mark.parametrize("fenced", [True, False], ids=["fenced", "planted"])
+def test_a_thawed_worker_writes_nothing_where_another_goes_on(crewed: tuple[str, str], fenced: bool) -> None:
+    """The control: without the fence it does, and this test sees it."""
+    kind, url = crewed
+    if not fenced and kind == "dbos":
+        pytest.skip("the control is the same for both engines on PostgreSQL")
+    with Database.open(url) as db:
+        ids = new_sessions(house_of(db), 4)
+        with crews(url, kind, 1, steps=100, fenced=fenced) as (frozen,):
+            until(lambda: len(_latest(db, ids)) == 4)
+            frozen.send(signal.SIGSTOP)
+            with crews(url, kind, 1, steps=100, fenced=fenced) as (other,):
+                until(lambda: set(_latest(db, ids).values()) == {other.name}, RECOVERY_S)
+                frozen.send(signal.SIGCONT)
+                if not fenced:
+                    until(lambda: any(owned_by_two(steps_of(db, id)) for id in ids))
+                    return
+                until(lambda: all(len(steps_of(db, id)) == 100 for id in ids))
+        assert all(one_after_the_other(steps_of(db, id), 100) for id in ids)
+
+
+def test_who_is_told_to_stop_hands_over_at_once(crewed: tuple[str, str]) -> None:
+    kind, url = crewed
+    with Database.open(url) as db:
+        ids = new_sessions(house_of(db), 3)
+        with crews(url, kind, 1, steps=40) as (first,):
+            until(lambda: len(_latest(db, ids)) == 3)
+            first.send(signal.SIGTERM)
+            assert first.process.wait(20) == 0
+            assert sorted(waiting(db)) == sorted(ids)
+        with crews(url, kind, 1, steps=40) as (second,):
+            until(lambda: all(len(steps_of(db, id)) == 40 for id in ids))
+        assert all(one_after_the_other(steps_of(db, id), 40) for id in ids)
+        assert second.name != first.name
+
+
+@pytest.mark.parametrize("kind", ["local", "dbos"])
+def test_workers_outlive_a_restart_of_postgresql(kind: str) -> None:
+    try:
+        with postgres.server() as template:
+            _restart(template.format("postgres"), kind)
+    except postgres.Missing as missing:
+        pytest.skip(f"PostgreSQL: {missing}")
+
+
+def _restart(url: str, kind: str) -> None:
+    with Database.open(url) as db:
+        ids = new_sessions(house_of(db), 4)
+        with crews(url, kind, 1, steps=60):
+            until(lambda: len(_latest(db, ids)) == 4)
+            postgres.restart(url)
+            before = {id: len(steps_of(db, id)) for id in ids}
+            until(lambda: all(len(steps_of(db, id)) > before[id] for id in ids), RECOVERY_S)
+            until(lambda: all(len(steps_of(db, id)) == 60 for id in ids))
+        assert all(one_after_the_other(steps_of(db, id), 60) for id in ids)
+
+
+def _latest(db: Database, ids: list[str]) -> dict[str, str]:
+    """Who took the last step of each session in which there are any."""
+    return {id: steps[-1].by for id in ids if (steps := steps_of(db, id))}
