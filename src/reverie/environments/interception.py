@@ -7,11 +7,13 @@ in which OpenSSL reads them: Python has no other way to hand them over.
 from __future__ import annotations
 
 import os
+import shutil
 import ssl
+import weakref
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Final
 
 from reverie.domain.clock import Clock
@@ -41,8 +43,8 @@ class Authority:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._contexts: dict[str, ssl.SSLContext] = {}
-        self._folder = TemporaryDirectory(prefix="reverie-ca-")
-        top = Path(self._folder.name)
+        top = Path(mkdtemp(prefix="reverie-ca-"))
+        self._remove = weakref.finalize(self, shutil.rmtree, top, ignore_errors=True)
         top.chmod(0o711)  # a sandbox may run as somebody else
         self._private, self._public = top / "private", top / "public"
         self._private.mkdir(mode=0o700)
@@ -66,7 +68,7 @@ class Authority:
 
     def remove(self) -> None:
         """Remove the folder. Idempotent."""
-        self._folder.cleanup()
+        self._remove()
 
     def _load(self, context: ssl.SSLContext, host: str) -> None:
         from cryptography.hazmat.primitives import serialization

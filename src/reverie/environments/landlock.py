@@ -23,10 +23,12 @@ from __future__ import annotations
 import asyncio
 import os
 import posixpath
+import shutil
 import signal
 import sys
 import tempfile
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -309,7 +311,8 @@ class _BareSandbox(LandlockedSandbox):
         owner: tuple[int, int] | None,
     ) -> None:
         super().__init__(spec, files, spawner, egress, owner)
-        self._scratch: tempfile.TemporaryDirectory[str] | None = None
+        self._scratch = ""
+        self._remove_scratch: Callable[[], object] = lambda: None
 
     def _order(self, argv: Sequence[str], cwd: str | None, variables: dict[str, str]) -> landlocking.Order:
         spec = self._spec
@@ -334,11 +337,12 @@ class _BareSandbox(LandlockedSandbox):
         )
 
     def _own_scratch(self) -> str:
-        if self._scratch is None:
-            self._scratch = tempfile.TemporaryDirectory(prefix="reverie-scratch-")
+        if not self._scratch:
+            self._scratch = tempfile.mkdtemp(prefix="reverie-scratch-")
+            self._remove_scratch = weakref.finalize(self, shutil.rmtree, self._scratch, ignore_errors=True)
             if self._owner is not None:
-                os.chown(self._scratch.name, *self._owner)
-        return self._scratch.name
+                os.chown(self._scratch, *self._owner)
+        return self._scratch
 
     def read(self, path: str, *, offset: int = 0, limit: int | None = None) -> bytes:
         """See ``Files.read``; the real path will do as well."""
@@ -363,5 +367,4 @@ class _BareSandbox(LandlockedSandbox):
     async def close(self) -> None:
         """Kill what runs, and remove what is in ``/tmp``'s place. Files stay."""
         await super().close()
-        if self._scratch is not None:
-            self._scratch.cleanup()
+        self._remove_scratch()

@@ -23,14 +23,14 @@ from pathlib import Path
 from typing import Final, Literal
 
 from reverie.domain.errors import SandboxFailed
+from reverie.environments.choosing import UNSAFE, UNSAFE_VARIABLE
 from reverie.environments.output import Output
 from reverie.environments.placeholders import Placeholders
 from reverie.environments.places import inside_path, real_path
 from reverie.plugins import FileFacts, Finished, SandboxSpec
 
-__all__ = ["SWITCH", "Unsafe", "UnsafeSandbox"]
+__all__ = ["Unsafe", "UnsafeSandbox"]
 
-SWITCH: Final = "REVERIE_ALLOW_UNSAFE_SANDBOX"
 _PASSED_ON: Final = ("HOME", "LANG", "LC_ALL", "LOGNAME", "PATH", "SHELL", "TERM", "TMPDIR", "USER")
 """Of this process's variables: keys of providers are not among them."""
 _LAST_WORDS_S: Final = 1.0
@@ -39,11 +39,11 @@ _LAST_WORDS_S: Final = 1.0
 class Unsafe:
     """The environment ``unsafe-local``."""
 
-    name = "unsafe-local"
+    name = UNSAFE
     reduced = True
     notice = (
         "Commands of this session run without a sandbox, as the user of the server: "
-        f"{SWITCH}=1 is set, which is for development alone."
+        f"{UNSAFE_VARIABLE}=1 is set, which is for development alone."
     )
 
     def __init__(self, *, variables: Mapping[str, str] = os.environ) -> None:
@@ -51,9 +51,9 @@ class Unsafe:
 
     def obstacle(self) -> str | None:
         """That it was not allowed; None where it was."""
-        if self._variables.get(SWITCH) == "1":
+        if self._variables.get(UNSAFE_VARIABLE) == "1":
             return None
-        return f"running commands without a sandbox is off; for development, {SWITCH}=1 allows it"
+        return f"running commands without a sandbox is off; for development, {UNSAFE_VARIABLE}=1 allows it"
 
     def open(self, spec: SandboxSpec) -> UnsafeSandbox:
         """A folder to run commands in.
