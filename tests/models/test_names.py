@@ -68,6 +68,22 @@ def test_a_model_may_have_any_name_on_it(model: str) -> None:
     assert Providers().make(name).name == name
 
 
+@pytest.mark.parametrize("url", ["http://[::1", "http://host:port/v1", "http://host:99999/v1"])
+def test_an_address_that_is_none(url: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Providers().make(f"openai-compatible:m@{url}")
+    assert caught.value.where
+
+
+@pytest.mark.parametrize(
+    "name", ["voyageai:voyage-3", "bedrock:x", "azure:x", "google:gemini", "gateway/openai:gpt-5"]
+)
+def test_whatever_cannot_be_made_says_so_in_one_way(name: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Providers().make(name)
+    assert caught.value.where == name
+
+
 def test_ollama_is_where_it_always_is() -> None:
     assert Providers().make("ollama:qwen3").name == "ollama:qwen3"
 

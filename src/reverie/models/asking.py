@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
-from weakref import WeakKeyDictionary
 
 import httpx2
 import pydantic_ai.messages as theirs
@@ -55,9 +54,7 @@ class ProviderModel:
         self._client = client
         self._patience = patience
         self._spare: tuple[httpx2.AsyncClient, Theirs] | None = self._made()
-        self._used: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[httpx2.AsyncClient, Theirs]] = (
-            WeakKeyDictionary()
-        )
+        self._used: dict[asyncio.AbstractEventLoop, tuple[httpx2.AsyncClient, Theirs]] = {}
         model = self._spare[1]
         self._context_tokens = model.context_window
         self._priced = price_of(_a_token_of(model)) is not None
@@ -114,6 +111,8 @@ class ProviderModel:
         loop = asyncio.get_running_loop()
         made = self._used.get(loop)
         if made is None:
+            for gone in [each for each in self._used if each.is_closed()]:
+                self._used.pop(gone, None)  # its connections went with it
             made, self._spare = self._spare or self._made(), None
             self._used[loop] = made
         return made[1]

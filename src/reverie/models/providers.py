@@ -57,7 +57,6 @@ class Providers:
 
 def _model(name: str, client: AsyncClient) -> Theirs:
     """pydantic-ai's model of that name, on an HTTP client."""
-    from pydantic_ai.exceptions import UserError
     from pydantic_ai.models import infer_model
 
     provider, _, model = name.partition(":")
@@ -66,11 +65,13 @@ def _model(name: str, client: AsyncClient) -> Theirs:
             made = _anywhere(name, model, client)
         else:
             made = infer_model(f"{_speaking(provider)}:{model}", lambda _: _provider(provider, client))
-    except UserError as error:
-        raise _unset(name, str(error)) from error
+    except ConfigError:
+        raise
     except ImportError as error:
         hint = f"pip install 'pydantic-ai-slim[{provider}]'"
         raise ConfigError(f"a package is missing: {error}", where=name, hint=hint) from error
+    except Exception as error:  # mostly UserError; SDKs have errors of their own for what is not set
+        raise _unset(name, str(error)) from error
     _make_strict(made)
     return made
 
@@ -81,21 +82,30 @@ def _anywhere(name: str, rest: str, client: AsyncClient) -> Theirs:
     from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
 
     found = _AT.fullmatch(rest)
-    where = urlsplit(found["url"]) if found else None
-    if found is None or where is None or not where.hostname or "@" in where.netloc:
+    where = _place(found["url"]) if found else None
+    if found is None or where is None:
         raise ConfigError(
             "it does not say which model is where",
             where=name,
             hint=f"name it {_ANYWHERE}:MODEL@URL, like {_ANYWHERE}:qwen3@http://localhost:8000/v1",
         )
     provider = OpenAICompatibleProvider(
-        where.netloc,
+        where,
         base_url=found["url"],
         api_key=os.environ.get(_KEY_FOR_ANYWHERE),
         http_client=client,
         profile=OpenAIModelProfile(openai_chat_supports_max_completion_tokens=False),  # max_tokens all know
     )
     return OpenAIChatModel(found["model"], provider=provider)
+
+
+def _place(url: str) -> str | None:
+    """A URL's host and port; None where it has none, or a secret (names of models are shown and kept)."""
+    try:
+        parts = urlsplit(url)
+        return parts.netloc if parts.hostname and parts.port != 0 and "@" not in parts.netloc else None
+    except ValueError:  # a port that is none
+        return None
 
 
 def _speaking(provider: str) -> str:
