@@ -289,6 +289,40 @@ def test_a_claim_waits_for_a_fenced_transaction_and_the_other_way_round(
         assert told[0] == ("fenced write" if first == "fence" else "claim")
 
 
+def test_who_is_stopped_in_the_middle_of_a_transaction_does_not_keep_his_locks(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shorter = leases._HOLDS["postgresql"].replace("'5s'", "'300ms'")
+    monkeypatch.setitem(leases._HOLDS, "postgresql", shorter)
+    with Database.open(postgresql_url) as db:
+        house = house_of(db)
+        (id,) = new_sessions(house)
+        everywhere(db, leases.register, "w1", host="h", pid=1)
+        epoch = everywhere(db, leases.claim, id, "w1")
+        entered, thawed = threading.Event(), threading.Event()
+        told: list[StorageError] = []
+
+        def write(conn: Connection) -> None:
+            assert leases.holds(conn, id, epoch)
+            entered.set()
+            assert thawed.wait(20)  # it is stopped here
+            leases.want(conn, id)
+
+        def frozen() -> None:
+            try:
+                db.write(write)
+            except StorageError as error:
+                told.append(error)
+
+        thread = threading.Thread(target=frozen)
+        thread.start()
+        assert entered.wait(20)
+        assert everywhere(db, leases.claim, id, "w1") == epoch + 1  # waits for the server to end the other
+        thawed.set()
+        thread.join(20)
+        assert len(told) == 1
+
+
 def _until_someone_waits(db: Database) -> None:
     asked = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
     for _ in range(2_000):

@@ -28,16 +28,18 @@ RECOVERY_S = 10.0
 @pytest.fixture(params=["local-sqlite", "local-postgresql", "dbos-postgresql"])
 def crewed(request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
     """An engine, and the URL of an empty database that suits it."""
-    kind, engine = str(request.param).split("-")
-    url: str = request.getfixturevalue(f"{engine}_url")
-    yield kind, url
-    if kind == "dbos":
-        forget_tickets(url)
+    kind, database = str(request.param).split("-")
+    yield kind, request.getfixturevalue(f"{database}_url")
 
 
-def forget_tickets(url: str) -> None:
-    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
-        connection.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
+@pytest.fixture(autouse=True)
+def no_tickets(request: pytest.FixtureRequest) -> Iterator[None]:
+    """DBOS's tables are none of those that ``postgresql_url`` empties."""
+    yield
+    if "postgresql_url" in request.fixturenames:
+        url: str = request.getfixturevalue("postgresql_url")
+        with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
+            connection.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
 
 
 class Crew:
@@ -62,7 +64,8 @@ class Crew:
 def crews(url: str, kind: str, count: int, *, steps: int, fenced: bool = True) -> Iterator[list[Crew]]:
     made: list[Crew] = []
     try:
-        made += [Crew(url, kind, steps=steps, fenced=fenced) for _ in range(count)]
+        for _ in range(count):
+            made.append(Crew(url, kind, steps=steps, fenced=fenced))
         yield made
     finally:
         for crew in made:
@@ -97,25 +100,25 @@ def test_what_a_killed_worker_had_goes_on_elsewhere(crewed: tuple[str, str]) -> 
         assert all(one_after_the_other(steps_of(db, id), 60) for id in ids)
 
 
-@pytest.mark.parametrize("fenced", [True, False], ids=["fenced", "planted"])
-def test_a_thawed_worker_writes_nothing_where_another_goes_on(crewed: tuple[str, str], fenced: bool) -> None:
-    """The control: without the fence it does, and this test sees it."""
-    kind, url = crewed
-    if not fenced and kind == "dbos":
-        pytest.skip("the control is the same for both engines on PostgreSQL")
-    with Database.open(url) as db:
+@pytest.mark.parametrize(("kind", "fenced"), [("local", True), ("dbos", True), ("local", False)])
+def test_a_thawed_worker_writes_nothing_where_another_goes_on(
+    postgresql_url: str, kind: str, fenced: bool
+) -> None:
+    """The control: without the fence it does, and this test sees it. (On SQLite a process that is stopped may
+    hold the one place to write, and then nobody goes on.)"""
+    with Database.open(postgresql_url) as db:
         ids = new_sessions(house_of(db), 4)
-        with crews(url, kind, 1, steps=100, fenced=fenced) as (frozen,):
+        with crews(postgresql_url, kind, 1, steps=80, fenced=fenced) as (frozen,):
             until(lambda: len(_latest(db, ids)) == 4)
             frozen.send(signal.SIGSTOP)
-            with crews(url, kind, 1, steps=100, fenced=fenced) as (other,):
+            with crews(postgresql_url, kind, 1, steps=80, fenced=fenced) as (other,):
                 until(lambda: set(_latest(db, ids).values()) == {other.name}, RECOVERY_S)
                 frozen.send(signal.SIGCONT)
                 if not fenced:
                     until(lambda: any(owned_by_two(steps_of(db, id)) for id in ids))
                     return
-                until(lambda: all(len(steps_of(db, id)) == 100 for id in ids))
-        assert all(one_after_the_other(steps_of(db, id), 100) for id in ids)
+                until(lambda: all(len(steps_of(db, id)) == 80 for id in ids))
+        assert all(one_after_the_other(steps_of(db, id), 80) for id in ids)
 
 
 def test_who_is_told_to_stop_hands_over_at_once(crewed: tuple[str, str]) -> None:
@@ -126,7 +129,7 @@ def test_who_is_told_to_stop_hands_over_at_once(crewed: tuple[str, str]) -> None
             until(lambda: len(_latest(db, ids)) == 3)
             first.send(signal.SIGTERM)
             assert first.process.wait(20) == 0
-            assert sorted(waiting(db)) == sorted(ids)
+            until(lambda: sorted(waiting(db)) == sorted(ids))
         with crews(url, kind, 1, steps=40) as (second,):
             until(lambda: all(len(steps_of(db, id)) == 40 for id in ids))
         assert all(one_after_the_other(steps_of(db, id), 40) for id in ids)

@@ -38,12 +38,14 @@ __all__ = [
     "want",
 ]
 
+# A worker that is stopped in the middle of a transaction keeps its locks: the server ends it after this time.
+_FROZEN: Final = "set_config('idle_in_transaction_session_timeout', '5s', true)"
 _HOLDS: Final = {
     "sqlite": "SELECT 1 FROM runs WHERE session_id = ? AND epoch = ? AND worker IS NOT NULL AND workspace = ?",
     # KEY SHARE keeps out a claim, which locks FOR UPDATE, and does not keep out ``want``: there is no order
     # of locks to be kept, and nothing that could wait for each other.
-    "postgresql": "SELECT 1 FROM runs WHERE session_id = %s AND epoch = %s AND worker IS NOT NULL "
-    "AND workspace = %s FOR KEY SHARE",
+    "postgresql": f"SELECT {_FROZEN} FROM runs WHERE session_id = %s AND epoch = %s "  # noqa: S608
+    "AND worker IS NOT NULL AND workspace = %s FOR KEY SHARE",
 }
 _WANT: Final = (
     "INSERT INTO runs (session_id, workspace, epoch, woken, failures) VALUES (?, ?, 0, 1, 0) "
@@ -201,3 +203,5 @@ def _locking(conn: Connection, sql: str) -> str:
 def _everywhere(conn: Connection) -> None:
     if workspace(conn) != EVERYWHERE:
         raise StorageError("workers work for all workspaces: this wants a transaction of EVERYWHERE")
+    if conn.dialect.name == "postgresql":
+        execute(conn, f"SELECT {_FROZEN}")
