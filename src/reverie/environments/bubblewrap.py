@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from reverie.domain.errors import ReverieError, SandboxFailed
-from reverie.environments import beneath, seccomp
+from reverie.environments import beneath, control, seccomp
 from reverie.environments.doorway import PORT
 from reverie.environments.egress import Egress
 from reverie.environments.files import Files
@@ -30,7 +30,7 @@ from reverie.environments.output import Output
 from reverie.environments.ownership import give, sandbox_user
 from reverie.environments.room import options
 from reverie.environments.spawner import Ended, Spawner
-from reverie.environments.spawning import Order
+from reverie.environments.spawning import Group, Order
 from reverie.plugins import FileFacts, Finished, Mount, SandboxSpec
 
 __all__ = ["Bubblewrap", "BubblewrapSandbox"]
@@ -112,6 +112,7 @@ class Bubblewrap:
             program=self._program,
             owner=owner,
             nested=self._nested,
+            group=control.control_group(self._variables, spec.limits),
         )
 
     def _look(self) -> str | None:
@@ -127,7 +128,7 @@ class Bubblewrap:
         if missing:
             return f"bubblewrap is too old: it has no {missing[0]} (0.8 has all that is needed)"
         self._nested = "--disable-userns" in usage.stdout
-        return seccomp.obstacle() or beneath.obstacle() or self._try()
+        return seccomp.obstacle() or beneath.obstacle() or control.obstacle(self._variables) or self._try()
 
     def _try(self) -> str | None:
         """Run ``true``; in a thread, for a loop may be running in this one."""
@@ -165,6 +166,7 @@ class BubblewrapSandbox:
         program: str,
         owner: tuple[int, int] | None,
         nested: bool,
+        group: Group | None,
     ) -> None:
         self._spec = spec
         self._files = files
@@ -173,6 +175,7 @@ class BubblewrapSandbox:
         self._program = program
         self._owner = owner
         self._nested = nested
+        self._group = group
         self._live: set[asyncio.Task[Ended]] = set()
         self._closed = False
 
@@ -242,6 +245,7 @@ class BubblewrapSandbox:
             owner=self._owner,
             limits=resource_limits(spec.limits),
             door=PORT if self._egress.wanted else None,
+            group=self._group,
         )
 
     def read(self, path: str, *, offset: int = 0, limit: int | None = None) -> bytes:

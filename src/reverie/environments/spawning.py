@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
+import itertools
 import json
 import os
 import resource
@@ -31,9 +32,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, TypedDict
 
-__all__ = ["FDS", "Order", "main", "received"]
+__all__ = ["FDS", "GROUP_PREFIX", "Group", "Order", "main", "received"]
 
 FDS: Final = 5
+GROUP_PREFIX: Final = "reverie-"
 
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_CHILD_SUBREAPER: Final = 36
@@ -44,6 +46,16 @@ _MS_PRIVATE: Final = 1 << 18
 _MS_NOSUID_NODEV: Final = 2 | 4
 _IGNORED: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # the server decides when all is over
 _STAGE: Final = "/tmp"  # noqa: S108  (bwrap covers it too, and nothing is written there)
+
+
+_count: Final = itertools.count()
+
+
+class Group(TypedDict):
+    """A control group for one sandbox: a folder to be made in ``parent``, and what is written to its files."""
+
+    parent: str
+    files: dict[str, str]
 
 
 class Order(TypedDict):
@@ -58,6 +70,7 @@ class Order(TypedDict):
     owner: tuple[int, int] | None
     limits: dict[str, int]
     door: int | None
+    group: Group | None
 
 
 def received(from_: socket.socket, most: int) -> tuple[bytes, list[int]]:
@@ -75,8 +88,11 @@ def received(from_: socket.socket, most: int) -> tuple[bytes, list[int]]:
 class _Run:
     """One sandbox, from its order to its answer."""
 
-    def __init__(self, order: Order, answers: socket.socket, pid: int, status: int, gate: int) -> None:
+    def __init__(
+        self, order: Order, answers: socket.socket, pid: int, status: int, gate: int, group: Path | None
+    ) -> None:
         self.order = order
+        self.group = group
         self.answers = answers
         self.pid = pid
         self.status = status
@@ -128,6 +144,9 @@ class _Run:
     def answered(self) -> None:
         """``code``: the command's, where it began; ``ended``: how bwrap did, negative for a signal."""
         answer = {"code": self._told("exit-code"), "ended": self.ended, "failed": self.failed}
+        if self.group is not None:
+            with suppress(OSError):
+                self.group.rmdir()
         with suppress(OSError), self.answers:
             self.answers.sendall(json.dumps(answer).encode() + b"\n")
         os.close(self.status)
@@ -232,12 +251,15 @@ class _Spawner:
 
 
 def _start(order: Order, answers: socket.socket, stdin: int, output: int, filter_: int) -> _Run:
+    group = _grouped(order["group"])
     heard, told = os.pipe()
     waits, gate = os.pipe()
     parent = os.getpid()
     pid = os.fork()
     if pid == 0:
         try:
+            if group is not None:
+                (group / "cgroup.procs").write_text("0")
             _become(order, parent, told, (stdin, output, filter_, waits))
         except BaseException as error:  # noqa: BLE001  (nothing may return from here)
             os.write(told, json.dumps({"failed": str(error)}).encode() + b"\n")
@@ -245,7 +267,17 @@ def _start(order: Order, answers: socket.socket, stdin: int, output: int, filter
     os.close(told)
     os.close(waits)
     os.set_blocking(heard, False)
-    return _Run(order, answers, pid, heard, gate)
+    return _Run(order, answers, pid, heard, gate, group)
+
+
+def _grouped(group: Group | None) -> Path | None:
+    if group is None:
+        return None
+    made = Path(group["parent"], f"{GROUP_PREFIX}{os.getpid()}-{next(_count)}")
+    made.mkdir()
+    for name, value in group["files"].items():
+        (made / name).write_text(value)
+    return made
 
 
 def _become(order: Order, parent: int, told: int, fds: tuple[int, int, int, int]) -> None:
