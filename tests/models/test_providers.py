@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
@@ -87,8 +88,13 @@ def way(request: pytest.FixtureRequest) -> tuple[str, bool]:
 
 
 @pytest.fixture
-def asked(way: tuple[str, bool], monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Asked]]:
+def asked(
+    way: tuple[str, bool], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[Callable[..., Asked]]:
     """``asked(script)``: a model behind a server that says what the script says."""
+    monkeypatch.setenv(
+        "SSL_CERT_DIR", str(tmp_path)
+    )  # nothing here is TLS, and reading all authorities takes time
     with ExitStack() as stack:
 
         def start(script: Any, patience: Patience | None = None) -> Asked:
