@@ -55,6 +55,16 @@ def default_database(environ: Mapping[str, str] = os.environ) -> str:
     return str(folder / _FILE)
 
 
+def _home(db: Database, environ: Mapping[str, str] = os.environ) -> Path:
+    """Where the folders of sessions are: ``$REVERIE_HOME``, else beside the database's file, else the
+    platform's data folder."""
+    if home := environ.get("REVERIE_HOME"):
+        return Path(home).expanduser().absolute()
+    if db.dialect == "sqlite":
+        return Path(f"{db.where}.files")
+    return Path(platformdirs.user_data_dir("reverie", appauthor=False))
+
+
 def open(
     db: str | Path | None = None,
     *,
@@ -129,6 +139,7 @@ class Reverie(Workspace):
             sealer=seal,
             feed=feed,
             wake=self._wake,
+            home=_home(db),
             allow=allow,
         )
         self._opened: dict[str, Workspace] = {self.id: self}
@@ -154,6 +165,7 @@ class Reverie(Workspace):
                 sealer=self._sealer,
                 feed=self.feed,
                 wake=self._wake,
+                home=_home(self._db),
                 allow=self._allow,
             )
             found = self._opened.setdefault(id, fresh)  # whichever thread was first

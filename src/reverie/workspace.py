@@ -39,6 +39,7 @@ from reverie.plugins import (
 )
 from reverie.review.review import ReviewService
 from reverie.runtime.house import McpLink, Mounted
+from reverie.runtime.mounts import Mounts as Folders
 from reverie.sessions.feed import Feed
 from reverie.sessions.imports import ImportReport, ImportService
 from reverie.sessions.live import LiveSessions
@@ -50,8 +51,11 @@ from reverie.sessions.transcript import transcript
 from reverie.storage import audit as audit_rows
 from reverie.storage import dreams as dream_rows
 from reverie.storage.audit import AuditEntry
-from reverie.storage.database import Database
+from reverie.storage.database import Connection, Database
+from reverie.storage.managed import SessionRow
+from reverie.tools.link import Link
 from reverie.workspaces.agents import Agents
+from reverie.workspaces.bearers import Bearers
 from reverie.workspaces.credentials import Credentials
 from reverie.workspaces.deployment_runs import DeploymentRuns
 from reverie.workspaces.deployments import Deployments
@@ -93,6 +97,7 @@ class Workspace:
         sealer: Callable[[], Sealer],
         feed: Feed,
         wake: Waker,
+        home: Path,
         allow: Sequence[str] = (),
     ) -> None:
         self._db = db
@@ -151,6 +156,18 @@ class Workspace:
             entropy=entropy,
         )
         self.threads = Threads(db, self.live, clock=clock)
+        self.bearers = Bearers(self.credentials, self.secrets)
+        self.folders = Folders(
+            catalog=self.stores,
+            memories=self.memories,
+            files=self.files,
+            environments=self.environments,
+            credentials=self.credentials,
+            secrets=self.secrets,
+            home=home,
+            clock=clock,
+            mask=self._mask.mask_text,
+        )
         self.deployments, self.deployment_runs = self._deployments(clock)
 
     def _deployments(self, clock: Clock) -> tuple[Deployments, DeploymentRuns]:
@@ -242,16 +259,28 @@ class Workspace:
         return str(found.body.get("mime_type") or "application/octet-stream"), b"".join(chunks)
 
     def mount(self, session_id: str, body: JsonObject) -> Mounted:
-        """The folders of a session on this machine."""
-        raise NotImplementedError
+        """The folders of a session on this machine, made or found as they were. Blocks.
+
+        Raises:
+            StorageError: the database does not answer.
+        """
+        return self.folders.open(self.id, session_id, body)
 
     def mcp(self, server: JsonObject, body: JsonObject) -> McpLink:
         """A connection to an MCP server of a session, with the session's credentials."""
-        raise NotImplementedError
+        return Link(server["name"], server["url"], self.bearers.of(server["url"], body), self._allow)
 
     def pinned(self, session_id: str, server: str, found: Mapping[str, str]) -> Mapping[str, str]:
-        """The digests of a server's tools as this session saw them first."""
-        raise NotImplementedError
+        """The digests of a server's tools as this session saw them first: ``found``, the first time."""
+
+        def pin(conn: Connection, row: SessionRow) -> JsonObject:
+            body = row.body or {}
+            return {**body, "mcp_pins": {server: dict(found), **_pins(row)}}
+
+        known = _pins(self.live.row(session_id))
+        if server not in known:
+            known = _pins(self.live.rewrite(session_id, pin))
+        return known[server]
 
     # ------------------------------------------------------------------ dreams
 
@@ -352,3 +381,8 @@ class Workspace:
     def undo(self, proposal_id: str, *, by: str) -> Proposal:
         """Take a decision back; an approved text leaves memory by a new version."""
         return self.review.undo(proposal_id, by=by)
+
+
+def _pins(row: SessionRow) -> Mapping[str, Mapping[str, str]]:
+    """Digests of tools by server, as a session saw them first."""
+    return (row.body or {}).get("mcp_pins") or {}

@@ -50,6 +50,8 @@ class Workshop:
         self._links: dict[str, McpLink] = {}
         self._found: dict[str, list[McpFound]] = {}
         self._door = asyncio.Lock()
+        self.wanted = False
+        """Whether an agent of the session has tools that need the folders."""
         self.troubles: list[JsonObject] = []
         """``session.error`` objects that nobody wrote to the log yet."""
 
@@ -79,7 +81,7 @@ class Workshop:
 
     async def briefing(self) -> str:
         """What the model is told of the folders."""
-        if self.self_hosted or not self.body.get("resources"):
+        if not (self.body.get("resources") or self.wanted):
             return ""
         return (await self.open()).briefing
 

@@ -36,17 +36,29 @@ Spill: TypeAlias = Callable[[Output, Sandbox, str], Awaitable[Output]]
 """``await spill(output, sandbox, call_id)``: an output that is too long, its whole kept in a file that is named."""
 
 
-@dataclass(frozen=True, slots=True)
-class McpFound:
+class McpFound(Protocol):
     """A tool of an MCP server. ``digest`` identifies its definition; ``called`` is its name for the model."""
 
-    server: str
-    name: str
-    called: str
-    spec: ToolSpec
-    digest: str
-    read_only: bool = False
-    idempotent: bool = False
+    @property
+    def server(self) -> str: ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def called(self) -> str: ...
+
+    @property
+    def spec(self) -> ToolSpec: ...
+
+    @property
+    def digest(self) -> str: ...
+
+    @property
+    def read_only(self) -> bool: ...
+
+    @property
+    def idempotent(self) -> bool: ...
 
 
 class McpLink(Protocol):

@@ -463,6 +463,7 @@ class Run:
                 tool for server in agent.get("mcp_servers") or () for tool in await self._workshop.mcp(server)
             ]
             toolbox = Toolbox(agent, self._plugs.tools, mcp, self._plugs.validate)
+            self._workshop.wanted = self._workshop.wanted or toolbox.built_in
             found = self._hands[thread.name] = Hands(
                 self._workshop, toolbox, self._plugs, self._handlers, thread.name
             )
