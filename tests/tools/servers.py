@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 
-Handler = Callable[[str, asyncio.StreamWriter], Awaitable[None]]
+
+@dataclass(frozen=True)
+class Request:
+    """What came: the path, the head as text, and the body."""
+
+    method: str
+    path: str
+    head: str
+    body: bytes
+
+
+Handler = Callable[[Request, asyncio.StreamWriter], Awaitable[None]]
 
 
 def page(body: bytes | str, kind: str = "text/html", status: str = "200 OK", **headers: str) -> bytes:
@@ -23,13 +36,15 @@ def page(body: bytes | str, kind: str = "text/html", status: str = "200 OK", **h
 
 @asynccontextmanager
 async def serving(handler: Handler) -> AsyncIterator[int]:
-    """The port of a server that gives each request's path (and its head, for those who look) to ``handler``."""
+    """The port of a server that gives each request to ``handler``, which writes the answer."""
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
-            writer.head = head  # type: ignore[attr-defined]
-            await handler(head.split(" ")[1], writer)
+            length = re.search(r"content-length: (\d+)", head.lower())
+            body = await reader.readexactly(int(length[1])) if length else b""
+            method, path, _ = head.split(" ", 2)
+            await handler(Request(method, path, head, body), writer)
             await writer.drain()
         writer.close()
 

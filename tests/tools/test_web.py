@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.tools.conftest import text_of
 from tests.tools.rooms import Room, surroundings
-from tests.tools.servers import page, serving
+from tests.tools.servers import Request, page, serving
 
 from reverie.domain.messages import Document
 from reverie.plugins import Found, Output, Shown
@@ -39,9 +39,11 @@ def fetched(
     """(what web_fetch said, the requests that the server saw)."""
     seen: list[str] = []
 
-    async def answer(path: str, writer: asyncio.StreamWriter) -> None:
-        seen.append(writer.head)  # type: ignore[attr-defined]
-        writer.write(answers[path].replace(b"PORT", str(writer.get_extra_info("sockname")[1]).encode()))
+    async def answer(request: Request, writer: asyncio.StreamWriter) -> None:
+        seen.append(request.head)
+        writer.write(
+            answers[request.path].replace(b"PORT", str(writer.get_extra_info("sockname")[1]).encode())
+        )
 
     async def story() -> Output:
         async with serving(answer) as port:
@@ -150,7 +152,7 @@ def test_a_page_without_end_is_cut(room: Room) -> None:
 
 
 def test_a_server_that_never_ends_is_left(room: Room) -> None:
-    async def drip(path: str, writer: asyncio.StreamWriter) -> None:
+    async def drip(request: Request, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n\r\n")
         while True:
             writer.write(b"x")
@@ -348,8 +350,8 @@ def test_results_are_listed_one_by_one_and_by_domain(room: Room) -> None:
 def test_searxng_is_asked_as_it_wants(room: Room, answer: bytes, said: str) -> None:
     seen: list[str] = []
 
-    async def handler(path: str, writer: asyncio.StreamWriter) -> None:
-        seen.append(path)
+    async def handler(request: Request, writer: asyncio.StreamWriter) -> None:
+        seen.append(request.path)
         writer.write(answer)
 
     async def story() -> Output:

@@ -13,7 +13,7 @@ from reverie.plugins import Shown
 
 __all__ = ["Domains", "is_shown"]
 
-_URL: Final = re.compile(r"https?://[^\s<>\"'`\\^{|}]+", re.IGNORECASE)
+_URL: Final = re.compile(r"https?://[^\s<>\"'`\\^{|}]{1,2048}", re.IGNORECASE)
 _AFTER: Final = ".,;:!?)]*_"  # what follows a URL in a sentence, more often than it ends one
 
 
