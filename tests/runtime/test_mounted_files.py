@@ -361,6 +361,26 @@ def test_a_repository_over_what_is_there(world: World, origin: Path) -> None:
     assert repositories.file("workspace/it/mine") == "mine"
 
 
+def test_a_file_within_a_repository_of_its_own(world: World, origin: Path) -> None:
+    """Two mounts in one another would make a sandbox that cannot be made."""
+    file = upload(world, b"x")
+    session = world.session(
+        {"type": "file", "file_id": file, "mount_path": "/code/data.csv"},
+        {"type": "file", "file_id": file, "mount_path": "/workspace/it/data.csv"},
+        {"type": "github_repository", "url": "https://github.com/owner/it", "mount_path": "//code/it/"},
+        {"type": "github_repository", "url": "https://github.com/owner/it"},
+    )
+    body = dict(world.house.sessions.get(session).row.body or {})
+    body["resources"] = [{**r, "url": origin.as_uri()} if "url" in r else r for r in body["resources"]]
+    mounted = world.mounts().open(world.house.id, session, body)
+    [trouble] = mounted.pull()
+    assert (trouble.kind, trouble.path) == ("mount_failed", "/code/data.csv")
+    [own] = [mount for mount in mounted.spec.mounts if mount.inside == "/code/it"]
+    assert (own.folder / "README").read_text() == "2\n"
+    inside = world.root(session) / "workspace/it"
+    assert sorted(p.name for p in inside.iterdir()) == [".git", "README", "data.csv"]
+
+
 def test_without_git(world: World, origin: Path, tmp_path: Path) -> None:
     repositories = Repositories(world)
     repositories.git = Git({"PATH": str(tmp_path)}, ("file",))

@@ -14,6 +14,7 @@ from tests.runtime.rooms import World, contents, kinds
 
 from reverie.domain.errors import Invalid
 from reverie.domain.memories import MAX_CONTENT_BYTES, MAX_MEMORIES
+from reverie.memory.records import Records
 
 
 @pytest.fixture
@@ -45,6 +46,30 @@ def test_a_store_is_a_folder_and_what_is_written_there_a_version(world: World) -
         ("/style.md", "modified", f"session:{session}"),
     ]
     assert not mounted.changed() and mounted.push() == []
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
+def test_a_day_with_memory_on_either_engine(
+    engine: str, request: pytest.FixtureRequest, tmp_path: Path, clock: Any, entropy: Callable[[int], bytes]
+) -> None:
+    world = World(request.getfixturevalue(f"{engine}_url"), tmp_path / "files", clock, entropy)
+    world.fill({"/a.md": "one\n\ntwo\n", "/b.md": "b\n", "/c.md": "c\n"})
+    session = world.attached()
+    mounted = world.open(session)
+    folder = world.memory(session)
+    (folder / "a.md").write_text("ONE\n\ntwo\n")
+    world.write("/a.md", "one\n\nTWO\n")
+    (folder / "b.md").rename(folder / "moved.md")
+    (folder / "c.md").unlink()
+    (folder / "new.md").write_text("new\n")
+    (world.outputs(session) / "report.md").write_text("done\n")
+    assert mounted.push() == []
+    assert world.texts() == {"/a.md": "ONE\n\nTWO\n", "/moved.md": "b\n", "/new.md": "new\n"}
+    world.write("/new.md", "newer\n")
+    assert mounted.pull() == [] and not mounted.changed()
+    assert contents(folder) == world.texts()
+    assert world.given(session) == {"report.md": b"done\n"}
+    world.close()
 
 
 def test_what_others_write_comes_with_the_next_pull(world: World) -> None:
@@ -241,6 +266,66 @@ def test_without_what_is_remembered_nothing_is_lost(world: World) -> None:
     assert contents(world.memory(session)) == world.texts() == {"/a.md": "theirs\n", "/b.md": "new\n"}
     aside = [p.read_text() for p in (world.root(session) / "conflicts").rglob("*") if p.is_file()]
     assert aside == ["mine\n"]
+
+
+# ---------------------------------------------------------------------- in the middle of it
+
+
+def once(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, first: Callable[[], object]) -> None:
+    """Something happens before the next call."""
+    work, left = getattr(owner, name), [first]
+
+    def call(*args: Any, **more: Any) -> Any:
+        if left:
+            left.pop()()
+        return work(*args, **more)
+
+    monkeypatch.setattr(owner, name, call)
+
+
+def test_whoever_writes_just_before_a_push_is_not_written_over(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.write("/a.md", "a\n")
+    session = world.attached()
+    mounted = world.open(session)
+    (world.memory(session) / "a.md").write_text("mine\n")
+    once(monkeypatch, Records, "apply", lambda: world.write("/a.md", "theirs\n"))
+    assert kinds(mounted.push()) == ["sync_conflict"]
+    assert world.texts() == contents(world.memory(session)) == {"/a.md": "theirs\n"}
+
+
+def test_what_the_agent_writes_during_a_pull_is_not_written_over(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.write("/a.md", "a\n")
+    session = world.attached()
+    mounted = world.open(session)
+    world.write("/a.md", "theirs\n")
+    once(monkeypatch, Records, "texts", lambda: (world.memory(session) / "a.md").write_text("mine\n"))
+    assert kinds(mounted.pull()) == ["sync_conflict"]
+    aside = contents(world.root(session) / "conflicts")
+    assert list(aside.values()) == ["mine\n"] and world.texts() == {"/a.md": "theirs\n"}
+
+
+def test_a_store_that_never_rests_is_left_for_the_next_time(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = world.attached()
+    mounted = world.open(session)
+    (world.memory(session) / "mine.md").write_text("mine\n")
+    apply, number = Records.apply, iter(range(100))
+
+    def busy(self: Records, *args: Any, **more: Any) -> Any:
+        (world.memory(session) / "mine.md").write_text(f"mine {next(number)}\n")
+        return apply(self, *args, **more)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Records, "apply", busy)
+        mounted.push()
+    assert mounted.changed()
+    assert mounted.push() == []
+    assert contents(world.memory(session)) == world.texts()
 
 
 # ---------------------------------------------------------------------- what a store does not take

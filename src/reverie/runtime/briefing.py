@@ -14,6 +14,7 @@ __all__ = ["INDEX_CHARACTERS", "Shelf", "briefing", "headline"]
 INDEX_CHARACTERS: Final = 4_000
 """Of all indexes together."""
 _LINE: Final = 160
+_NAMED: Final = 50  # files of a kind
 _FRONT: Final = re.compile(r"\A---[ \t]*\n(.*?)^---[ \t]*$\n?", re.M | re.S)
 _DESCRIPTION: Final = re.compile(r"^description:[ \t]*(\S.*)$", re.M)
 _STALE: Final = (
@@ -109,7 +110,8 @@ def _index(shelf: Shelf, most: int) -> list[str]:
 
 
 def _listed(paths: Sequence[str]) -> str:
-    return "\n".join(f"- {path}" for path in paths)
+    more = [f"… and {len(paths) - _NAMED:,} more"] if len(paths) > _NAMED else []
+    return "\n".join(f"- {path}" for path in (*paths[:_NAMED], *more))
 
 
 def _inline(text: str) -> str:

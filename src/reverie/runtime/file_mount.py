@@ -48,9 +48,11 @@ class FileMount:
         self._tree = Tree(rooms.root, rooms.beside)
         self._file = rooms.beside / "files.json"
 
-    def place(self, resources: Sequence[Resource]) -> tuple[list[Mount], list[Trouble]]:
+    def place(
+        self, resources: Sequence[Resource], taken: Sequence[str] = ()
+    ) -> tuple[list[Mount], list[Trouble]]:
         """Copy what is missing, take away what is not mounted any more; the mounts that this takes, and what
-        could not be copied."""
+        could not be copied. ``taken``: folders of the sandbox that are mounts of their own."""
         state = kept(self._file, _State)
         troubles: list[Trouble] = []
         mounts: dict[str, Mount] = {}
@@ -60,13 +62,13 @@ class FileMount:
             self._forget(state.copied.pop(id))
         for id, resource in wanted.items():
             try:
-                mount = self._placed(id, resource, state)
+                mount = self._placed(id, resource, state, taken)
             except (NotFound, Unavailable, OSError) as error:
                 why = error.strerror if isinstance(error, OSError) else error.what
                 troubles.append(_trouble(resource, f"the file cannot be mounted: {why}"))
                 continue
             if mount is None:
-                told = "a file cannot be mounted over what the system or the session itself has there"
+                told = "a file cannot be mounted over what the system, the session or a repository has there"
                 troubles.append(_trouble(resource, told))
             elif mount.inside not in (HOME, UPLOADS):
                 mounts[mount.inside] = mount
@@ -74,9 +76,9 @@ class FileMount:
             keep(self._file, state)
         return list(mounts.values()), troubles
 
-    def _placed(self, id: str, resource: Resource, state: _State) -> Mount | None:
+    def _placed(self, id: str, resource: Resource, state: _State, taken: Sequence[str]) -> Mount | None:
         where = place(resource["mount_path"])
-        if where is None:
+        if where is None or any(f"{each}/".startswith(f"{where.mounted}/") for each in taken):
             return None
         known = state.copied.get(id)
         if known is None or known.file_id != resource["file_id"] or not self._stands(known, where.writable):

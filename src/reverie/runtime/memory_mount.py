@@ -164,7 +164,8 @@ class MemoryMount:
     def _carry_out(self, made: Plan, local: _Folder, remote: Mapping[str, str], actor: str) -> bool:
         """Whether everything came to what was planned, or was refused for good."""
         self._agree(made.agreed)
-        clean = [self._tell_returned(made), self._pull(made.pulled, local, remote)]
+        self._tell_returned(made)
+        clean = [self._pull(made.pulled, local, remote)]
         wanted = list(self._edits(made, local))
         edits = [edit for edit in wanted if edit is not None]
         merges: dict[str, Edit] = {}
@@ -391,7 +392,7 @@ class MemoryMount:
 
     # ------------------------------------------------------------------ telling
 
-    def _tell_returned(self, made: Plan) -> bool:
+    def _tell_returned(self, made: Plan) -> None:
         for name in made.returned:
             told = "the memory was deleted here and changed in the store meanwhile: it is back, as changed"
             self._trouble("sync_conflict", told, name)
@@ -403,7 +404,6 @@ class MemoryMount:
                 f"If they are to go, delete at most {most} between two tool calls, and never all that there are",
                 "",
             )
-        return True
 
     def _odd(self, look: Look) -> None:
         for name, why in look.odd.items():

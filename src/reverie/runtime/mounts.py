@@ -107,10 +107,15 @@ class Mounted:
 
     def changed(self) -> bool:
         """Whether ``push`` has anything to do. Cheap: the folders are looked at, not read."""
-        with self._door, suppress(OSError):
+        if not self._door.acquire(blocking=False):
+            return True  # somebody is at it: whoever asks on an event loop must not wait for that
+        try:
             outputs = self._outputs
             return any(m.changed() for m in self._memories) or (outputs is not None and outputs.changed())
-        return True
+        except OSError:
+            return True  # ``push`` will say what is wrong
+        finally:
+            self._door.release()
 
     def _each(self, wanted: Callable[[MemoryMount], bool], actor: str) -> list[Trouble]:
         told: list[Trouble] = []
@@ -183,7 +188,8 @@ class Mounts:
         cloned, failed = RepositoryMount(rooms, self._git, self._secrets.read).place(
             _of(resources, "github_repository")
         )
-        shared, missing = FileMount(rooms, self._files).place(_of(resources, "file"))
+        own = [mount.inside for mount in cloned]
+        shared, missing = FileMount(rooms, self._files).place(_of(resources, "file"), own)
         mounts = [*_standing(rooms), *(_mount(each) for each in stores), *cloned, *shared]
         injected, locked = self._injected(body)
         return Mounted(

@@ -90,16 +90,17 @@ class Place:
 def place(path: str) -> Place | None:
     """Where a file that is mounted at ``path`` lies; None where nothing may be mounted: over the system's own
     folders, and over what every session has."""
-    steps = path.strip("/").split("/")
+    path = f"/{_clean(path)}"
+    steps = path[1:].split("/")
     for mounted, folder in ((HOME, "workspace"), (UPLOADS, "uploads")):
-        if path.startswith(mounted + "/") and len(path) > len(mounted) + 1:
-            return Place(mounted, folder, f"{folder}/{_clean(path[len(mounted) :])}")
+        if path.startswith(mounted + "/"):
+            return Place(mounted, folder, folder + path[len(mounted) :])
     depth = 2 if steps[0] == "mnt" else 1
     mounted = "/" + "/".join(steps[:depth])
     if steps[0] in _SYSTEM or len(steps) <= depth or mounted in (*_OURS, HOME):
         return None
     folder = f"mounts/{hashlib.sha256(mounted.encode('utf-8')).hexdigest()[:16]}"
-    return Place(mounted, folder, f"{folder}/{_clean('/'.join(steps[depth:]))}")
+    return Place(mounted, folder, f"{folder}/{'/'.join(steps[depth:])}")
 
 
 def _clean(path: str) -> str:

@@ -151,7 +151,7 @@ class RepositoryMount:
         mounts: list[Mount] = []
         troubles: list[Trouble] = []
         for resource in resources:
-            path: str = resource["mount_path"].rstrip("/")
+            path = "/" + "/".join(step for step in str(resource["mount_path"]).split("/") if step)
             name = _name(path)
             try:
                 if name is None:
