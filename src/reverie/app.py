@@ -186,14 +186,14 @@ class Reverie(Workspace):
 
     # ------------------------------------------------------------------ what a server does meanwhile
 
-    def attend(self) -> None:
-        """Begin to work on sessions in this process, those that were left behind among them. Again is
-        harmless.
+    def attend(self, at_once: int | None = None) -> None:
+        """Begin to work on sessions in this process, those that were left behind among them: at most
+        ``at_once`` at a time. Again is harmless.
 
         Raises:
             StorageError: the database cannot be reached or written.
         """
-        self._runs().attend()
+        self._runs().attend(at_once)
 
     def handle(self, session_id: str, handlers: Mapping[str, Handler]) -> None:
         """Answer calls of these custom tools of a session in this process."""

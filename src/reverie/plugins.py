@@ -461,8 +461,8 @@ class Runtime(Protocol):
     """What runs sessions. Made once for each opened database, with the opened ``Reverie`` as its argument;
     what an agent does when it is woken is its business."""
 
-    def attend(self) -> None:
-        """Begin to work on sessions in this process. Again is harmless."""
+    def attend(self, at_once: int | None = None) -> None:
+        """Begin to work on sessions in this process, at most ``at_once`` at a time. Again is harmless."""
         ...
 
     def wake(self, workspace: str, session_id: str) -> None: ...

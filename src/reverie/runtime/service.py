@@ -45,15 +45,16 @@ class RuntimeService:
 
     # ------------------------------------------------------------------ the door
 
-    def attend(self, at_once: int = AT_ONCE) -> None:
-        """Begin to work on sessions, those that were left behind among them. Again is harmless.
+    def attend(self, at_once: int | None = None) -> None:
+        """Begin to work on sessions, those that were left behind among them: at most ``at_once`` at a time.
+        Again is harmless.
 
         Raises:
             StorageError: the database cannot be reached or written.
         """
         if not self._attends:
             self._attends = True
-            self._engine.start(self._work, at_once=at_once)
+            self._engine.start(self._work, at_once=at_once or AT_ONCE)
 
     def wake(self, workspace: str, session_id: str) -> None:
         """There is something to do in a session."""
