@@ -29,6 +29,7 @@ OnEvent: TypeAlias = Callable[[Event], Any]
 
 _PAGE: Final = 256
 _INPUT: Final = ("user.message", "user.define_outcome")  # the loop takes it up, and comes to rest again
+_OF_CLIENTS: Final = ("user.", "system.")
 _RESTS: Final = ("session.status_idle", "session.status_terminated")
 
 
@@ -65,6 +66,7 @@ class RunSession:
         self._state = SessionState()
         self._told = 0  # events that a stream gave, or somebody waited for
         self._sent: set[str] = set()  # input of ours that the loop has not taken yet
+        self._heard: set[str] = set()  # what clients said that is in the log
         self._asked = False  # it took input since it last rested
         self._text = ""
         self._outcome = Outcome()
@@ -268,7 +270,7 @@ class RunSession:
 
     async def _send(self, said: Mapping[str, Json]) -> None:
         for taken in await asyncio.to_thread(self._house.sessions.send, self.id, [said]):
-            if taken.id:  # an interrupt of a session whose budget is spent is none
+            if isinstance(taken, QueuedEvent) and taken.id not in self._heard:  # it may be ahead of us
                 self._sent.add(taken.id)
 
     async def _take(self, news: Appended | Look) -> None:
@@ -290,7 +292,9 @@ class RunSession:
     def _grow(self, event: Event) -> None:
         self._events.append(event)
         self._state = step(self._state, event)
-        self._sent.discard(event.id)
+        if event.type.startswith(_OF_CLIENTS):
+            self._heard.add(event.id)
+            self._sent.discard(event.id)
         if event.type in _INPUT:
             self._asked = True
         elif event.type in _RESTS:
