@@ -352,7 +352,7 @@ def _standing(rooms: Rooms) -> Iterator[Mount]:
     yield Mount(rooms.workspace, HOME)
     yield Mount(rooms.outputs, OUTPUTS)
     yield Mount(rooms.uploads, UPLOADS, writable=False)
-    yield Mount(rooms.spill, SPILL, writable=False)
+    yield Mount(rooms.spill, SPILL)  # written by tools, for the agent and for themselves
     yield Mount(rooms.conflicts, CONFLICTS, writable=False)
 
 
