@@ -335,6 +335,8 @@ fcntl.ioctl(s, 0x8916, struct.pack("16sHH4s8x", b"lo", 2, 0, socket.inet_aton("1
 ]
 
 RIGHTS = [
+    _probe("a program that lends its owner's rights", 'open("p", "w").close(); os.chmod("p", 0o4755); escaped()'),
+    _probe("… by making it so", 'os.umask(0); os.open("q", os.O_CREAT | os.O_WRONLY, 0o4755); print(oct(os.stat("q").st_mode)); os.stat("q").st_mode & 0o6000 and escaped()'),
     _probe("capabilities", 'if int(status("self", "CapEff"), 16): escaped()'),
     _probe("new rights by exec", 'if status("self", "NoNewPrivs") != "1": escaped()'),
     _probe("programs with another's rights", 'if not os.statvfs("/usr").f_flag & os.ST_NOSUID: escaped()'),

@@ -100,6 +100,18 @@ def test_nobody_types_into_a_terminal(request: int, upper: int) -> None:
     assert verdict(program(sockets="all"), number("ioctl"), [0, upper << 32 | 0x5413]) == ALLOW
 
 
+@given(st.integers(0, 0o777), st.sampled_from([0o4000, 0o2000, 0o6000]))
+def test_no_file_lends_its_owners_rights(mode: int, bits: int) -> None:
+    code, no = program(sockets="all"), refused(errno.EPERM)
+    for name, before in (("fchmod", [3]), ("fchmodat", [3, 0]), ("fchmodat2", [3, 0]), ("mknodat", [3, 0])):
+        assert verdict(code, number(name), [*before, mode | bits]) == no
+        assert verdict(code, number(name), [*before, mode]) == ALLOW
+    for flags, said in ((0o101, no), (0o20200002, no), (0o2, ALLOW)):
+        assert verdict(code, number("openat"), [3, 0, flags, mode | bits]) == said
+        assert verdict(code, number("openat"), [3, 0, flags, mode]) == ALLOW
+    assert verdict(code, number("openat2")) == refused(errno.ENOSYS)
+
+
 ALLOWED: dict[Sockets, set[int]] = {"all": {UNIX, INET, 10, NETLINK}, "unix": {UNIX}, "none": set()}
 
 

@@ -26,6 +26,7 @@ PORT: Final = 3128
 
 _CLONE_NEWUSER: Final = 0x1000_0000
 _CLONE_NEWNET: Final = 0x4000_0000
+_IP_FREEBIND: Final = 15
 _NS_GET_USERNS: Final = 0xB701  # ioctl_ns(2): the user namespace that owns a namespace
 
 
@@ -58,6 +59,7 @@ def _hand_over(pid: int, port: int, to: socket.socket) -> int:
         _enter(pid)
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.setsockopt(socket.SOL_IP, _IP_FREEBIND, 1)  # the loopback may not have been started yet
             listener.bind(("127.0.0.1", port))
             listener.listen(128)
             socket.send_fds(to, [b"."], [listener.fileno()])

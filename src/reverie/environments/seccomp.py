@@ -2,7 +2,8 @@
 
 What a coding agent runs needs hundreds of system calls, so this names those that it does not need and that
 have let programs out of other sandboxes: other processes' memory, namespaces and mounts, io_uring, BPF, the
-keyring, kernel modules, the clock, typing into the terminal, and sockets of every kind but the usual. What
+keyring, kernel modules, the clock, typing into the terminal, lending one's rights to a file, and sockets of
+every kind but the usual. What
 the kernel learned after this was written is refused by number; other architectures' calls kill the caller.
 
 Anchors: the default profile of Docker (moby ``profiles/seccomp/default.json``) and flatpak's
@@ -46,6 +47,10 @@ NEWEST: Final = 463
 _LOW: Final = 0xFFFF_FFFF
 _NAMESPACES: Final = tuple(1 << bit for bit in (17, 25, 26, 27, 28, 29, 30))  # CLONE_NEWNS … CLONE_NEWNET
 _TERMINAL: Final = (0x5412, 0x541C)  # TIOCSTI, TIOCLINUX
+_RIGHTS: Final = (0o4000, 0o2000)  # S_ISUID, S_ISGID
+_MODES: Final = {"chmod": 1, "fchmod": 1, "fchmodat": 2, "fchmodat2": 2, "creat": 1, "mknod": 1, "mknodat": 2}
+_OPENS: Final = {"open": (1, 2), "openat": (2, 3)}
+_MAKING: Final = (0o100, 0o20000000)  # O_CREAT, __O_TMPFILE
 _UNIX, _INET, _INET6, _NETLINK, _LAST_FAMILY = 1, 2, 10, 16, 63
 _RAW, _DGRAM = 3, 2  # a pair's end of these can send to any address
 
@@ -71,6 +76,7 @@ def program(*, sockets: Sockets) -> bytes:
         rules = s.SyscallFilter(s.ALLOW)
         rules.set_attr(s.Attr.ACT_BADARCH, s.KILL_PROCESS)
         _refuse_calls(rules)
+        _refuse_lent_rights(rules)
         _refuse_sockets(rules, sockets)
         with tempfile.TemporaryFile() as file:
             rules.export_bpf(file)
@@ -98,6 +104,22 @@ def _refuse_calls(rules: Any) -> None:
     rules.add_rule(s.ERRNO(errno.ENOSYS), "clone3")  # its flags are in memory: libc falls back to clone
     for request in _TERMINAL:
         rules.add_rule(refuse, "ioctl", s.Arg(1, s.MASKED_EQ, _LOW, request))
+
+
+def _refuse_lent_rights(rules: Any) -> None:
+    """No file whose program runs with its owner's rights: outside, the owner is whoever runs the server."""
+    s = _library()
+    refuse = s.ERRNO(errno.EPERM)
+    for bit in _RIGHTS:
+        for name, mode in _MODES.items():
+            if s.resolve_syscall(s.Arch.NATIVE, name) >= 0:
+                rules.add_rule(refuse, name, s.Arg(mode, s.MASKED_EQ, bit, bit))
+        for name, (flags, mode) in _OPENS.items():
+            for making in _MAKING:
+                if s.resolve_syscall(s.Arch.NATIVE, name) >= 0:
+                    wanted = s.Arg(flags, s.MASKED_EQ, making, making), s.Arg(mode, s.MASKED_EQ, bit, bit)
+                    rules.add_rule(refuse, name, *wanted)
+    rules.add_rule(s.ERRNO(errno.ENOSYS), "openat2")  # its mode is in memory: programs fall back to openat
 
 
 def _refuse_sockets(rules: Any, sockets: Sockets) -> None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
+import functools
 import itertools
 import json
 import os
@@ -128,8 +129,10 @@ class _Run:
                 with _listen_inside()(pid, self.order["door"]) as listener:
                     socket.send_fds(self.answers, [b"d"], [listener.fileno()])
             os.write(self.gate, b".")
+        except (ProcessLookupError, FileNotFoundError):
+            return  # it is gone already: bwrap says why
         except OSError as error:
-            self.failed = f"the sandbox cannot be limited: {error}"
+            self.failed = f"the sandbox cannot be made ready: {error}"
             self.kill()
 
     def _told(self, key: str) -> int | None:
@@ -407,6 +410,7 @@ def _nothing(_number: int, _frame: object) -> None:
     """The descriptor was written to: that is all."""
 
 
+@functools.cache
 def _listen_inside() -> Callable[[int, int], socket.socket]:
     """As a file beside this one: the package would be loaded with all that it imports."""
     listen: Callable[[int, int], socket.socket] = runpy.run_path(str(Path(__file__).with_name("doorway.py")))[
