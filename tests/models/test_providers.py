@@ -217,12 +217,12 @@ def test_system_turns_images_and_documents(asked: Callable[..., Asked], way: tup
         assert text in sent
     assert sent.index("Yes.") < sent.index("The desk is closed.")
     papers = [
-        Document("text/plain", b"Rent is due.", title="Lease"),
+        Document("text/plain", b"Rent is due.\xff", title="Lease"),
         Document("application/pdf", b"%PDF-1.4", title="Deed"),
     ]
     ask(ModelRequest([UserTurn(papers)]))
     sent = json.dumps(ask.body)
-    assert "Rent is due." in sent or "UmVudCBpcyBkdWUu" in sent
+    assert "Rent is due." in sent or "UmVudCBpcyBkdWUu" in sent  # in base64
     assert "Lease" in sent and "Deed" in sent and "JVBERi0xLjQ=" in sent
 
 
@@ -345,6 +345,35 @@ def test_each_fault_is_its_error(asked: Callable[..., Asked], fault: str) -> Non
     assert len(caught.value.what) <= 500
     assert len(ask.provider.requests) == 1, "asking again is the runtime's business"
     assert ask().parts == [Text("Here again.")], "the model is as good as before"
+
+
+UNSENDABLE: dict[str, ModelRequest] = {
+    "half a character": ModelRequest([UserTurn([Text("a\ud800b")])]),
+    "a tool that is not there": ModelRequest(HELLO.messages, tools=[ADD], tool_choice="subtract"),
+}
+
+
+@pytest.mark.parametrize("what", UNSENDABLE)
+def test_what_cannot_be_sent_is_refused_and_not_tried_again(asked: Callable[..., Asked], what: str) -> None:
+    ask = asked(["Here again."])
+    with pytest.raises(errors.ModelRefusedRequest) as caught:
+        ask(UNSENDABLE[what])
+    assert not caught.value.retryable
+    assert not ask.provider.requests
+    assert ask().parts == [Text("Here again.")]
+
+
+def test_files_that_a_tool_gave(asked: Callable[..., Asked], way: tuple[str, bool]) -> None:
+    ask = asked(["Seen."] * 2)
+    called = AssistantTurn([ToolCall("c1", "look", {})])
+    given = [Text("a picture"), Image("image/png", PNG)]
+    ask(ModelRequest([*HELLO.messages, called, UserTurn([ToolResult("c1", "look", given)])]))
+    sent = json.dumps(ask.body)
+    assert "a picture" in sent and "iVBORw0KGgow" in sent
+    zipped = ToolResult("c1", "unpack", [Document("application/zip", b"PK")])
+    if way[0] == "anthropic":  # others are sent it, and may say no themselves
+        with pytest.raises(errors.ModelRefusedRequest, match="application/zip"):
+            ask(ModelRequest([*HELLO.messages, called, UserTurn([zipped])]))
 
 
 @streamed

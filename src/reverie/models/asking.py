@@ -22,7 +22,7 @@ from reverie.models.faults import told
 from reverie.models.guard import check_allowed
 from reverie.models.settings import settings
 from reverie.models.translate import answer, conversation, parameters, price_of
-from reverie.models.wire import Patience
+from reverie.models.wire import ATTEMPT, Attempt, Patience
 
 __all__ = ["ProviderModel"]
 
@@ -77,6 +77,8 @@ class ProviderModel:
         """One answer: streamed if somebody watches, in one piece otherwise. Never asked twice."""
         model = self._here()
         check_allowed(self._name, _address(model))
+        attempt = Attempt()
+        ATTEMPT.set(attempt)
         try:
             asked = self._asked(model, request, streamed=on_delta is not None)
             if on_delta is None:
@@ -95,7 +97,7 @@ class ProviderModel:
         except ReverieError:
             raise
         except Exception as error:  # SDKs let anything through where an answer is not what they expect
-            raise told(error, self._name) from error
+            raise told(error, self._name, sent=attempt.sent) from error
 
     async def aclose(self) -> None:
         """Close this event loop's connections."""

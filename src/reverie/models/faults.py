@@ -22,6 +22,7 @@ _TOO_LONG: Final = re.compile(
 
 _Kind: TypeAlias = type[ours.ModelFailed]
 
+_OTHERWISE: Final = "ask otherwise, or another model"
 _KINDS: Final[tuple[tuple[type[Exception], _Kind, str | None], ...]] = (
     (theirs.ModelContextWindowExceededError, ours.ContextTooLong, "shorten the conversation"),
     (theirs.ModelQuotaExceededError, ours.ModelBilling, "look at the account's credit and limits"),
@@ -30,16 +31,19 @@ _KINDS: Final[tuple[tuple[type[Exception], _Kind, str | None], ...]] = (
     (theirs.ModelAuthenticationError, ours.ModelRefusedRequest, "look at the provider's key"),
     (theirs.ModelNotFoundError, ours.ModelRefusedRequest, "look at the model's name and the provider's URL"),
     (theirs.ModelRequestRejectedError, ours.ModelRefusedRequest, None),
-    (theirs.UserError, ours.ModelRefusedRequest, None),
-    (NotImplementedError, ours.ModelRefusedRequest, "this model cannot be asked so; take another one"),
+    (theirs.UserError, ours.ModelRefusedRequest, _OTHERWISE),
+    (NotImplementedError, ours.ModelRefusedRequest, _OTHERWISE),
 )
+_UNSENDABLE: Final = (ValueError, TypeError, LookupError, AssertionError, RuntimeError)
 _FINAL: Final = (ours.ModelRefusedRequest, ours.ModelBilling, ours.ContextTooLong)
 _ASK_AGAIN: Final = frozenset({408, 409, 425, 429})
 
 
-def told(error: Exception, model: str) -> ours.ModelFailed:
-    """The error of ours for one that pydantic-ai, or an SDK below it, raised while ``model`` was asked."""
-    kind, hint = _kind(error)
+def told(error: Exception, model: str, *, sent: bool) -> ours.ModelFailed:
+    """The error of ours for one that pydantic-ai, or an SDK below it, raised while ``model`` was asked. What was
+    not ``sent`` could not be put into the provider's terms (a kind of document that it does not read)."""
+    unsendable = not sent and isinstance(error, _UNSENDABLE)
+    kind, hint = (ours.ModelRefusedRequest, _OTHERWISE) if unsendable else _kind(error)
     return kind(
         _words(error),
         retryable=not issubclass(kind, _FINAL),

@@ -115,7 +115,10 @@ def _shown(part: ours.ResultPart) -> list[theirs.UserContent]:
     if isinstance(part, ours.Text):
         return [part.text] if part.text else []
     if part.data is not None:
-        shown: theirs.UserContent = theirs.BinaryContent(part.data, media_type=part.media_type)
+        data = part.data
+        if part.media_type.startswith("text/"):  # it becomes text, of which providers take UTF-8 alone
+            data = data.decode("utf-8", "replace").encode()
+        shown: theirs.UserContent = theirs.BinaryContent(data, media_type=part.media_type)
     elif isinstance(part, ours.Image):
         shown = theirs.ImageUrl(part.url or "", media_type=part.media_type)
     else:

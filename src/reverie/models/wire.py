@@ -7,13 +7,14 @@ bytes), in bytes of a body, and in bytes of one line of a stream, before anybody
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Final
 
 import httpx2
 from pydantic_ai.models import create_async_httpx2_client
 
-__all__ = ["Patience", "TooMuch", "client"]
+__all__ = ["ATTEMPT", "Attempt", "Patience", "TooMuch", "client"]
 
 _STREAM: Final = "text/event-stream"
 
@@ -35,6 +36,17 @@ class Patience:
     most_answer: int = 8 << 20
 
 
+@dataclass(slots=True)
+class Attempt:
+    """One request, as it is made. ``sent``: it has left for the provider."""
+
+    sent: bool = False
+
+
+ATTEMPT: Final[ContextVar[Attempt]] = ContextVar("ATTEMPT")
+"""The attempt that the running task is making: what fails before it is sent was no fault of the provider."""
+
+
 class TooMuch(httpx2.ReadError):
     """More came than an answer may have."""
 
@@ -54,9 +66,12 @@ def client(patience: Patience) -> httpx2.AsyncClient:
         assert isinstance(response.stream, httpx2.AsyncByteStream)
         response.stream = _Bounded(response.stream, patience.most_body, line)
 
+    async def note(request: httpx2.Request) -> None:
+        ATTEMPT.get().sent = True
+
     made = create_async_httpx2_client(timeout=httpx2.Timeout(patience.whole_s, connect=patience.connect_s))
     made.headers["Accept-Encoding"] = "identity"
-    made.event_hooks = {**made.event_hooks, "response": [bound]}
+    made.event_hooks = {"request": [*made.event_hooks["request"], note], "response": [bound]}
     return made
 
 
