@@ -69,6 +69,11 @@ COMMANDS: Final = {
         "Serve the HTTP API that the official SDKs speak: set their base_url, and nothing else changes.",
         "Server",
     ),
+    "worker": Entry(
+        "reverie.cli.worker",
+        "Work on sessions, without serving anything: as many workers as you like share one PostgreSQL.",
+        "Server",
+    ),
 }
 """In the order of ``reverie --help``."""
 

@@ -51,6 +51,9 @@ def serve(
     reads: Annotated[
         int, typer.Option("--reads-per-minute", min=0, help="What a key may GET; 0: no limit.")
     ] = 1200,
+    work: Annotated[
+        bool, typer.Option("--work/--no-work", help="Whether to work on sessions too, beside reverie worker.")
+    ] = True,
 ) -> None:
     """Serve the HTTP API that the official SDKs speak: set their base_url, and nothing else changes."""
     import reverie
@@ -69,6 +72,8 @@ def serve(
         keys = _keys(house, settings)
         server = listen(host, port)
         url = _url(host, server.getsockname()[1])
+        if work:
+            house.attend()
         run(build(house, settings), [server], started=lambda: _welcome(house, url, keys))
     talk.print("stopped")
 

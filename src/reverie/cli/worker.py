@@ -1,0 +1,94 @@
+"""``reverie worker``: work on sessions, and nothing else."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+import time
+from types import FrameType
+from typing import Annotated, Any, Final
+
+import msgspec
+import typer
+
+from reverie.cli.options import Db
+from reverie.cli.output import esc, talk
+
+__all__ = ["JsonLines", "add_to"]
+
+_logger: Final = logging.getLogger("reverie.worker")
+_OURS: Final = ("workspace", "session_id", "how", "seconds")
+_PLAIN: Final = "%(asctime)s %(levelname)s %(message)s"
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command("worker", rich_help_panel="Server")(worker)
+
+
+def worker(
+    sessions: Annotated[
+        int,
+        typer.Option(
+            "--sessions", "-n", metavar="N", min=1, max=10_000, help="How many to work on at once, at most."
+        ),
+    ] = 64,
+    db: Db = None,
+) -> None:
+    """Work on sessions, without serving anything: as many workers as you like share one PostgreSQL."""
+    import reverie
+
+    _log()
+    stop = _stopped_by_signals()
+    with reverie.open(db) as house:
+        house.attend(sessions)
+        _say(f"works on sessions of {house.where}, at most {sessions} at once; stop with Ctrl-C")
+        stop.wait()
+        _say("stops: what is under way goes on where another worker is, or comes")
+
+
+def _log() -> None:
+    """A line for each session that was worked on: for a person, or as JSON where no person looks."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter(_PLAIN) if sys.stderr.isatty() else JsonLines())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    logging.getLogger("reverie").setLevel(logging.INFO)
+
+
+def _say(text: str) -> None:
+    if sys.stderr.isatty():
+        talk.print(esc(text))
+    else:
+        _logger.info("%s", text)
+
+
+def _stopped_by_signals() -> threading.Event:
+    """Set by the first SIGTERM or SIGINT; a second one ends the process as it always does."""
+    stop = threading.Event()
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, handle)
+    return stop
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line: ``at`` (UTC), ``level``, ``message``, and of what session it is said."""
+
+    converter = time.gmtime
+
+    def format(self, record: logging.LogRecord) -> str:
+        told: dict[str, Any] = {
+            "at": f"{self.formatTime(record, '%Y-%m-%dT%H:%M:%S')}.{int(record.msecs):03d}Z",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        told.update({name: value for name in _OURS if (value := getattr(record, name, None)) is not None})
+        if record.exc_info:
+            told["error"] = self.formatException(record.exc_info)
+        return msgspec.json.encode(told).decode()
