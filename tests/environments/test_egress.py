@@ -82,7 +82,7 @@ async def canary(
             with suppress(OSError):
                 await writer.wait_closed()
 
-    server = await asyncio.start_server(answered, "127.0.0.1", 0, ssl=tls)
+    server = await asyncio.start_server(answered, "127.0.0.1", 0, ssl=tls, backlog=1024)
     seen.port = server.sockets[0].getsockname()[1]
     try:
         yield seen

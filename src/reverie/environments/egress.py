@@ -24,6 +24,7 @@ How a sandbox uses it::
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import ssl
 from collections.abc import AsyncGenerator, Sequence
@@ -42,8 +43,9 @@ from reverie.environments.interception import Authority
 from reverie.environments.placeholders import Placeholders
 from reverie.plugins import SandboxSpec
 
-__all__ = ["Allowance", "Counts", "Egress"]
+__all__ = ["OWN_VARIABLE", "Allowance", "Counts", "Egress"]
 
+OWN_VARIABLE: Final = "REVERIE_ALLOW_ADDRESSES"
 _INSIDE: Final = "/run/reverie"
 _PROXY: Final = f"http://127.0.0.1:{PORT}"
 _VARIABLES: Final = {
@@ -60,6 +62,7 @@ _TRUST_VARIABLES: Final = (
     "NODE_EXTRA_CA_CERTS",
     "CARGO_HTTP_CAINFO",
     "AWS_CA_BUNDLE",
+    "npm_config_cafile",
 )
 _Streams: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -91,7 +94,8 @@ class Egress:
     Args:
         spec: Of the sandbox; its ``network``, ``secrets`` and ``refused`` count here.
         own: Names and networks that are not public and may be reached all the same, if the spec allows
-            them; see ``domain.addresses.Own``.
+            them (a mirror of packages, say); see ``domain.addresses.Own``. Where None, what
+            ``$REVERIE_ALLOW_ADDRESSES`` lists, with commas between.
         resolve: How a host becomes addresses.
         allowance: How much may go through.
         clock: For the dates of certificates.
@@ -102,7 +106,7 @@ class Egress:
         self,
         spec: SandboxSpec,
         *,
-        own: Sequence[str] = (),
+        own: Sequence[str] | None = None,
         resolve: Resolve = system_resolve,
         allowance: Allowance | None = None,
         clock: Clock = system_clock,
@@ -111,7 +115,7 @@ class Egress:
         self.wanted = spec.network.everything or bool(spec.network.hosts)
         """Whether there is a way out at all. Where there is not, no listener is needed."""
         self.counts = Counts()
-        self._gate = Gate(spec.network, Own(own), resolve)
+        self._gate = Gate(spec.network, Own(_listed() if own is None else own), resolve)
         self._refused = spec.refused
         self._allowance = allowance or Allowance()
         self._placeholders = Placeholders(spec.id, spec.secrets)
@@ -225,18 +229,14 @@ class Egress:
             raise Refused(400, to.host, "TLS began before the proxy had agreed")
         try:
             async with asyncio.timeout(self._allowance.head_s):
-                await client.writer.start_tls(authority.speaking_for(to.host))
+                await client.secure(authority.speaking_for(to.host))
         except (ssl.SSLError, ConnectionError):
             self._count_refused(to.host, "TLS failed: the program may not trust this sandbox's authority")
             return
-        inside = Peer(client.reader, client.writer, h11.SERVER)
-        try:
-            request = await self._request(inside)
-            if not request.target.startswith(b"/"):
-                raise Refused(400, to.host, "not a request for a path")
-            await self._exchange(inside, request, request.target, to, self._trust or _system_trust())
-        except Refused as refused:
-            await self._tell(inside, refused)
+        request = await self._request(client)
+        if not request.target.startswith(b"/"):
+            raise Refused(400, to.host, "not a request for a path")
+        await self._exchange(client, request, request.target, to, self._trust or _system_trust())
 
     async def _exchange(
         self, client: Peer, request: h11.Request, path: bytes, to: Destination, tls: ssl.SSLContext | None
@@ -293,6 +293,11 @@ def _asked(request: h11.Request, path: bytes, host: str) -> h11.Request:
     is served at the same address."""
     headers = [(b"host", host.encode("ascii")), *(each for each in request.headers if each[0] != b"host")]
     return h11.Request(method=request.method, target=path, headers=headers)
+
+
+def _listed() -> list[str]:
+    listed = os.environ.get(OWN_VARIABLE, "").split(",")
+    return [entry.strip() for entry in listed if entry.strip()]
 
 
 def _system_trust() -> ssl.SSLContext:

@@ -8,6 +8,7 @@ of the proxy agree on where each ends.
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from typing import Any, Final, TypeAlias
@@ -56,6 +57,8 @@ class Peer:
         self.reader = reader
         self.writer = writer
         self._http = h11.Connection(role, max_incomplete_event_size=_MOST_HEAD)
+        self._below: asyncio.StreamWriter | None = None
+        """What carries TLS, where we speak it: it closes its transport when it is forgotten."""
 
     async def event(self) -> Event:
         """What the other side says next."""
@@ -75,6 +78,23 @@ class Peer:
         await self.send(h11.Response(status_code=200, headers=[], reason=b"Connection established"))
         return self._http.trailing_data[0]
 
+    async def secure(self, context: ssl.SSLContext) -> None:
+        """Go on in TLS, as its server, with a new request.
+
+        Raises:
+            OSError: the other side does not; the connection is closed.
+        """
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader(limit=_CHUNK, loop=loop)
+        protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
+        self._below = self.writer
+        transport = await loop.start_tls(self.writer.transport, protocol, context, server_side=True)
+        if transport is None:
+            raise ConnectionResetError
+        protocol.connection_made(transport)
+        self.reader, self.writer = reader, asyncio.StreamWriter(transport, protocol, reader, loop)
+        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=_MOST_HEAD)
+
     async def go_on(self) -> None:
         """Tell a client that asks before it sends a body to send it."""
         if self._http.they_are_waiting_for_100_continue:
@@ -93,10 +113,11 @@ class Peer:
 
     async def close(self) -> None:
         """Close, when the other side has taken what was said; at once, where it does not within a moment."""
-        self.writer.close()
-        with suppress(OSError, TimeoutError):
-            async with asyncio.timeout(_LINGER_S):
-                await self.writer.wait_closed()
+        if self.writer is not self._below:  # else TLS failed, and nobody will say that it is closed
+            self.writer.close()
+            with suppress(OSError, TimeoutError):
+                async with asyncio.timeout(_LINGER_S):
+                    await self.writer.wait_closed()
         self.abort()
 
     def abort(self) -> None:
