@@ -7,8 +7,8 @@ import logging
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Final, ParamSpec, TypeVar
 
 from reverie.domain.errors import LeaseLost, NotFound, StorageError, UsageError
 from reverie.domain.workspaces import EVERYWHERE
@@ -22,6 +22,7 @@ from reverie.storage.database import Connection
 
 __all__ = ["RuntimeService"]
 
+P = ParamSpec("P")
 T = TypeVar("T")
 log: Final = logging.getLogger("reverie.runtime")
 AT_ONCE: Final = 64
@@ -37,7 +38,7 @@ class RuntimeService:
         self._house = house
         self._db = house.database.scoped(EVERYWHERE)
         self._engine = house.engine_of_work()
-        self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="reverie-run")
+        self._executor = _Threads(_THREADS, thread_name_prefix="reverie-run")
         self._handlers: dict[str, Mapping[str, Handler]] = {}
         self._folds: OrderedDict[str, tuple[int, SessionContext]] = OrderedDict()
         self._plugs: Plugs | None = None
@@ -153,6 +154,17 @@ class RuntimeService:
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+
+
+class _Threads(ThreadPoolExecutor):
+    """Threads that Python ends before it lets us close, at the end of a program that closes nothing itself. Who
+    wants one then is broken off: what is under way goes on from the log, next time."""
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        try:
+            return super().submit(fn, *args, **kwargs)
+        except RuntimeError:
+            raise asyncio.CancelledError from None
 
 
 async def _whole(work: Coroutine[Any, Any, None]) -> None:
