@@ -316,6 +316,7 @@ class Sandbox(Protocol):
         on_output: Callable[[bytes], None] | None = None,
     ) -> Finished:
         """Run one command to its end; nothing that it started outlives it. Cancelling the task kills it.
+        ``on_output`` hears all that is written, beyond ``max_output`` too.
 
         Raises:
             SandboxFailed: the sandbox could not be made; nothing ran.

@@ -195,7 +195,7 @@ class BubblewrapSandbox:
         max_output: int = 1 << 20,
         on_output: Callable[[bytes], None] | None = None,
     ) -> Finished:
-        """See ``Sandbox.run``. ``on_output`` is told what is kept, and runs on the event loop.
+        """See ``Sandbox.run``. ``on_output`` is told all that is written, and runs on the event loop.
 
         Raises:
             SandboxFailed: the sandbox could not be made (a ``cwd`` that is not there, too), or was closed.

@@ -28,12 +28,12 @@ class Output:
         return bytes(self._kept)
 
     def take(self, chunk: bytes) -> None:
-        """Keep what there is room for."""
+        """Keep what there is room for; whoever listens hears all of it, for the end of an output tells most."""
         kept = chunk[: self._most - len(self._kept)]
         self._kept += kept
         self.dropped += len(chunk) - len(kept)
-        if kept and self._on_output is not None:
-            self._on_output(kept)
+        if chunk and self._on_output is not None:
+            self._on_output(chunk)
 
     @contextmanager
     def read_from(self, pipe: int) -> Generator[asyncio.Future[None]]:

@@ -23,6 +23,7 @@ MOST_OUTPUT: Final = 8 << 20
 """Bytes of a command's output that are kept; of what comes after, the last 16 KiB."""
 
 _TAIL: Final = 16 << 10
+_MOST_TOLD: Final = 1 << 20  # bytes that whoever watches is told of while they come
 # Colours, cursor movements and titles: CSI, OSC, and two-character sequences.
 _ESCAPES: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])")
 
@@ -97,11 +98,11 @@ class _Listener:
         self.heard = 0
 
     def hear(self, chunk: bytes) -> None:
-        self.heard += len(chunk)
         self._tail += chunk[-_TAIL:]
         del self._tail[:-_TAIL]
-        if text := self._decoder.decode(chunk):
+        if self.heard < _MOST_TOLD and (text := self._decoder.decode(chunk)):
             self._progress(text)
+        self.heard += len(chunk)
 
     def last(self, most: int) -> bytes:
         return bytes(self._tail[-most:]) if most else b""
