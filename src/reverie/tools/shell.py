@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import shlex
 from collections.abc import Callable, Sequence
+from string import ascii_letters
 from typing import Final
 
 from reverie.plugins import Finished, Sandbox
@@ -29,33 +30,39 @@ _WHOLE: Final = b"# whole\n"
 _LONGEST_ARGUMENT: Final = 100_000  # the kernel takes 131,072 bytes in one argument
 
 # Builtins alone, for the command may have emptied PATH. A subshell, for it takes its variables apart.
+# A line costs a write, so what is as it was at the beginning is not told.
 _PROLOGUE: Final = r"""
 declare -A __reverie_base
 while IFS= read -r -d '' __reverie_entry; do
   __reverie_base["${__reverie_entry%%=*}"]=${__reverie_entry#*=}
 done < /proc/self/environ
 unset __reverie_entry
+__reverie_options=$BASHOPTS
 __reverie_save() {
   [[ ${__reverie_saved-} ]] && return
   __reverie_saved=1
   (
     builtin set +eux +o noclobber +o noglob
     builtin trap - DEBUG ERR RETURN EXIT
+    __reverie_kept=()
+    for __reverie_name in NAMES; do
+      case $__reverie_name in
+        BASH*|COMP_WORDBREAKS|DIRSTACK|EPOCH*|EUID|FUNCNAME|GROUPS|HISTCMD|HOSTNAME|HOSTTYPE|LINENO|MACHTYPE) ;;
+        OPTERR|OSTYPE|PIPESTATUS|PPID|PS4|PWD|RANDOM|SECONDS|SHELLOPTS|SHLVL|SRANDOM|UID|_|__reverie_*) ;;
+        IFS) [[ $IFS == $' \t\n' ]] || __reverie_kept+=(IFS) ;;
+        OPTIND) [[ $OPTIND == 1 ]] || __reverie_kept+=(OPTIND) ;;
+        *) [[ -v __reverie_base[$__reverie_name] && ${!__reverie_name} == "${__reverie_base[$__reverie_name]}" ]] || __reverie_kept+=("$__reverie_name") ;;
+      esac
+    done
     {
-      builtin shopt -p
+      [[ $BASHOPTS == "$__reverie_options" ]] || builtin shopt -p
       builtin printf 'cd -- %q || echo "[the folder is gone; the shell is in $PWD again]"\n' "$PWD"
       builtin umask -p
-      for name in "${!__reverie_base[@]}"; do
-        [[ $name =~ ^[A-Za-z_][A-Za-z0-9_]*$ ]] || continue
-        if [[ ! -v $name ]]; then
-          builtin printf 'unset %s\n' "$name"
-        elif [[ ${!name} == "${__reverie_base[$name]}" ]]; then
-          builtin unset "$name"
-        fi
+      for __reverie_name in "${!__reverie_base[@]}"; do
+        [[ $__reverie_name =~ ^[A-Za-z_][A-Za-z0-9_]*$ && ! -v $__reverie_name ]] && builtin printf 'unset %s\n' "$__reverie_name"
       done
-      builtin unset name PWD RANDOM SRANDOM SECONDS BASH_EXECUTION_STRING "${!__reverie_@}"
+      (( ${#__reverie_kept[@]} )) && builtin declare -p "${__reverie_kept[@]}"
       builtin unset -f __reverie_save
-      builtin declare -p
       builtin declare -fp
       builtin declare -Fx
       builtin alias -p
@@ -66,6 +73,7 @@ __reverie_save() {
 builtin trap __reverie_save EXIT
 . STATE 2> /dev/null
 """
+_NAMES: Final = " ".join(f'"${{!{letter}@}}"' for letter in f"_{ascii_letters}")
 # One line, so that bash counts the lines of the command and not ours.
 _MAIN: Final = (
     'eval "$1"; __reverie_run=$2; set --; eval "$__reverie_run"; '
@@ -122,7 +130,7 @@ class Shell:
         return ""
 
     def _argv(self, command: str) -> Sequence[str]:
-        prologue = _PROLOGUE.replace("STATE", shlex.quote(self._file))
+        prologue = _PROLOGUE.replace("NAMES", _NAMES).replace("STATE", shlex.quote(self._file))
         if len(command.encode()) > _LONGEST_ARGUMENT:
             script = f"{self._file}-script"
             self._sandbox.write(script, command.encode())
