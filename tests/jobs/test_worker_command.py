@@ -44,7 +44,7 @@ def test_a_worker_answers_what_was_left_and_what_comes(url: str, tmp_path: Path)
         house = house_of(db)
         ids = [begun(house)]  # before there is a worker
         command = [sys.executable, "-m", "reverie", "worker", "--db", url, "--sessions", "2"]
-        env = {**os.environ, "REVERIE_HOME": str(tmp_path)}
+        env = {**os.environ, "REVERIE_HOME": str(tmp_path), "REVERIE_MODELS": MODEL}
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env) as program:
             try:
                 _until_answered(house, ids[0])
