@@ -145,6 +145,7 @@ async def resume(
     session_id: str,
     *,
     tools: Iterable[Callable[..., Any]] = (),
+    model: str | None = None,
     db: str | Path | None = None,
     reverie: Reverie | None = None,
 ) -> RunSession:
@@ -152,13 +153,16 @@ async def resume(
 
     ``tools`` are the functions it was begun with. A call of one that a crash cut off is answered with "outcome
     unknown", since it may have had its effect, unless the function is ``repeatable``. Calls that already wait
-    for their result are in ``pending``: ``answer_pending`` makes them.
+    for their result are in ``pending``: ``answer_pending`` makes them. ``model`` is the model of the session
+    where it is not a configured one: named here it may be used in this program.
 
     Raises:
         NotFound: there is no such session.
         UsageError: it was imported.
     """
     house = reverie or await asyncio.to_thread(_opened, db)
+    if model is not None:
+        house.models.allow(model)
     return await _attended(house, session_id, Functions(tools))
 
 

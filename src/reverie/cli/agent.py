@@ -122,6 +122,10 @@ def resume(
         list[str] | None,
         typer.Option(metavar="MODULE:FUNCTION", help="A function that is one of its tools; may be repeated."),
     ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="PROVIDER:MODEL", help="The session's model, where it is not a configured one."),
+    ] = None,
     yes: Yes = False,
     no_input: NoInput = False,
     as_json: AsJson = False,
@@ -136,7 +140,7 @@ def resume(
         whole = house.log.session(session_id).id
 
         async def begin() -> reverie.RunSession:
-            session = await reverie.resume(whole, tools=functions, reverie=house)
+            session = await reverie.resume(whole, tools=functions, model=model, reverie=house)
             await session.answer_pending(wait=False)
             return session if message is None else await session.send(message, wait=False)
 

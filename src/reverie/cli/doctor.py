@@ -28,6 +28,11 @@ _SIGNS: Final = {"ok": "[green]âœ“[/]", "warn": "[yellow]![/]", "fail": "[red]âœ
 _LOW: Final = 1 << 30  # bytes of free space that are little, and too little
 _FULL: Final = 100 << 20
 _DRIFT: Final = 2.0  # seconds between our clock and the database's
+_REPAIRED: Final = (3, 51, 3)
+_LOCKED: Final = (
+    "; SQLite before 3.51.3 can corrupt a file that several connections write at once: Reverie writes with "
+    "one, and no other program should write to it"
+)
 _QUESTION: Final = "Answer with the word yes."
 
 
@@ -132,28 +137,23 @@ def _spans() -> Check:
 
 def _sandboxes() -> Iterator[Check]:
     """Where the tools of agents can run on this machine."""
-    from reverie.plugins import ENVIRONMENTS, Environment, load
+    from reverie.environments.report import report
+    from reverie.plugins import ENVIRONMENTS, load
 
-    usable: list[str] = []
-    obstacles: list[str] = []
     try:
-        kinds = load(ENVIRONMENTS)
+        made: dict[str, Any] = {name: kind() for name, kind in load(ENVIRONMENTS).items()}
     except ReverieError:
         return  # said with the plug-ins
-    for name, kind in kinds.items():
-        made: Any = kind()
-        if not isinstance(made, Environment) or name.startswith("unsafe"):
-            continue
-        obstacle = made.obstacle()
-        if obstacle is None:
-            usable.append(name)
-        else:
-            obstacles.append(f"{name}: {obstacle}")
-    if usable:
-        yield Check("sandbox", "ok", "; ".join([f"{', '.join(usable)} can be used", *obstacles]))
-    else:
-        hint = "install bubblewrap, and allow unprivileged user namespaces"
-        yield Check("sandbox", "fail", "; ".join(obstacles) or "none is installed", hint)
+    lines = [line for line in report(made) if not line.name.startswith("unsafe")]
+    usable = [line.name for line in lines if line.obstacle is None]
+    whole = [line.name for line in lines if line.obstacle is None and not line.reduced]
+    told = [f"{', '.join(usable)} can be used"] if usable else []
+    told += [f"{line.name}: {line.obstacle}" for line in lines if line.obstacle is not None]
+    hint = "install bubblewrap, and allow unprivileged user namespaces"
+    if usable and not whole:
+        told.append("for one tenant only, since the stronger ones cannot be used")
+    state: State = "ok" if whole else "warn" if usable else "fail"
+    yield Check("sandbox", state, "; ".join(told) or "none is installed", hint)
 
 
 # ------------------------------------------------------------------ the database
@@ -191,7 +191,9 @@ def _database(house: Reverie) -> Iterator[Check]:
         kind, version = house.engine()
         house.database.write(lambda conn: None)
         name = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}[kind]
-        yield Check("database", "ok", f"{name} {version}, {house.where}: schema is current, writable")
+        told = _LOCKED if kind == "sqlite" and _parsed(version) < _REPAIRED else ""
+        what = f"{name} {version}, {house.where}: schema is current, writable{told}"
+        yield Check("database", "ok", what)
         if notice := house.notice():
             yield Check("database", "warn", notice)
         yield _clock(house)
@@ -201,6 +203,10 @@ def _database(house: Reverie) -> Iterator[Check]:
     if kind == "postgresql" and find_spec("dbos") is None:
         hint = "pip install 'reverie-agents[postgres]'"
         yield Check("workers", "fail", "DBOS is not installed, which shares work among processes", hint)
+
+
+def _parsed(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())
 
 
 def _clock(house: Reverie) -> Check:

@@ -6,7 +6,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-__all__ = ["AsJson", "By", "Db", "Quiet", "Store"]
+__all__ = ["AsJson", "By", "Db", "JsonLogs", "Quiet", "Store"]
 
 Db: TypeAlias = Annotated[
     str | None,
@@ -24,4 +24,7 @@ Store: TypeAlias = Annotated[str, typer.Option("--store", metavar="NAME", help="
 By: TypeAlias = Annotated[
     str | None,
     typer.Option("--by", metavar="NAME", help="Who decides.", show_default="$REVERIE_USER or the login name"),
+]
+JsonLogs: TypeAlias = Annotated[
+    bool, typer.Option("--json-logs", help="Log to stderr as JSON, an object a line, for machines.")
 ]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from reverie.cli.options import Db
+from reverie.cli.options import Db, JsonLogs
 from reverie.cli.output import esc, many, out, talk
 from reverie.domain.clock import system_clock
 from reverie.domain.errors import ConfigError
@@ -54,14 +53,16 @@ def serve(
     work: Annotated[
         bool, typer.Option("--work/--no-work", help="Whether to work on sessions too, beside reverie worker.")
     ] = True,
+    json_logs: JsonLogs = False,
 ) -> None:
     """Serve the HTTP API that the official SDKs speak: set their base_url, and nothing else changes."""
     import reverie
+    from reverie.logs import configure
     from reverie.server.app import build
     from reverie.server.listening import listen, run
     from reverie.server.settings import Settings
 
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    configure(as_json=json_logs)
     settings = Settings(
         host=host,
         hosts=frozenset(name.lower() for name in allow_host or ()),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Final, Literal
 
@@ -46,6 +46,10 @@ class Screen:
         self._calls: dict[str, str] = {}
 
     # ------------------------------------------------------------------ what happens
+
+    def learn(self, events: Sequence[Event]) -> None:
+        """What was called before anybody looked, and may have its result now."""
+        self._calls |= {event.id: _call(event) for event in events if event.type in _CALLS}
 
     def show(self, news: Event | Piece) -> None:
         if self._as_json:
@@ -183,6 +187,7 @@ def attend(begin: Callable[[], Awaitable[RunSession]], screen: Screen) -> str:
 
 async def _attend(begin: Callable[[], Awaitable[RunSession]], screen: Screen) -> str:
     session = await begin()
+    screen.learn(session.events)
     stopped = False
     while True:
         with _interrupts(session) as interrupted:

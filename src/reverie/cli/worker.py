@@ -6,21 +6,18 @@ import logging
 import signal
 import sys
 import threading
-import time
 from types import FrameType
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
-import msgspec
 import typer
 
 from reverie.cli.options import Db
 from reverie.cli.output import esc, talk
+from reverie.logs import configure
 
-__all__ = ["JsonLines", "add_to"]
+__all__ = ["add_to"]
 
 _logger: Final = logging.getLogger("reverie.worker")
-_OURS: Final = ("workspace", "session_id", "how", "seconds")
-_PLAIN: Final = "%(asctime)s %(levelname)s %(message)s"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -50,9 +47,7 @@ def worker(
 
 def _log() -> None:
     """A line for each session that was worked on: for a person, or as JSON where no person looks."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter(_PLAIN) if sys.stderr.isatty() else JsonLines())
-    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    configure(as_json=not sys.stderr.isatty())
     logging.getLogger("reverie").setLevel(logging.INFO)
 
 
@@ -74,21 +69,3 @@ def _stopped_by_signals() -> threading.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, handle)
     return stop
-
-
-class JsonLines(logging.Formatter):
-    """One JSON object a line: ``at`` (UTC), ``level``, ``message``, and of what session it is said."""
-
-    converter = time.gmtime
-
-    def format(self, record: logging.LogRecord) -> str:
-        told: dict[str, Any] = {
-            "at": f"{self.formatTime(record, '%Y-%m-%dT%H:%M:%S')}.{int(record.msecs):03d}Z",
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        told.update({name: value for name in _OURS if (value := getattr(record, name, None)) is not None})
-        if record.exc_info:
-            told["error"] = self.formatException(record.exc_info)
-        return msgspec.json.encode(told).decode()
