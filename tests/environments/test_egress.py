@@ -291,7 +291,7 @@ def test_a_refusal_says_what_to_do_and_is_told() -> None:
                 assert answer.startswith(b"HTTP/1.1 403 not in networking.allowed_hosts\r\n")
             body = (await out.get("http://b.example/")).decode()
             assert "b.example" in body and "Add b.example to networking.allowed_hosts" in body
-            assert out.told == [("b.example", "not in networking.allowed_hosts")] * 3
+            assert out.told == [("b.example", "not in networking.allowed_hosts")]  # once a command
             assert out.egress.counts.refused == 3 and server.connections == 0
 
     run(work)
@@ -553,6 +553,50 @@ def test_more_connections_than_allowed_are_turned_away_and_the_others_go_on() ->
     run(work)
 
 
+def test_a_flood_of_connections_costs_no_descriptors_and_one_word() -> None:
+    async def work() -> None:
+        limits = Allowance(connections=4)
+        async with canary() as server, way(["a.example"], own=["a.example"], allowance=limits) as out:
+            before = len(list(Path("/proc/self/fd").iterdir()))
+            flood = [await out.connected() for _ in range(100)]
+            while out.egress.counts.refused < 96:
+                await asyncio.sleep(0.001)
+            assert len(list(Path("/proc/self/fd").iterdir())) <= before + 100 + 8
+            assert out.told == [("", "too many connections at a time")]
+            for _, writer in flood:
+                writer.transport.abort()
+            while out.egress._live:
+                await asyncio.sleep(0.001)
+            assert (await out.get(f"http://a.example:{server.port}/")).endswith(b"ok")
+
+    run(work)
+
+
+@pytest.mark.parametrize("said", [b"", b"SSH-2.0-OpenSSH\r\n", b"HTTP/1.1 200 OK\r\nx: " + b"a" * 99_999])
+def test_a_host_that_does_not_answer_in_http_is_said_so(said: bytes) -> None:
+    async def work() -> None:
+        async with canary(lambda *_: said) as server, way(["a.example"], own=["a.example"]) as out:
+            answer = await out.get(f"http://a.example:{server.port}/")
+            assert answer.startswith(b"HTTP/1.1 502 the host broke off")
+
+    run(work)
+
+
+def test_a_host_that_says_nothing_is_said_so() -> None:
+    async def work() -> None:
+        server = await asyncio.start_server(lambda _, writer: kept.append(writer), "127.0.0.1", 0)
+        kept: list[asyncio.StreamWriter] = []
+        port = server.sockets[0].getsockname()[1]
+        async with way(["a.example"], own=["a.example"], allowance=Allowance(idle_s=0.1)) as out:
+            answer = await out.get(f"http://a.example:{port}/")
+            assert answer.startswith(b"HTTP/1.1 504 nothing was said for 0.1 s")
+        for writer in kept:
+            writer.close()
+        server.close()
+
+    run(work)
+
+
 def test_many_at_once() -> None:
     async def work() -> None:
         limits = Allowance(connections=200)
@@ -661,6 +705,18 @@ def test_a_secret_goes_to_the_hosts_it_is_for_and_comes_back_to_nobody() -> None
             assert SECRET.encode() not in answer and answer.count(placeholder.encode()) == 3
             await out.get(f"http://b.example:{server.port}/", headers)
             assert SECRET.encode() not in server.heads[1] and placeholder.encode() in server.heads[1]
+
+    run(work)
+
+
+def test_a_secret_that_would_be_a_header_of_its_own_goes_nowhere() -> None:
+    secret = Injected("API_KEY", "a\r\nx-admin: 1")
+
+    async def work() -> None:
+        async with canary() as server, way(["a.example"], own=["a.example"], secrets=[secret]) as out:
+            headers = f"X-Key: {out.egress.spec.variables['API_KEY']}\r\n"
+            answer = await out.get(f"http://a.example:{server.port}/", headers)
+            assert answer.startswith(b"HTTP/1.1 400 the value of a secret") and server.heads == []
 
     run(work)
 

@@ -289,6 +289,13 @@ def test_a_bare_one_can_give_no_way_out_and_says_so(bare: Landlocked, tmp_path: 
         bare.open(spec)
 
 
+def test_a_bare_one_refuses_what_landlock_cannot_say(bare: Landlocked, tmp_path: Path) -> None:
+    (tmp_path / "below").mkdir()
+    mounts = [Mount(tmp_path, "/workspace"), Mount(tmp_path / "below", "/mnt/below", writable=False)]
+    with pytest.raises(SandboxFailed, match="read-only beneath"):
+        bare.open(SandboxSpec("x", mounts))
+
+
 @pytest.mark.parametrize(
     ("inside", "real"),
     [

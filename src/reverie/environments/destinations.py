@@ -13,7 +13,9 @@ import ipaddress
 import re
 import socket
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Final, TypeAlias
 
 from reverie.domain.addresses import Address, Own, is_public
@@ -25,6 +27,7 @@ Resolve: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
 """The addresses of a host, as text. Tests pass their own."""
 
 _PORTS: Final = frozenset({80, 443})
+_AT_ONCE: Final = 16
 _LONGEST_NAME: Final = 253
 _AUTHORITY: Final = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?")
 _LABEL: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
@@ -129,10 +132,17 @@ def matches(host: str, patterns: Sequence[str]) -> bool:
 
 
 async def system_resolve(host: str, port: int) -> Sequence[str]:
-    """What the system's resolver says."""
+    """What the system's resolver says, asked in threads of our own: a sandbox that asks for names which are
+    slow to resolve keeps nobody else waiting but sandboxes."""
     loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    ask = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    found = await loop.run_in_executor(_resolvers(), ask)
     return [str(sockaddr[0]) for *_, sockaddr in found]
+
+
+@cache
+def _resolvers() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="reverie-resolve")
 
 
 def _spelled(host: str) -> str | None:

@@ -5,8 +5,8 @@ them reaches nothing, since its network has nothing else in it. It speaks HTTP: 
 with a whole URL for plain HTTP. Every refusal is an answer that says what to do, and is told to
 ``SandboxSpec.refused``.
 
-A TLS connection passes unread, except to hosts that one of the spec's secrets is for: there the proxy stands
-in for the host, with a certificate of an authority that only this sandbox trusts, puts the value in the
+A TLS connection passes unread, except to hosts that one of the spec's secrets is for: there the proxy stands in
+for the host, with a certificate of an authority that only this sandbox trusts, puts the value in the
 placeholder's place, and speaks TLS to the real host. What is not seen: which virtual host of a shared
 server is asked for inside TLS that passes unread. Who allows a host of a large content network allows, to a
 program that sets out to do it, the other sites that the same network serves.
@@ -45,6 +45,10 @@ from reverie.plugins import SandboxSpec
 
 __all__ = ["OWN_VARIABLE", "Allowance", "Counts", "Egress"]
 
+_BY_RULE: Final = frozenset({400, 403, 413, 429, 503})
+"""Answers that say what is not allowed here; the others say what went wrong out there."""
+_MOST_TOLD: Final = 100
+_TOO_MANY: Final = "too many connections at a time"
 OWN_VARIABLE: Final = "REVERIE_ALLOW_ADDRESSES"
 _INSIDE: Final = "/run/reverie"
 _PROXY: Final = f"http://127.0.0.1:{PORT}"
@@ -122,6 +126,8 @@ class Egress:
         self._authority = Authority(clock) if self.wanted and spec.secrets else None
         self._trust = trust
         self._live: set[asyncio.Task[None]] = set()
+        self._told: set[tuple[str, str]] = set()
+        """A program that tries again and again is told of once for each command, and counted each time."""
         self.spec = self._dressed(spec)
         """The spec with the variables and mounts of the way out."""
 
@@ -139,7 +145,15 @@ class Egress:
         """Answer a listening socket, which is closed at the end, together with every connection made of it."""
         made: set[asyncio.Task[None]] = set()
 
+        self._told.clear()
+
         def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            if (
+                len(self._live) >= 2 * self._allowance.connections
+            ):  # an answer would cost a descriptor of ours
+                self._count_refused("", _TOO_MANY)
+                writer.transport.abort()
+                return
             task = asyncio.create_task(self._serve(reader, writer))
             for tasks in (made, self._live):
                 tasks.add(task)
@@ -166,7 +180,7 @@ class Egress:
         client = Peer(reader, writer, h11.SERVER)
         try:
             if len(self._live) > self._allowance.connections:
-                raise Refused(503, "", f"more than {self._allowance.connections} connections at a time")
+                raise Refused(503, "", _TOO_MANY)
             self._check_bytes("")
             await self._answer(client)
         except Refused as refused:
@@ -183,10 +197,13 @@ class Egress:
 
     def _count_refused(self, host: str, reason: str) -> None:
         self.counts.refused += 1
-        self._refused(host, reason)
+        if (host, reason) not in self._told and len(self._told) < _MOST_TOLD:
+            self._told.add((host, reason))
+            self._refused(host, reason)
 
     async def _tell(self, client: Peer, refused: Refused) -> None:
-        self._count_refused(refused.host, refused.reason)
+        if refused.status in _BY_RULE:
+            self._count_refused(refused.host, refused.reason)
         with suppress(OSError, TimeoutError, h11.ProtocolError):
             async with asyncio.timeout(self._allowance.head_s):
                 await refuse(client, refused)
@@ -199,7 +216,8 @@ class Egress:
             await self._exchange(client, request, path, to, None)
             return
         to = Destination.read(request.target.decode("ascii"))
-        if self._authority is not None and self._placeholders.concern(to.host):
+        # A tunnel to port 80 is no TLS.
+        if self._authority is not None and to.port != 80 and self._placeholders.concern(to.host):
             await self._stand_in(client, to, self._authority)
         else:
             await self._tunnel(client, to)
@@ -243,8 +261,11 @@ class Egress:
     ) -> None:
         host = to.authority.removesuffix(f":{80 if tls is None else 443}")
         asked = _asked(request, path, host)
-        async with self._connected(to, tls) as server, asyncio.timeout(self._allowance.idle_s) as timeout:
-            await exchange(client, server, asked, to.host, self._placeholders, self._traffic(to, timeout))
+        try:
+            async with self._connected(to, tls) as server, asyncio.timeout(self._allowance.idle_s) as timeout:
+                await exchange(client, server, asked, to.host, self._placeholders, self._traffic(to, timeout))
+        except TimeoutError:
+            raise Refused(504, to.host, f"nothing was said for {self._allowance.idle_s:g} s") from None
 
     @asynccontextmanager
     async def _connected(self, to: Destination, tls: ssl.SSLContext | None) -> AsyncGenerator[Peer]:

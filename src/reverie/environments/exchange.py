@@ -188,7 +188,7 @@ async def exchange(
     """Pass on one request, which is written as to a server itself, and its answer. ``name`` is that host's.
 
     Raises:
-        Refused: its body has to be looked at, and is too long for that.
+        Refused: a secret cannot be put in, or there is no answer.
     """
     headers = [*_end_to_end(request.headers), _CLOSE]
     body: bytes | None = None
@@ -197,10 +197,14 @@ async def exchange(
         if secrets.change_body(name):
             body = secrets.in_body(name, await _whole_body(client, name))
             headers = _sized(headers, len(body))
-    await server.send(h11.Request(method=request.method, target=request.target, headers=headers))
+    try:
+        asked = h11.Request(method=request.method, target=request.target, headers=headers)
+    except h11.LocalProtocolError:
+        raise Refused(400, name, "the value of a secret cannot stand in a header") from None
+    await server.send(asked)
     sending = asyncio.create_task(_send_body(client, server, body, traffic))
     try:
-        await _answer(client, server, secrets.mask(name), traffic)
+        await _answer(client, server, name, secrets.mask(name), traffic)
     finally:
         sending.cancel()
         await asyncio.gather(sending, return_exceptions=True)
@@ -234,10 +238,13 @@ async def _whole_body(client: Peer, host: str) -> bytes:
     return body
 
 
-async def _answer(client: Peer, server: Peer, mask: Mask, traffic: Traffic) -> None:
+async def _answer(client: Peer, server: Peer, name: str, mask: Mask, traffic: Traffic) -> None:
     """What the server says, to the client."""
     while True:
-        event = await server.event()
+        try:
+            event = await server.event()
+        except (ConnectionError, h11.RemoteProtocolError) as error:
+            raise Refused(502, name, "the host broke off, or said what is not HTTP") from error
         if isinstance(event, h11.InformationalResponse):
             if event.status_code != 101:  # nothing was to be switched to
                 await client.send(event)

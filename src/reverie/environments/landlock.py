@@ -135,9 +135,12 @@ class Landlocked:
             return found or self._try()
         self._rooms = True
         no_rooms = self._try()
-        if no_rooms is None:
-            return None
+        return None if no_rooms is None else self._look_without_rooms(abi, no_rooms)
+
+    def _look_without_rooms(self, abi: int, no_rooms: str) -> str | None:
         self._rooms = False
+        if not Path("/proc/thread-self/children").exists():
+            return f"{no_rooms}; and without namespaces the kernel must list children (CONFIG_PROC_CHILDREN)"
         if abi < _LEAST_BARE:
             return (
                 f"{no_rooms}; and without namespaces Landlock is too old (version {abi}, not {_LEAST_BARE})"
@@ -311,6 +314,7 @@ class _BareSandbox(LandlockedSandbox):
         owner: tuple[int, int] | None,
     ) -> None:
         super().__init__(spec, files, spawner, egress, owner)
+        _check_nesting(spec)
         self._scratch = ""
         self._remove_scratch: Callable[[], object] = lambda: None
 
@@ -368,3 +372,22 @@ class _BareSandbox(LandlockedSandbox):
         """Kill what runs, and remove what is in ``/tmp``'s place. Files stay."""
         await super().close()
         self._remove_scratch()
+
+
+def _check_nesting(spec: SandboxSpec) -> None:
+    """Landlock's rules add up: beneath a folder that may be written nothing is read-only.
+
+    Raises:
+        SandboxFailed: the spec wants it.
+    """
+    for outer in spec.mounts:
+        for inner in spec.mounts:
+            if (
+                outer.writable
+                and not inner.writable
+                and inner.folder.resolve().is_relative_to(outer.folder.resolve())
+            ):
+                raise SandboxFailed(
+                    f"without namespaces {inner.inside} cannot be read-only beneath {outer.inside}",
+                    where=spec.id,
+                )

@@ -239,6 +239,8 @@ def _become(order: Order, fds: tuple[int, int], told: int, calls: bytes) -> None
     for usual in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(usual, signal.SIG_DFL)
     os.umask(0o022)
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")  # where memory ends, sandboxes go first
     if order["owner"] is not None and os.geteuid() == 0:
         _drop(*order["owner"])
     _limit(order["limits"])
