@@ -45,17 +45,25 @@ def processes(mark: str) -> list[int]:
     return found
 
 
-def children(pid: int) -> list[str]:
+def children(pid: int) -> dict[int, str]:
     """States of a process's children (``Z`` is a zombie)."""
-    found: list[str] = []
+    found: dict[int, str] = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
         except OSError:
             continue
         if int(parent) == pid:
-            found.append(state)
+            found[int(folder.name)] = state
     return found
+
+
+def spawner_of(environment: Bubblewrap) -> int:
+    """The process that starts sandboxes, which is the child of its guardian."""
+    guardian = environment._spawner.pid
+    assert guardian is not None
+    (spawner,) = children(guardian)
+    return spawner
 
 
 @pytest.fixture
@@ -382,9 +390,8 @@ def test_a_command_cancelled_at_any_moment_leaves_nothing(hut: Hut, mark: str) -
 
     asyncio.run(main())
     assert eventually(lambda: processes(mark) == [])
-    spawner = hut.environment._spawner.pid
-    assert spawner is not None
-    assert eventually(lambda: children(spawner) == [])
+    spawner = spawner_of(hut.environment)
+    assert eventually(lambda: children(spawner) == {})
 
 
 def test_closing_kills_and_tells(hut: Hut, mark: str) -> None:
@@ -420,20 +427,19 @@ def descriptors(pid: int) -> int:
 
 
 def left(spawner: int) -> list[str]:
-    return [*children(spawner), *(state for state in children(os.getpid()) if state == "Z")]
+    return [*children(spawner).values(), *(state for state in children(os.getpid()).values() if state == "Z")]
 
 
 @pytest.mark.parametrize(("count", "at_once"), [(60, 20), pytest.param(1000, 20, marks=pytest.mark.slow)])
 def test_many_commands_leave_no_process_and_no_descriptor(hut: Hut, count: int, at_once: int) -> None:
     sandbox = hut.open()
     assert asyncio.run(many(sandbox, 2, 2)) == [0, 1]
-    spawner = hut.environment._spawner.pid
-    assert spawner is not None
+    spawner = spawner_of(hut.environment)
     before = [descriptors(pid) for pid in (os.getpid(), spawner)]
     assert asyncio.run(many(sandbox, count, at_once)) == [n % 100 for n in range(count)]
     assert left(spawner) == []
     assert all(descriptors(pid) <= count for pid, count in zip((os.getpid(), spawner), before, strict=True))
-    assert hut.environment._spawner.pid == spawner
+    assert spawner_of(hut.environment) == spawner
 
 
 # ------------------------------------------------------------------ the spawner and the server die
@@ -445,14 +451,32 @@ def test_when_the_spawner_dies_its_commands_fail_and_the_next_one_runs(hut: Hut,
         running = [asyncio.create_task(sandbox.run(["sleep", mark])) for _ in range(3)]
         while len(processes(mark)) < 3 * 3:  # bwrap, bwrap inside, sleep
             await asyncio.sleep(0.01)
-        spawner = hut.environment._spawner.pid
-        assert spawner is not None
+        spawner = spawner_of(hut.environment)
         os.kill(spawner, signal.SIGKILL)
         for each in running:
             with pytest.raises(SandboxFailed, match="ended"):
                 await each
         assert (await sandbox.run(["echo", "again"])).output == b"again\n"
-        assert hut.environment._spawner.pid != spawner
+        assert spawner_of(hut.environment) != spawner
+
+    asyncio.run(main())
+    assert eventually(lambda: processes(mark) == [])
+
+
+def test_whenever_the_spawner_dies_nothing_stays(hut: Hut, mark: str) -> None:
+    """Also while sandboxes are being made, when bwrap does not yet die with it."""
+
+    async def main() -> None:
+        sandbox = hut.open()
+        for n in range(8):
+            assert (await sandbox.run(["true"])).exit_code == 0
+            running = [asyncio.create_task(sandbox.run(["sleep", mark])) for _ in range(4)]
+            await asyncio.sleep(n * 0.004)
+            os.kill(spawner_of(hut.environment), signal.SIGKILL)
+            told = await asyncio.gather(
+                *(asyncio.wait_for(each, 1) for each in running), return_exceptions=True
+            )
+            assert all(isinstance(each, SandboxFailed | TimeoutError) for each in told)
 
     asyncio.run(main())
     assert eventually(lambda: processes(mark) == [])
@@ -488,7 +512,7 @@ def server(tmp_path: Path, mark: str, bubblewrap: Bubblewrap) -> Iterator[subpro
 @pytest.mark.parametrize("stopped", [False, True], ids=["", "while the spawner stands still"])
 def test_a_killed_server_leaves_nothing(server: subprocess.Popen[str], mark: str, stopped: bool) -> None:
     assert server.stdout is not None
-    spawner = int(server.stdout.readline())
+    (spawner,) = children(int(server.stdout.readline()))
     assert eventually(lambda: len(processes(mark)) >= 5 * 4)
     if stopped:
         os.kill(spawner, signal.SIGSTOP)
@@ -503,8 +527,7 @@ def test_a_killed_server_leaves_nothing(server: subprocess.Popen[str], mark: str
 def test_a_forgotten_environment_ends_its_spawner(hut: Hut) -> None:
     environment = Bubblewrap()
     asyncio.run(environment.open(SandboxSpec("x", hut.mounts)).run(["true"]))
-    spawner = environment._spawner.pid
-    assert spawner is not None
+    spawner = spawner_of(environment)
     del environment
     assert eventually(lambda: not Path(f"/proc/{spawner}").exists())
 

@@ -36,7 +36,7 @@ from reverie.plugins import FileFacts, Finished, Mount, SandboxSpec
 __all__ = ["Bubblewrap", "BubblewrapSandbox"]
 
 _NOT_FOUND: Final = b"bwrap: execvp "
-_NEEDED: Final = ("--args", "--block-fd", "--json-status-fd", "--seccomp", "--size")
+_NEEDED: Final = ("--args", "--block-fd", "--json-status-fd", "--seccomp", "--size", "--sync-fd")
 _SWITCHES: Final = (
     ("kernel/unprivileged_userns_clone", "0", "sysctl kernel.unprivileged_userns_clone=1"),
     ("user/max_user_namespaces", "0", "sysctl user.max_user_namespaces=15000"),

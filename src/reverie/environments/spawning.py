@@ -241,7 +241,7 @@ class _Spawner:
     def _kill_strays(self) -> None:
         """bwrap died before it could tell of its child: which is now ours, and belongs to no run."""
         known = {*self._runs, *(run.inner for run in self._runs.values())}
-        for pid in map(int, Path("/proc/thread-self/children").read_text().split()):
+        for pid in _children():
             if pid not in known:
                 os.kill(pid, signal.SIGKILL)
 
@@ -263,7 +263,7 @@ def _start(order: Order, answers: socket.socket, stdin: int, output: int, filter
         try:
             if group is not None:
                 (group / "cgroup.procs").write_text("0")
-            _become(order, parent, told, (stdin, output, filter_, waits))
+            _become(order, parent, told, (stdin, output, filter_, waits, gate))
         except BaseException as error:  # noqa: BLE001  (nothing may return from here)
             os.write(told, json.dumps({"failed": str(error)}).encode() + b"\n")
         os._exit(126)
@@ -283,9 +283,9 @@ def _grouped(group: Group | None) -> Path | None:
     return made
 
 
-def _become(order: Order, parent: int, told: int, fds: tuple[int, int, int, int]) -> None:
+def _become(order: Order, parent: int, told: int, fds: tuple[int, int, int, int, int]) -> None:
     """In the child, which becomes bwrap."""
-    stdin, output, filter_, waits = fds
+    stdin, output, filter_, waits, gate = fds
     places = order["folders"]
     Path("/proc/self/oom_score_adj").write_text("1000")  # where memory ends, sandboxes go first
     if order["owner"] is not None:
@@ -296,12 +296,13 @@ def _become(order: Order, parent: int, told: int, fds: tuple[int, int, int, int]
         os._exit(126)
     for fd, number in ((stdin, 0), (output, 1), (output, 2)):
         os.dup2(fd, number)
-    for fd in (filter_, waits, told):
+    for fd in (filter_, waits, gate, told):
         os.set_inheritable(fd, True)
     for ignored in (*_IGNORED, signal.SIGPIPE, signal.SIGXFSZ):  # by us or by Python: it would be inherited
         signal.signal(ignored, signal.SIG_DFL)
     os.umask(0o022)
     ours = ["--seccomp", filter_, "--block-fd", waits, "--json-status-fd", told]
+    ours += ["--sync-fd", gate]  # while bwrap has it too, the end of the spawner does not open the gate
     options = [*map(str, ours), *(_option(option, places) for option in order["options"])]
     if any("\0" in option for option in options):
         raise ValueError("an option has a NUL in it")  # it would become another option
@@ -426,13 +427,39 @@ def main() -> None:
     if os.getppid() != server:
         return
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    for ignored in _IGNORED:
+        signal.signal(ignored, signal.SIG_IGN)
+    guardian = os.getpid()
+    spawner = os.fork()
+    if spawner != 0:
+        os.close(0)  # the server is to see the spawner's end
+        _guard(spawner)
+        return
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != guardian:
+        return
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     control = socket.socket(fileno=fcntl.fcntl(0, fcntl.F_DUPFD_CLOEXEC, 3))
     os.dup2(os.open(os.devnull, os.O_RDWR), 0)
-    for ignored in _IGNORED:
-        signal.signal(ignored, signal.SIG_IGN)
     _Spawner(control).serve(watched)
+
+
+def _guard(spawner: int) -> None:
+    """When the spawner is gone, what it leaves is ours: a sandbox that was killed while it was being made
+    goes on, for bwrap binds the life of its first process to its own only when all is ready."""
+    with suppress(ChildProcessError):
+        os.waitpid(spawner, 0)
+        while True:
+            for pid in _children():
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            os.waitpid(-1, 0)
+
+
+def _children() -> list[int]:
+    return [int(pid) for pid in Path("/proc/thread-self/children").read_text().split()]
 
 
 if __name__ == "__main__":
