@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from reverie.app import Reverie
 from reverie.domain.errors import LeaseLost
-from reverie.domain.events import NewEvent
+from reverie.domain.events import JsonObject, NewEvent
 from reverie.domain.workspaces import EVERYWHERE
 from reverie.jobs.engine import Engine
 from reverie.storage import events as event_rows
@@ -37,16 +37,25 @@ class Steps:
     """Takes steps in a session until there are ``steps`` of them in its log. Every step says who took it.
 
     ``fenced=False`` is a fault that tests plant: the worker writes without asking whether it still may.
+    ``commits``: how often it writes in a step; what it writes first is no step.
     """
 
     def __init__(
-        self, db: Database, engine: Engine, *, steps: int, pause_s: float, fenced: bool = True
+        self,
+        db: Database,
+        engine: Engine,
+        *,
+        steps: int,
+        pause_s: float,
+        fenced: bool = True,
+        commits: int = 1,
     ) -> None:
         self._db = db
         self._engine = engine
         self._steps = steps
         self._pause_s = pause_s
         self._fenced = fenced
+        self._commits = commits
 
     async def __call__(self, workspace: str, session_id: str) -> None:
         everywhere = self._db.scoped(EVERYWHERE)
@@ -57,7 +66,10 @@ class Steps:
         done = False
         try:
             for number in range(len(steps_of(self._db, session_id)), self._steps):
-                await asyncio.to_thread(self._step, session_id, epoch, number)
+                for commit in range(1, self._commits):
+                    await asyncio.to_thread(self._write, session_id, epoch, f"{number} {commit}", {})
+                told = {"step": number, "epoch": epoch, "by": worker}
+                await asyncio.to_thread(self._write, session_id, epoch, f"{number}", told)
                 await asyncio.sleep(self._pause_s)
             done = True
         finally:
@@ -65,14 +77,13 @@ class Steps:
         if again and done:
             self._engine.wake(workspace, session_id)
 
-    def _step(self, session_id: str, epoch: int, number: int) -> None:
-        told = {"step": number, "epoch": epoch, "by": self._engine.worker}
-        step = NewEvent("raw", told, f"step {number} {epoch}")
+    def _write(self, session_id: str, epoch: int, name: str, told: JsonObject) -> None:
+        event = NewEvent("raw", told, f"{name} of {epoch}")
 
         def work(conn: Connection) -> None:
             if self._fenced and not leases.holds(conn, session_id, epoch):
                 raise LeaseLost("another worker goes on with this session", where=session_id)
-            row = event_rows.prepare(session_id, step)
+            row = event_rows.prepare(session_id, event)
             event_rows.append(conn, session_id, [row], self._db.clock())
 
         self._db.write(work)
