@@ -180,27 +180,27 @@ ASKS = {"stop_reason": {"type": "requires_action", "event_ids": ["sevt_2"]}}
 
 def test_a_call_that_waits_for_somebody_ends_with_its_result(exported: Exported, clock: Any) -> None:
     clock.step = timedelta(seconds=10)
-    call, *turns = (
-        told(
-            exported,
-            [
-                link(clock, 1, "session.status_running"),
-                link(clock, 2, "agent.tool_use", name="bash", input={}),
-                link(clock, 3, "session.status_idle", **ASKS),
-                link(clock, 4, "user.tool_confirmation", tool_use_id="sevt_2", result="allow"),
-                link(clock, 5, "session.status_running"),
-                link(clock, 6, "agent.tool_result", tool_use_id="sevt_2", content=[]),
-                link(clock, 7, "session.status_idle", **IDLE),
-            ],
-        )[1:]
-        + exported.all[:1]
+    first, waited, second = told(
+        exported,
+        [
+            link(clock, 1, "session.status_running"),
+            link(clock, 2, "agent.tool_use", name="bash", input={}),
+            link(clock, 3, "session.status_idle", **ASKS),
+            link(clock, 4, "user.tool_confirmation", tool_use_id="sevt_2", result="allow"),
+            link(clock, 5, "session.status_running"),
+            link(clock, 6, "agent.tool_result", tool_use_id="sevt_2", content=[]),
+            link(clock, 7, "session.status_idle", **IDLE),
+        ],
     )
-    names = [span.name for span in exported.all]
-    assert names == ["invoke_agent clerk", "execute_tool bash", "invoke_agent clerk"]
-    waited = exported.all[1]
+    assert [first.name, waited.name, second.name] == [
+        "invoke_agent clerk",
+        "execute_tool bash",
+        "invoke_agent clerk",
+    ]
     assert waited.end_time is not None and waited.start_time is not None
     assert waited.end_time - waited.start_time == 40 * 10**9
-    assert call and turns
+    assert waited.parent is not None and first.context is not None
+    assert waited.parent.span_id == first.context.span_id
 
 
 def test_each_thread_has_its_own_turns(exported: Exported, clock: Any) -> None:
