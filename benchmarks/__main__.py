@@ -12,7 +12,17 @@ import subprocess
 import sys
 from typing import Final
 
-QUICK: Final = ("imports", "dreams", "appends", "server", "streams", "webhooks", "models", "mounts")
+QUICK: Final = (
+    "imports",
+    "dreams",
+    "appends",
+    "server",
+    "streams",
+    "webhooks",
+    "models",
+    "mounts",
+    "workers",
+)
 MINERS: Final = ("templates", "workarounds", "workflows", "staleness", "mining", "replication")
 
 asked = (*QUICK, *MINERS) if "--all" in sys.argv[1:] else QUICK
