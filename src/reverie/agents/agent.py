@@ -181,7 +181,8 @@ _houses: Final[dict[str, Reverie]] = {}
 def _opened(db: str | Path | None) -> Reverie:
     """The house at a place, opened once in a program, since two would wait for each other's writes; closed
     when the program ends."""
-    place = str(db if db is not None else default_database())
+    told = str(db if db is not None else default_database())
+    place = told if "://" in told else str(Path(told).expanduser().absolute())
     with _door:
         if place not in _houses:
             _houses[place] = open_reverie(place)
