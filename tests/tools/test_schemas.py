@@ -111,15 +111,37 @@ def tree(levels: int) -> dict[str, Any]:
     return node
 
 
-def test_schemas_of_trees_are_asked_about_trees_that_are_shallow_enough() -> None:
-    recursive = {"properties": {"left": {"$ref": "#"}, "right": {"$ref": "#"}}}
-    plain = {"type": "object", **recursive}
+LEFT: dict[str, Any] = {"properties": {"left": {"$ref": "#"}}}
+BRANCHING = [
+    {"anyOf": [LEFT, {**LEFT, "required": ["op"]}]},
+    {"oneOf": [LEFT] * 5},
+    {"allOf": [LEFT] * 3},
+    {"patternProperties": {"^l": {"$ref": "#"}, "t$": {"$ref": "#"}}, "additionalProperties": {"$ref": "#"}},
+    {"anyOf": [LEFT, LEFT], "unevaluatedProperties": {"$ref": "#"}},
+    {"dependentSchemas": {"left": {"anyOf": [LEFT] * 3}}},
+    {"$schema": "http://json-schema.org/draft-07/schema#", "dependencies": {"left": {"anyOf": [LEFT] * 3}}},
+    {"$dynamicAnchor": "n", "anyOf": [{"properties": {"left": {"$dynamicRef": "#n"}}}] * 3},
+    {"if": LEFT, "then": LEFT, "else": LEFT},
+    {"not": {"not": {"anyOf": [LEFT, LEFT]}}},
+]
+
+
+def test_schemas_of_trees_are_asked_about_trees() -> None:
+    plain = {"type": "object", "properties": {"left": {"$ref": "#"}, "right": {"$ref": "#"}}}
     assert deepest(plain) == DEEPEST
     assert problems(plain, tree(DEEPEST)) == []
     assert "nested too deep" in problems(plain, tree(100_000))[0]
-    branching = {"type": "object", "anyOf": [recursive, {**recursive, "required": ["op"]}]}
-    assert 5 <= deepest(branching) < 20
-    assert problems(branching, tree(deepest(branching))) == []
+
+
+@pytest.mark.parametrize("branching", BRANCHING, ids=lambda schema: next(iter(schema)))
+def test_schemas_that_branch_are_asked_about_shallow_trees_alone(branching: dict[str, Any]) -> None:
+    schema = {"type": "object", **branching}
+    depth = deepest(schema)
+    assert 2 < depth < 20
+    assert check_schema(schema) == []
+    problems(schema, tree(depth))  # and again with a fault: both come at once
+    assert problems({**schema, "required": ["nothing"]}, tree(depth))
+    assert "nested too deep" in problems(schema, tree(depth + 1))[0]
 
 
 def test_a_reference_by_another_base_is_not_guessed_at() -> None:

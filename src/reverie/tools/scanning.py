@@ -11,7 +11,7 @@ from reverie.tools.patterns import Matcher
 
 __all__ = ["Hit", "hits", "told_lines"]
 
-_BLOCK: Final = 4 << 20
+_BLOCK: Final = 1 << 20  # small enough for the slowest of patterns to be stopped in time
 _BINARY: Final = 8_192  # a NUL among the first bytes: no text
 _LINE: Final = 1_000  # characters of one line that are shown
 _BEFORE: Final = 200  # of them in front of the match, where the line is longer

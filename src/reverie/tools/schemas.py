@@ -23,6 +23,9 @@ __all__ = ["check_schema", "problems"]
 
 _MOST_PROBLEMS: Final = 8
 _MOST_CHARS: Final = 300
+_TELLING: Final = (
+    2_000  # visits: to collect what is wrong costs fifty times what it costs to see that something is
+)
 _PATTERNS: Final = FancyRegexOptions(backtrack_limit=100_000)
 
 
@@ -33,7 +36,7 @@ def problems(schema: JsonObject, input: JsonObject) -> list[str]:
     finds fault with has its fault as the one problem.
     """
     try:
-        validator, depth = _compiled(msgspec.json.encode(schema))
+        validator, depth, telling = _compiled(msgspec.json.encode(schema))
     except (ValueError, TypeError, UnicodeError, RecursionError) as error:
         return [f"the tool's schema cannot be used: {_first_line(error)}"]
     if _deeper(input, depth):
@@ -41,6 +44,8 @@ def problems(schema: JsonObject, input: JsonObject) -> list[str]:
     try:
         if validator.is_valid(input):
             return []
+        if _deeper(input, telling):
+            return ["the input does not fit, in more ways than can be told: try a flatter one"]
         return _told(list(islice(validator.iter_errors(input), _MOST_PROBLEMS + 1)))
     except (ValueError, TypeError) as error:  # a key that is no text, a number that no JSON holds
         return [f"the input is not JSON: {_first_line(error)}"]
@@ -60,14 +65,14 @@ def check_schema(schema: JsonObject) -> list[str]:
 
 
 @lru_cache(maxsize=512)
-def _compiled(encoded: bytes) -> tuple[Validator, int]:
-    """(validator, how deep an input may be nested)."""
+def _compiled(encoded: bytes) -> tuple[Validator, int, int]:
+    """(validator, how deep an input may be nested, how deep it may be so that all its faults are looked for)."""
     schema = msgspec.json.decode(encoded)
     validator = jsonschema_rs.validator_for(schema, offline=True, pattern_options=_PATTERNS)
     depth = deepest(schema)
     if depth < 1:
         raise ValueError("its references and alternatives multiply beyond what can be checked")
-    return validator, depth
+    return validator, depth, deepest(schema, _TELLING)
 
 
 def _deeper(value: Json, limit: int) -> bool:
