@@ -640,12 +640,16 @@ def test_a_cut_server_is_a_cut_client_and_nothing_stays() -> None:
 
 def test_when_a_command_has_ended_its_connections_have() -> None:
     async def work() -> None:
+        spec = SandboxSpec(id="sesn_1", mounts=(), network=Network(["a.example"]))
+        made = Egress(spec, own=["a.example"], resolve=all_here)
+        listener = socket.create_server(("127.0.0.1", 0))
+        out = Way(made, listener.getsockname()[1], [])
         async with canary() as server:
-            async with way(["a.example"], own=["a.example"]) as out:
+            async with made.at(listener):
                 reader, writer = await out.connected()
                 writer.write(f"CONNECT a.example:{server.port} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
                 await reader.readuntil(b"\r\n\r\n")
-            assert await reader.read() == b"" and not out.egress._live
+            assert await reader.read() == b"" and not made._live
             writer.close()
             with pytest.raises(OSError):
                 await out.connected()

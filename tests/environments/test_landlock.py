@@ -132,6 +132,19 @@ class TestInRooms:
         with pytest.raises(SandboxFailed, match="link"):
             asyncio.run(hut.environment.open(SandboxSpec("x", mounts)).run(["ls", "/workspace/sub"]))
 
+    def test_its_file_system_is_a_wall_by_itself(self, hut: Hut) -> None:
+        """What Landlock refuses too: read-only is read-only, and nothing of the machine's lies beneath."""
+        code = """
+import os
+for place in ("/", "/usr", "/dev", "/mnt/session/uploads"): assert os.statvfs(place).f_flag & os.ST_RDONLY, place
+for place in ("/usr", "/workspace", "/tmp"):
+    assert os.statvfs(place).f_flag & (os.ST_NOSUID | os.ST_NODEV) == os.ST_NOSUID | os.ST_NODEV, place
+points = [line.split()[4] for line in open("/proc/self/mountinfo")]
+assert points.count("/") == 1 and not [each for each in points if each.startswith(("/old", "/new"))], points
+print("done")
+"""
+        assert hut.python(code).output == b"done\n"
+
     def test_the_way_out_is_the_proxy_on_its_own_loopback(self, hut: Hut) -> None:
         """curl, in the sandbox, by its usual variables; nothing else leads anywhere."""
         told: list[tuple[str, str]] = []
