@@ -123,7 +123,7 @@ class Workshop:
         return [tool for tool in found if tool.name not in changed]
 
     def _note(self, troubles: Sequence[Trouble]) -> None:
-        self.troubles += [trouble_error(trouble) for trouble in troubles]
+        self.troubles += [_trouble_error(trouble) for trouble in troubles]
 
     async def close(self) -> None:
         """Kill what runs, hang up; folders stay."""
@@ -250,7 +250,7 @@ def _mcp_error(server: str, error: ToolServerFailed) -> JsonObject:
     return _error(kind, f"{server}: {error}", mcp_server_name=server)
 
 
-def trouble_error(trouble: Trouble) -> JsonObject:
+def _trouble_error(trouble: Trouble) -> JsonObject:
     """What went wrong with a mount, as the wire has it."""
     known = str(trouble.kind)
     kind = f"{known}_error" if known.startswith("repository_") else "unknown_error"

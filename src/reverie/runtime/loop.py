@@ -22,7 +22,7 @@ from reverie.domain.errors import (
     ModelRateLimited,
     NotFound,
 )
-from reverie.domain.events import PRIMARY_THREAD, Event, EventType, JsonObject, NewEvent
+from reverie.domain.events import PRIMARY_THREAD, Event, JsonObject, NewEvent
 from reverie.domain.messages import ModelRequest, ModelResponse, Text
 from reverie.plugins import Handler, Model, Output
 from reverie.runtime import brain, compacting
@@ -32,9 +32,10 @@ from reverie.runtime.budget import reached
 from reverie.runtime.context import Call, SessionContext, ThreadContext
 from reverie.runtime.hands import Hands, Workshop, result_payload, result_type
 from reverie.runtime.house import Plugs, Room
+from reverie.runtime.journal import Journal
 from reverie.runtime.toolbox import Toolbox
 from reverie.sessions.pages import Fence, Page
-from reverie.storage.events import Link, read
+from reverie.storage.events import Link
 
 __all__ = ["Run"]
 
@@ -69,16 +70,19 @@ class Run:
         self.session_id = session_id
         self._room = room
         self._plugs = plugs
-        self._fence = fence
-        self._executor = executor
         self._handlers = handlers
-        self._entropy = entropy
         self._fresh = context is None
         self.context = SessionContext(room.load_file) if context is None else context
+        self._journal = Journal(
+            room.live,
+            session_id,
+            self.context,
+            fence=fence,
+            executor=executor,
+            entropy=entropy,
+            told=self._told,
+        )
         self._cut_off: set[str] = set()
-        self._outbox: list[NewEvent] = []
-        self._ahead: set[str] = set()
-        self._reading = asyncio.Lock()
         self._busy: dict[str, asyncio.Task[Any]] = {}
         self._news: asyncio.Task[None] | None = None
         self._hands: dict[str, Hands] = {}
@@ -105,9 +109,9 @@ class Run:
             await self._workshop.close()
 
     async def _begin(self) -> None:
-        row = await self._db(lambda: self._room.live.row(self.session_id))
+        row = await self._journal.db(lambda: self._room.live.row(self.session_id))
         self._workshop = Workshop(self._room, self._plugs, self.session_id, row.body or {})
-        await self._read()
+        await self._journal.read()
         if self._fresh:
             calls = (call for thread in self.context.threads.values() for call in thread.open.values())
             self._cut_off = {call.id for call in calls if call.begun}
@@ -163,7 +167,7 @@ class Run:
         events = answered(self.session_id, thread.name, start, response, hands.toolbox)
         calls = any(event.type.endswith("tool_use") for event in events)
         end = ended(thread.name, start, response)
-        await self._write(lambda page: _settle(page, thread, [*events, end], response, calls=calls))
+        await self._journal.write(lambda page: _settle(page, thread, [*events, end], response, calls=calls))
         return True
 
     async def _prepare(self, thread: ThreadContext) -> None:
@@ -173,12 +177,12 @@ class Run:
         await self._hands_of(thread)
         await self._system()
         for error in self._workshop.troubles:
-            self._put("session.error", {"error": error}, PRIMARY_THREAD)
+            self._journal.put("session.error", {"error": error}, PRIMARY_THREAD)
         self._workshop.troubles.clear()
 
     async def _start(self, thread: ThreadContext) -> Event | None:
         """Begin a request: with whatever waits, and if the budget allows. In one transaction."""
-        start = self._new("span.model_request_start", {}, thread.name)
+        start = self._journal.new("span.model_request_start", {}, thread.name)
 
         def work(page: Page) -> None:
             if thread.name == PRIMARY_THREAD:
@@ -189,7 +193,7 @@ class Run:
             page.turn("running", thread=thread.name)
             page.add(start)
 
-        events = await self._write(work)
+        events = await self._journal.write(work)
         return next((event for event in events if event.key == start.key), None)
 
     async def _respond(
@@ -203,7 +207,7 @@ class Run:
         try:
             return await self._interruptible(thread, self._model().respond(request, preview))
         except _Interrupted:
-            await self._write(lambda page: page.add(stopped(thread.name, start, interrupted=True)))
+            await self._journal.write(lambda page: page.add(stopped(thread.name, start, interrupted=True)))
         except (ConfigError, NotFound) as error:
             await self._failed(thread, start, ModelFailed(str(error), retryable=False))
         except ModelFailed as error:
@@ -214,7 +218,7 @@ class Run:
         end = stopped(thread.name, start, interrupted=False)
         tries = thread.failures + 1
         if isinstance(error, ContextTooLong):
-            await self._write(lambda page: page.add(end))
+            await self._journal.write(lambda page: page.add(end))
             thread.too_long += 1  # the brain sees to it
             return
         again = error.retryable and tries < MAX_TRIES
@@ -229,7 +233,7 @@ class Run:
                 page.take()  # what waits is not worked on either
                 page.turn("idle", thread=thread.name, stop=_GAVE_UP)
 
-        await self._write(work)
+        await self._journal.write(work)
         if again:
             await self._wait(thread, tries, error.retry_after)
 
@@ -242,8 +246,8 @@ class Run:
 
     async def _act(self, thread: ThreadContext, calls: Sequence[Call]) -> None:
         hands = await self._hands_of(thread)
-        if not thread.running or (self._outbox and not all(map(hands.repeatable, calls))):
-            await self._write(lambda page: page.turn("running", thread=thread.name))
+        if not thread.running or (self._journal.outbox and not all(map(hands.repeatable, calls))):
+            await self._journal.write(lambda page: page.turn("running", thread=thread.name))
         if len(calls) == 1:
             made = [(calls[0], await self._made(thread, hands, calls[0]))]
         else:
@@ -251,7 +255,7 @@ class Run:
             made = list(zip(calls, results, strict=True))
         for call, payload in made:
             if payload is not None and call.id in thread.open:
-                self._put(result_type(call.kind), payload, thread.name)
+                self._journal.put(result_type(call.kind), payload, thread.name)
             self._cut_off.discard(call.id)
 
     async def _made(self, thread: ThreadContext, hands: Hands, call: Call) -> dict[str, Any] | None:
@@ -263,14 +267,14 @@ class Run:
     async def _close(self, thread: ThreadContext, calls: Sequence[tuple[Call, str]], stop: bool) -> None:
         for call, why in calls:
             payload = result_payload(call.kind, call.id, Output([Text(why)], is_error=True))
-            self._put(result_type(call.kind), payload, thread.name)
+            self._journal.put(result_type(call.kind), payload, thread.name)
         self._cut_off -= {call.id for call, _ in calls}
         if stop:
 
             def work(page: Page) -> None:
                 page.turn("idle", thread=thread.name, stop=_END_TURN)
 
-            await self._write(work)
+            await self._journal.write(work)
             thread.interrupted = thread.due = False
 
     async def _compact(self, thread: ThreadContext) -> bool:
@@ -288,14 +292,14 @@ class Run:
             "pre_tokens": thread.prompt_tokens,
             "summary": compacting.summary(thread, response),
         }
-        compacted = self._new("agent.thread_context_compacted", told, thread.name)
+        compacted = self._journal.new("agent.thread_context_compacted", told, thread.name)
         end = ended(thread.name, start, response, compaction=True)
 
         def work(page: Page) -> None:
             page.add(compacted)
             page.add(end)
 
-        await self._write(work)
+        await self._journal.write(work)
         return True
 
     async def _give_up(self, thread: ThreadContext, kind: str, message: str) -> None:
@@ -307,7 +311,7 @@ class Run:
             page.say("session.error", {"error": told}, thread.name)
             page.turn("idle", thread=thread.name, stop=_GAVE_UP)
 
-        await self._write(work)
+        await self._journal.write(work)
 
     async def _rest(self, thread: ThreadContext) -> bool:
         """Go idle, unless something waits: it is taken in the same transaction that finds it. Whether there
@@ -324,77 +328,10 @@ class Run:
                 page.turn("idle", thread=thread.name, stop=_END_TURN)
             return False
 
-        events, answered = await self._written(work)
+        events, answered = await self._journal.written(work)
         if answered:
-            await self._read()
+            await self._journal.read()
         return answered or (bool(events) and thread.due)
-
-    # ------------------------------------------------------------------ the log
-
-    async def _write(self, work: Callable[[Page], object]) -> list[Event]:
-        """One transaction: what is in the outbox, then ``work``."""
-        events, _ = await self._written(work)
-        return events
-
-    async def _written(self, work: Callable[[Page], T]) -> tuple[list[Event], T]:
-        """``_write``, with what ``work`` gave."""
-        outbox, self._outbox = self._outbox, []
-        gave: list[T] = []
-
-        def whole(page: Page) -> None:
-            for event in outbox:
-                page.add(event)
-            gave.append(work(page))
-
-        events = await self._db(lambda: self._room.live.advance(self.session_id, whole, self._fence))
-        await self._absorb(events)
-        return events, gave[-1]
-
-    def _put(self, type: EventType, payload: JsonObject, thread: str) -> None:
-        """An event that is written with the next transaction, and known at once."""
-        new = self._new(type, payload, thread)
-        self._outbox.append(new)
-        event = Event("", self.session_id, 0, new.type, new.payload, new.key, None, thread, None, b"")
-        self.context.fold(event)
-        self._ahead.add(new.key)
-
-    def _new(self, type: EventType, payload: JsonObject, thread: str) -> NewEvent:
-        return self._room.live.masked(NewEvent(type, payload, self._entropy(16).hex(), thread=thread))
-
-    async def _absorb(self, events: Sequence[Event]) -> None:
-        if not events:
-            return
-        async with self._reading:
-            if events[0].seq == self.context.seq + 1:
-                self._fold(events)
-                return
-        await self._read(events[-1].seq)
-
-    async def _read(self, until: int | None = None) -> None:
-        """Everything in the log that is not known yet."""
-        async with self._reading:
-            while until is None or self.context.seq < until:
-                live, seq = self._room.live, self.context.seq
-                links = await self._db(lambda: live.log_after(self.session_id, seq, _PAGE))  # noqa: B023
-                self._fold([read(link) for link in links])
-                if len(links) < _PAGE:
-                    return
-
-    def _fold(self, events: Sequence[Event]) -> None:
-        for event in events:
-            if event.seq <= self.context.seq:
-                continue
-            if event.key in self._ahead:
-                self._ahead.discard(event.key)
-                self.context.skip(event)
-            else:
-                self.context.absorb(event)
-        for thread in self.context.threads.values():
-            if thread.interrupted:
-                self._interrupt(thread)
-
-    async def _db(self, work: Callable[[], T]) -> T:
-        return await self._loop.run_in_executor(self._executor, work)
 
     # ------------------------------------------------------------------ news of others, interrupts
 
@@ -413,12 +350,15 @@ class Run:
 
     def _look(self) -> None:
         if self._busy and (self._news is None or self._news.done()):
-            self._news = self._loop.create_task(self._read())
+            self._news = self._loop.create_task(self._journal.read())
 
-    def _interrupt(self, thread: ThreadContext) -> None:
-        for key, task in self._busy.items():
-            if key.startswith(f"{thread.name}\0"):
-                task.cancel()
+    def _told(self) -> None:
+        """The fold has changed: what an interrupted thread is about ends."""
+        for thread in self.context.threads.values():
+            if thread.interrupted:
+                for key, task in self._busy.items():
+                    if key.startswith(f"{thread.name}\0"):
+                        task.cancel()
 
     async def _interruptible(
         self, thread: ThreadContext, work: Awaitable[T] | Coroutine[Any, Any, T], key: str = ""
@@ -451,7 +391,7 @@ class Run:
     async def _changed(self) -> None:
         """The session's tools or servers were changed by its client."""
         self.context.changed = False
-        row = await self._db(lambda: self._room.live.row(self.session_id))
+        row = await self._journal.db(lambda: self._room.live.row(self.session_id))
         self._workshop.body = row.body or {}
         self._hands.clear()
 

@@ -1,0 +1,120 @@
+"""The log of one session, as the loop writes and folds it: in whole transactions, and never beside it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from typing import Final, TypeVar
+
+from reverie.domain.events import Event, EventType, JsonObject, NewEvent
+from reverie.runtime.context import SessionContext
+from reverie.sessions.live import LiveSessions
+from reverie.sessions.pages import Fence, Page
+from reverie.storage.events import read
+
+__all__ = ["Journal"]
+
+T = TypeVar("T")
+_PAGE: Final = 1_000
+
+
+class Journal:
+    """Writes a session's log and keeps its fold, ``context``, at the log's end.
+
+    ``told`` is called when the fold has changed. Whatever raises LeaseLost means that the fold is of no use
+    any more: somebody else goes on with the session.
+    """
+
+    def __init__(
+        self,
+        live: LiveSessions,
+        session_id: str,
+        context: SessionContext,
+        *,
+        fence: Fence,
+        executor: Executor,
+        entropy: Callable[[int], bytes],
+        told: Callable[[], None],
+    ) -> None:
+        self.outbox: list[NewEvent] = []
+        """Events that are folded, and will be written with the next transaction."""
+        self._live = live
+        self._session_id = session_id
+        self._context = context
+        self._fence = fence
+        self._executor = executor
+        self._entropy = entropy
+        self._told = told
+        self._ahead: set[str] = set()
+        self._reading = asyncio.Lock()
+        self._loop = asyncio.get_running_loop()
+
+    async def write(self, work: Callable[[Page], object]) -> list[Event]:
+        """One transaction: what is in the outbox, then ``work``. Gives its events.
+
+        Raises:
+            LeaseLost, StorageError, UsageError: as ``LiveSessions.advance``.
+        """
+        events, _ = await self.written(work)
+        return events
+
+    async def written(self, work: Callable[[Page], T]) -> tuple[list[Event], T]:
+        """``write``, with what ``work`` gave."""
+        outbox, self.outbox = self.outbox, []
+        gave: list[T] = []
+
+        def whole(page: Page) -> None:
+            for event in outbox:
+                page.add(event)
+            gave.append(work(page))
+
+        events = await self.db(lambda: self._live.advance(self._session_id, whole, self._fence))
+        await self._absorb(events)
+        return events, gave[-1]
+
+    def put(self, type: EventType, payload: JsonObject, thread: str) -> None:
+        """An event that is known at once and written with the next transaction."""
+        new = self.new(type, payload, thread)
+        self.outbox.append(new)
+        event = Event("", self._session_id, 0, new.type, new.payload, new.key, None, thread, None, b"")
+        self._context.fold(event)
+        self._ahead.add(new.key)
+
+    def new(self, type: EventType, payload: JsonObject, thread: str) -> NewEvent:
+        """An event to be added to a page, masked."""
+        return self._live.masked(NewEvent(type, payload, self._entropy(16).hex(), thread=thread))
+
+    async def read(self, until: int | None = None) -> None:
+        """Fold everything in the log that is not known yet, at least up to event ``until``."""
+        async with self._reading:
+            while until is None or self._context.seq < until:
+                seq = self._context.seq
+                links = await self.db(lambda: self._live.log_after(self._session_id, seq, _PAGE))  # noqa: B023
+                self._fold([read(link) for link in links])
+                if len(links) < _PAGE:
+                    return
+
+    async def db(self, work: Callable[[], T]) -> T:
+        """Something that waits for the database."""
+        return await self._loop.run_in_executor(self._executor, work)
+
+    async def _absorb(self, events: Sequence[Event]) -> None:
+        if not events:
+            return
+        async with self._reading:
+            if events[0].seq == self._context.seq + 1:
+                self._fold(events)
+                return
+        await self.read(events[-1].seq)  # somebody else's are in front of ours
+
+    def _fold(self, events: Sequence[Event]) -> None:
+        for event in events:
+            if event.seq <= self._context.seq:
+                continue
+            if event.key in self._ahead:
+                self._ahead.discard(event.key)
+                self._context.skip(event)
+            else:
+                self._context.absorb(event)
+        self._told()
