@@ -29,7 +29,6 @@ __all__ = ["Ended", "Listening", "Spawner"]
 
 KILL_S: Final = 10.0
 """A killed sandbox is gone within milliseconds; one that is not hangs in the kernel."""
-_SEALED: Final = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
 
 Listening = Callable[[socket.socket], AbstractAsyncContextManager[None]]
 """Answers a socket that listens inside a sandbox, for as long as the context lasts."""
@@ -44,6 +43,10 @@ class Ended:
     bwrap: int | None
     failed: str | None
     timed_out: bool = False
+
+
+class _Gone(SandboxFailed):
+    """The order was taken, or not: nobody is there to say."""
 
 
 class _Answer(TypedDict, total=False):
@@ -87,19 +90,24 @@ class Spawner:
         answers.setblocking(False)
         try:
             try:
-                await self._give(order, theirs.fileno(), stdin, writes, filter_)
+                control = await self._give(order, theirs.fileno(), stdin, writes, filter_)
             finally:
                 theirs.close()
                 os.close(writes)
-            with output.read_from(pipe) as end:
-                return await _followed(answers, end, timeout_s, listening)
+            try:
+                with output.read_from(pipe) as end:
+                    return await _followed(answers, end, timeout_s, listening)
+            except _Gone:
+                self._lost(control)
+                raise
         finally:
             answers.close()
             os.close(pipe)
 
     async def _give(
         self, order: Mapping[str, object], answers: int, stdin: bytes, output: int, filter_: bytes
-    ) -> None:
+    ) -> socket.socket:
+        """The socket that took the order."""
         with (
             _memory("order", json.dumps(order).encode()) as what,
             _memory("stdin", stdin) as reads,
@@ -109,10 +117,20 @@ class Spawner:
             for _ in range(2):
                 control = self._control or await asyncio.to_thread(self._started)
                 try:
-                    return await _send(control, fds)
+                    async with asyncio.timeout(KILL_S):
+                        await _send(control, fds)
+                    return control
+                except TimeoutError:
+                    raise SandboxFailed("the process that starts sandboxes takes no orders") from None
                 except OSError:  # it has died since the last command
-                    self._control = None
+                    self._lost(control)
         raise SandboxFailed("the process that starts sandboxes dies as it starts")
+
+    def _lost(self, control: socket.socket) -> None:
+        """The next command starts another, unless that is done."""
+        with self._lock:
+            if self._control is control:
+                self._control = None
 
     def _started(self) -> socket.socket:
         with self._lock:
@@ -204,7 +222,7 @@ async def _answer(answers: socket.socket, listening: Listening | None) -> _Answe
         while not line.endswith(b"\n"):
             more, _ = await _received(answers)
             if not more:
-                raise SandboxFailed("the process that starts sandboxes has ended", hint="try again")
+                raise _Gone("the process that starts sandboxes has ended", hint="try again")
             line += more
     return cast(_Answer, json.loads(line))
 
@@ -230,5 +248,6 @@ def _memory(name: str, content: bytes) -> Generator[int]:
     with os.fdopen(os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING), "w+b") as file:
         file.write(content)
         file.seek(0)
-        fcntl.fcntl(file, fcntl.F_ADD_SEALS, _SEALED)
+        sealed = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
+        fcntl.fcntl(file, fcntl.F_ADD_SEALS, sealed)
         yield file.fileno()
