@@ -274,7 +274,8 @@ class SandboxSpec:
 @dataclass(frozen=True, slots=True)
 class Finished:
     """A command that ended. ``output`` is what it wrote, both streams in their order, at most as much as was
-    asked for; ``dropped`` counts the bytes behind that. ``exit_code`` is negative for a signal."""
+    asked for; ``dropped`` counts the bytes behind that. ``exit_code`` is negative for a signal, and 127 for a
+    command that is not there."""
 
     exit_code: int
     output: bytes
@@ -299,6 +300,9 @@ class Sandbox(Protocol):
     mounts by ``..`` or a link is refused as if nothing were there. File methods return at once and may block
     on the disk: call them off the event loop. OSError subclasses are raised as the system gives them
     (FileNotFoundError, IsADirectoryError, PermissionError for what is mounted read-only, ENOSPC …).
+
+    What a command leaves in a mount is there for the next one; what it leaves elsewhere (``/tmp``, ``$HOME``)
+    need not be, unless the spec mounts a folder there.
     """
 
     @property
@@ -329,13 +333,17 @@ class Sandbox(Protocol):
         """Write a whole file (folders before it are made): whoever reads sees the old one or the new one."""
         ...
 
-    def facts(self, path: str) -> FileFacts: ...
+    def facts(self, path: str) -> FileFacts:
+        """Of what is at the path, or of what a link there leads to."""
+        ...
 
     def walk(self, path: str, *, limit: int = 100_000) -> Iterator[FileFacts]:
         """Everything under a folder, depth first, in order of name; links are not followed."""
         ...
 
-    def delete(self, path: str) -> None: ...
+    def delete(self, path: str) -> None:
+        """A file, a link (not what it leads to), or a folder with all that is in it."""
+        ...
 
     async def close(self) -> None:
         """Kill what runs. Files stay."""

@@ -365,9 +365,14 @@ def _seen_as(owner: tuple[int, int] | None) -> Generator[None]:
 
 
 def _drop(user: int, group: int) -> None:
-    os.setgroups([])
-    os.setresgid(group, group, group)
-    os.setresuid(user, user, user)
+    try:
+        os.setgroups([])
+        os.setresgid(group, group, group)
+        os.setresuid(user, user, user)
+    except PermissionError as error:
+        raise PermissionError(
+            error.errno, f"root may not become user {user} here: CAP_SETUID, CAP_SETGID"
+        ) from None
 
 
 def _libc() -> ctypes.CDLL:
