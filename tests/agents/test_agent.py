@@ -14,11 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.contract import serving
 
 import reverie
 from reverie.agents.session import Piece
 from reverie.domain.errors import ConfigError, NotFound, UsageError
 from reverie.domain.events import Event
+from reverie.server.app import build
+from reverie.server.settings import Settings
 
 Name = Callable[[str], str]
 
@@ -177,6 +180,15 @@ def test_a_budget_of_tokens_stops_it(house: reverie.Reverie, scripted: Name) -> 
     assert budget["max_list_cost"] == {"amount": "101", "currency": "USD"}
     with pytest.raises(UsageError, match="budget"):
         asyncio.run(session.send("more"))
+
+
+def test_a_budget_of_tokens_alone_shows_over_the_api(house: reverie.Reverie, scripted: Name) -> None:
+    session = reverie.Agent(model=scripted("echo"), max_tokens=900).run_sync("hello", reverie=house)
+    with serving.sync_http(build(house, Settings())) as http:
+        shown = http.get(f"/v1/sessions/{session.id}").json()
+        events = http.get(f"/v1/sessions/{session.id}/events").json()["data"]
+    assert shown["budget"] == {"type": "limit", "max_tokens": 900}
+    assert [event["budget"] for event in events if event["type"] == "session.usage"] == [shown["budget"]]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from reverie.server.wire.base import Ask, Meta, Wire
+from reverie.server.wire.base import UNSET, Ask, Meta, UnsetType, Wire
 
 __all__ = ["Budget", "BudgetAsk", "CacheCreation", "Money", "MoneyAsk", "ServerToolUse", "SpanUsage", "Used"]
 
@@ -24,9 +24,10 @@ class MoneyAsk(Ask):
 
 
 class Budget(Wire, tag_field="type", tag="limit"):
-    """The most that a session may cost at list prices."""
+    """The most that a session may cost at list prices, or use in tokens; either or both."""
 
-    max_list_cost: Money
+    max_list_cost: Money | UnsetType = UNSET
+    max_tokens: int | UnsetType = UNSET
 
 
 class BudgetAsk(Ask, tag_field="type", tag="limit"):
