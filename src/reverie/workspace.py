@@ -157,7 +157,11 @@ class Workspace:
         )
         self.threads = Threads(db, self.live, clock=clock)
         self.bearers = Bearers(self.credentials, self.secrets)
-        self.folders = Folders(
+        self.folders = self._folders(home, clock)
+        self.deployments, self.deployment_runs = self._deployments(clock)
+
+    def _folders(self, home: Path, clock: Clock) -> Folders:
+        return Folders(
             catalog=self.stores,
             memories=self.memories,
             files=self.files,
@@ -168,7 +172,6 @@ class Workspace:
             clock=clock,
             mask=self._mask.mask_text,
         )
-        self.deployments, self.deployment_runs = self._deployments(clock)
 
     def _deployments(self, clock: Clock) -> tuple[Deployments, DeploymentRuns]:
         deployments = Deployments(

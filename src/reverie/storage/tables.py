@@ -15,19 +15,9 @@ from __future__ import annotations
 from typing import Final
 
 from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    Column,
-    Float,
-    ForeignKey,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    Table,
-    Text,
+    BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text,
     UniqueConstraint,
-)
+)  # fmt: skip
 
 __all__ = [
     "APPEND_ONLY", "api_keys", "audit", "dream_stages", "dreamed_sessions", "dreams", "events",
