@@ -19,7 +19,7 @@ from reverie.jobs.dbos import DbosEngine
 from reverie.jobs.engine import Engine
 from reverie.jobs.heart import Pace
 from reverie.jobs.local import LocalEngine
-from reverie.jobs.tickets import SCHEMA, Tickets
+from reverie.jobs.tickets import Tickets
 from reverie.storage import leases
 from reverie.storage.database import Database
 
@@ -33,9 +33,6 @@ def opened(request: pytest.FixtureRequest) -> Iterator[tuple[str, Database]]:
     url: str = request.getfixturevalue(f"{database}_url")
     with Database.open(url) as db:
         yield kind, db
-    if kind == "dbos":
-        with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
-            connection.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
 
 
 @pytest.fixture
@@ -150,10 +147,10 @@ def test_a_worker_that_was_given_up_for_dead_stops_and_begins_anew(
     db = opened[1]
     (id,) = new_sessions(house_of(db))
     engine = make()
-    engine.start(Steps(db, engine, steps=60, pause_s=0.05), at_once=1)
+    engine.start(Steps(db, engine, steps=30, pause_s=0.03), at_once=1)
     until(lambda: len(steps_of(db, id)) > 2)
     everywhere(db, leases.leave, engine.worker)  # somebody buries it
-    until(lambda: len(steps_of(db, id)) == 60)
+    until(lambda: len(steps_of(db, id)) == 30)
     epochs = {step.epoch for step in steps_of(db, id)}
     assert len(epochs) == 2
 
@@ -186,8 +183,6 @@ def test_without_dbos_it_is_said_what_to_install(
 def shared(postgresql_url: str) -> Iterator[Database]:
     with Database.open(postgresql_url) as db:
         yield db
-    with psycopg.connect(postgresql_url.replace("+psycopg", ""), autocommit=True) as connection:
-        connection.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
 
 
 def test_a_process_that_does_not_work_wakes_one_that_does(shared: Database) -> None:

@@ -202,7 +202,7 @@ STEP = st.tuples(
 )
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(story=st.lists(STEP, min_size=5, max_size=30))
 def test_nobody_but_the_last_to_claim_may_write(house: Reverie, story: list[tuple[str, str]]) -> None:
     """Told beside a model of it: who lives, who has the session, by which epoch."""

@@ -7,16 +7,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psycopg
 import pytest
 from tests import postgres
 from tests.jobs.work import Step, house_of, new_sessions, owned_by_two, steps_of, waiting
 
-from reverie.jobs.tickets import SCHEMA
 from reverie.storage.database import Database
 
 PROGRAM = Path(__file__).with_name("crew.py")
@@ -25,47 +24,35 @@ RECOVERY_S = 10.0
 """Within so many seconds what a worker left goes on elsewhere."""
 
 
-@pytest.fixture(params=["local-sqlite", "local-postgresql", "dbos-postgresql"])
-def crewed(request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
+@pytest.fixture(params=["local-sqlite", "dbos-postgresql"])
+def crewed(request: pytest.FixtureRequest) -> tuple[str, str]:
     """An engine, and the URL of an empty database that suits it."""
     kind, database = str(request.param).split("-")
-    yield kind, request.getfixturevalue(f"{database}_url")
-
-
-@pytest.fixture(autouse=True)
-def no_tickets(request: pytest.FixtureRequest) -> Iterator[None]:
-    """DBOS's tables are none of those that ``postgresql_url`` empties."""
-    yield
-    if "postgresql_url" in request.fixturenames:
-        url: str = request.getfixturevalue("postgresql_url")
-        with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
-            connection.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
+    return kind, request.getfixturevalue(f"{database}_url")
 
 
 class Crew:
     """One worker in a process of its own."""
 
-    def __init__(
-        self, url: str, kind: str, *, steps: int, pause_s: float = 0.05, fenced: bool = True
-    ) -> None:
-        command = [sys.executable, str(PROGRAM), url, kind, str(steps), str(pause_s), str(int(fenced))]
+    def __init__(self, url: str, kind: str, *, steps: int, fenced: bool = True) -> None:
+        command = [sys.executable, str(PROGRAM), url, kind, str(steps), "0.05", str(int(fenced))]
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
         )
+        self.name = ""
+
+    def begin(self) -> None:
         assert self.process.stdout is not None
         self.name = self.process.stdout.readline().strip()
         assert self.name, "the worker did not start"
 
-    def send(self, number: int) -> None:
-        self.process.send_signal(number)
-
 
 @contextmanager
 def crews(url: str, kind: str, count: int, *, steps: int, fenced: bool = True) -> Iterator[list[Crew]]:
-    made: list[Crew] = []
+    made = [Crew(url, kind, steps=steps, fenced=fenced) for _ in range(count)]
     try:
-        for _ in range(count):
-            made.append(Crew(url, kind, steps=steps, fenced=fenced))
+        for crew in made:
+            crew.begin()
         yield made
     finally:
         for crew in made:
@@ -87,74 +74,71 @@ def one_after_the_other(steps: list[Step], count: int) -> bool:
 
 def test_what_a_killed_worker_had_goes_on_elsewhere(crewed: tuple[str, str]) -> None:
     kind, url = crewed
-    with Database.open(url) as db:
+    with Database.open(url) as db, crews(url, kind, 2, steps=30) as two:
         ids = new_sessions(house_of(db), 6)  # more than one works on at once
-        with crews(url, kind, 2, steps=60) as (first, second):
-            until(lambda: {first.name, second.name} <= set(_latest(db, ids).values()))
-            first.process.kill()
-            first.process.wait()
-            left = [id for id, by in _latest(db, ids).items() if by == first.name]
-            left = [id for id in left if len(steps_of(db, id)) < 60]  # it was not through
-            until(lambda: set(_latest(db, left).values()) == {second.name}, RECOVERY_S)
-            until(lambda: waiting(db) == [] and all(len(steps_of(db, id)) == 60 for id in ids))
-        assert all(one_after_the_other(steps_of(db, id), 60) for id in ids)
+        until(lambda: {crew.name for crew in two} <= set(_latest(db, ids).values()))
+        two[0].process.kill()
+        two[0].process.wait()
+        left = [id for id, by in _latest(db, ids).items() if by == two[0].name and len(steps_of(db, id)) < 30]
+        until(lambda: set(_latest(db, left).values()) == {two[1].name}, RECOVERY_S)
+        until(lambda: waiting(db) == [] and all(len(steps_of(db, id)) == 30 for id in ids))
+        assert all(one_after_the_other(steps_of(db, id), 30) for id in ids)
 
 
-@pytest.mark.parametrize(("kind", "fenced"), [("local", True), ("dbos", True), ("local", False)])
+@pytest.mark.parametrize(("kind", "fenced"), [("dbos", True), ("local", False)])
 def test_a_thawed_worker_writes_nothing_where_another_goes_on(
     postgresql_url: str, kind: str, fenced: bool
 ) -> None:
     """The control: without the fence it does, and this test sees it. (On SQLite a process that is stopped may
     hold the one place to write, and then nobody goes on.)"""
-    with Database.open(postgresql_url) as db:
+    steps = 40
+    with (
+        Database.open(postgresql_url) as db,
+        crews(postgresql_url, kind, 2, steps=steps, fenced=fenced) as two,
+    ):
         ids = new_sessions(house_of(db), 4)
-        with crews(postgresql_url, kind, 1, steps=80, fenced=fenced) as (frozen,):
-            until(lambda: len(_latest(db, ids)) == 4)
-            frozen.send(signal.SIGSTOP)
-            with crews(postgresql_url, kind, 1, steps=80, fenced=fenced) as (other,):
-                until(lambda: set(_latest(db, ids).values()) == {other.name}, RECOVERY_S)
-                frozen.send(signal.SIGCONT)
-                if not fenced:
-                    until(lambda: any(owned_by_two(steps_of(db, id)) for id in ids))
-                    return
-                until(lambda: all(len(steps_of(db, id)) == 80 for id in ids))
-        assert all(one_after_the_other(steps_of(db, id), 80) for id in ids)
+        until(lambda: len(_latest(db, ids)) == 4)
+        owners = Counter(_latest(db, ids).values())
+        two.sort(key=lambda crew: -owners[crew.name])
+        frozen, other = two
+        frozen.process.send_signal(signal.SIGSTOP)
+        until(lambda: set(_latest(db, ids).values()) == {other.name}, RECOVERY_S)
+        frozen.process.send_signal(signal.SIGCONT)
+        if not fenced:
+            until(lambda: any(owned_by_two(steps_of(db, id)) for id in ids))
+            return
+        until(lambda: all(len(steps_of(db, id)) == steps for id in ids))
+        assert all(one_after_the_other(steps_of(db, id), steps) for id in ids)
 
 
 def test_who_is_told_to_stop_hands_over_at_once(crewed: tuple[str, str]) -> None:
     kind, url = crewed
-    with Database.open(url) as db:
-        ids = new_sessions(house_of(db), 3)
-        with crews(url, kind, 1, steps=40) as (first,):
-            until(lambda: len(_latest(db, ids)) == 3)
-            first.send(signal.SIGTERM)
-            assert first.process.wait(20) == 0
-            until(lambda: sorted(waiting(db)) == sorted(ids))
-        with crews(url, kind, 1, steps=40) as (second,):
-            until(lambda: all(len(steps_of(db, id)) == 40 for id in ids))
-        assert all(one_after_the_other(steps_of(db, id), 40) for id in ids)
-        assert second.name != first.name
+    with Database.open(url) as db, crews(url, kind, 2, steps=20) as two:
+        ids = new_sessions(house_of(db), 6)
+        until(lambda: {crew.name for crew in two} <= set(_latest(db, ids).values()))
+        two[0].process.send_signal(signal.SIGTERM)
+        until(lambda: all(len(steps_of(db, id)) == 20 for id in ids))
+        assert two[0].process.wait(20) == 0
+        assert all(one_after_the_other(steps_of(db, id), 20) for id in ids)
 
 
-@pytest.mark.parametrize("kind", ["local", "dbos"])
-def test_workers_outlive_a_restart_of_postgresql(kind: str) -> None:
+def test_workers_outlive_a_restart_of_postgresql() -> None:
     try:
         with postgres.server() as template:
-            _restart(template.format("postgres"), kind)
+            _restart(template.format("postgres"))
     except postgres.Missing as missing:
         pytest.skip(f"PostgreSQL: {missing}")
 
 
-def _restart(url: str, kind: str) -> None:
-    with Database.open(url) as db:
+def _restart(url: str) -> None:
+    with Database.open(url) as db, crews(url, "dbos", 1, steps=40):
         ids = new_sessions(house_of(db), 4)
-        with crews(url, kind, 1, steps=60):
-            until(lambda: len(_latest(db, ids)) == 4)
-            postgres.restart(url)
-            before = {id: len(steps_of(db, id)) for id in ids}
-            until(lambda: all(len(steps_of(db, id)) > before[id] for id in ids), RECOVERY_S)
-            until(lambda: all(len(steps_of(db, id)) == 60 for id in ids))
-        assert all(one_after_the_other(steps_of(db, id), 60) for id in ids)
+        until(lambda: len(_latest(db, ids)) == 4)
+        postgres.restart(url)
+        before = {id: len(steps_of(db, id)) for id in ids}
+        until(lambda: all(len(steps_of(db, id)) > before[id] for id in ids), RECOVERY_S)
+        until(lambda: all(len(steps_of(db, id)) == 40 for id in ids))
+        assert all(one_after_the_other(steps_of(db, id), 40) for id in ids)
 
 
 def _latest(db: Database, ids: list[str]) -> dict[str, str]:

@@ -8,27 +8,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
-import pytest
 from tests.jobs.work import HELLO, house_of
 
 from reverie.app import Reverie
-from reverie.jobs.tickets import SCHEMA
 from reverie.storage.database import Database
 
 MODEL = f"scripted:{Path(__file__).with_name('models.py')}:greet"
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest) -> Iterator[str]:
-    url: str = request.getfixturevalue(f"{request.param}_url")
-    yield url
-    if request.param == "postgresql":
-        with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
-            connection.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
 
 
 def begun(house: Reverie) -> str:
@@ -39,11 +26,11 @@ def begun(house: Reverie) -> str:
     return id
 
 
-def test_a_worker_answers_what_was_left_and_what_comes(url: str, tmp_path: Path) -> None:
-    with Database.open(url) as db:
+def test_a_worker_answers_what_was_left_and_what_comes(db_url: str, tmp_path: Path) -> None:
+    with Database.open(db_url) as db:
         house = house_of(db)
         ids = [begun(house)]  # before there is a worker
-        command = [sys.executable, "-m", "reverie", "worker", "--db", url, "--sessions", "2"]
+        command = [sys.executable, "-m", "reverie", "worker", "--db", db_url, "--sessions", "2"]
         env = {**os.environ, "REVERIE_HOME": str(tmp_path), "REVERIE_MODELS": MODEL}
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env) as program:
             try:
