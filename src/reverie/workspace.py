@@ -154,6 +154,7 @@ class Workspace:
             webhooks=self.webhooks,
             clock=clock,
             entropy=entropy,
+            forget=lambda session_id: self.folders.remove(self.id, session_id),
         )
         self.threads = Threads(db, self.live, clock=clock)
         self.bearers = Bearers(self.credentials, self.secrets)

@@ -1,13 +1,9 @@
 """The tables, as SQLAlchemy Core sees them on both engines. Migrations create them; nothing else does.
 
-Conventions: times are UTC text ``2026-11-22T15:54:00.123456Z`` (sortable, the same on both engines),
-JSON is text written by ``codec`` (so that a hash over it means the same everywhere), digests are hex.
-
-The conditions of partial indexes stand in the migrations alone: said here too, they would load PostgreSQL's
-dialect in every command.
-
-Every row of every table says in ``workspace`` whose it is (a row of ``workspaces`` in ``id``): queries ask
-for it, and on PostgreSQL a policy hides the rows of all others.
+Times are UTC text ``2026-11-22T15:54:00.123456Z`` (sortable), JSON is text written by ``codec`` (a hash over
+it means the same everywhere), digests are hex. Every row says in ``workspace`` whose it is: queries ask for
+it, and on PostgreSQL a policy hides the rows of all others. The conditions of partial indexes stand in the
+migrations alone: said here too, they would load PostgreSQL's dialect in every command.
 """
 
 from __future__ import annotations
@@ -15,7 +11,17 @@ from __future__ import annotations
 from typing import Final
 
 from sqlalchemy import (
-    BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
     UniqueConstraint,
 )  # fmt: skip
 

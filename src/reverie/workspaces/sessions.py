@@ -71,8 +71,10 @@ class Sessions:
         webhooks: Webhooks,
         clock: Clock,
         entropy: Callable[[int], bytes],
+        forget: Callable[[str], None] = lambda session_id: None,
     ) -> None:
         self._db = db
+        self._forget = forget
         self._live = live
         self._agents = agents
         self._environments = environments
@@ -167,7 +169,7 @@ class Sessions:
         return self.get(session_id)
 
     def delete(self, session_id: str, *, actor: str) -> None:
-        """Remove a session, its events and the files it made. ``actor`` is named in the audit log.
+        """Remove a session, its events, its sandbox and the files it made. ``actor`` is named in the audit log.
 
         Raises:
             UsageError: it is running.
@@ -184,6 +186,7 @@ class Sessions:
 
         self._db.write(work)
         self._live.gone(session_id)
+        self._forget(session_id)
 
     # ------------------------------------------------------------------ events
 
