@@ -119,7 +119,6 @@ class Heart:
                 _log.exception("%s could not look", self._worker)
 
     def _missed(self, why: str) -> None:
-        self._patient_until = self._now() + self._pace.dead_s
         if not self._away:
             _log.warning("%s waits for the database: %s", self._worker, why)
         self._away = True
@@ -129,7 +128,7 @@ class Heart:
 
     def _look(self) -> None:
         now = self._now()
-        if now - self._looked > self._pace.dead_s / 2:
+        if now - self._looked > self._pace.dead_s / 2:  # since a look that succeeded
             self._patient_until = now + self._pace.dead_s
         beats, buries = now - self._beat >= self._pace.beat_s, now >= self._patient_until
         busy = set(self._body.busy())
