@@ -35,7 +35,9 @@ def top(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         (folder / name).mkdir(parents=True)
     os.chown(folder / "own", int(USER), int(USER))
     yield folder
-    shutil.rmtree(folder)
+    shutil.rmtree(folder / "own")
+    for name in ("python", "site", "repository", ""):
+        (folder / name).rmdir()  # empty out here: never more than that
 
 
 def as_another(top: Path, *options: str) -> str:
@@ -74,11 +76,11 @@ def root(bubblewrap: Bubblewrap) -> None:
 
 @pytest.mark.usefixtures("root")
 def test_a_sandbox_holds_when_the_server_is_not_root(top: Path) -> None:
-    told = as_another(top, "tests/environments/test_probes.py", "tests/environments/test_files.py")
+    told = as_another(top, "tests/environments/test_probes.py")
     assert " passed" in told or "100%" in told
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("root")
 def test_commands_when_the_server_is_not_root(top: Path) -> None:
-    as_another(top, "tests/environments/test_bubblewrap.py")
+    as_another(top, "tests/environments/test_bubblewrap.py", "tests/environments/test_files.py")
