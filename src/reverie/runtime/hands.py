@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, cast
 
 from reverie.domain.errors import ReverieError, SandboxFailed, ToolServerDenied, ToolServerFailed
@@ -13,7 +14,7 @@ from reverie.domain.events import EventType, JsonObject
 from reverie.domain.messages import Text
 from reverie.plugins import Handler, Output, Sandbox, Surroundings
 from reverie.runtime.blocks import blocks_of
-from reverie.runtime.context import Call, CallKind
+from reverie.runtime.context import Call, CallKind, ThreadContext
 from reverie.runtime.house import McpFound, McpLink, Mounted, Plugs, Room, Trouble
 from reverie.runtime.toolbox import Toolbox
 
@@ -50,6 +51,7 @@ class Workshop:
         self._links: dict[str, McpLink] = {}
         self._found: dict[str, list[McpFound]] = {}
         self._door = asyncio.Lock()
+        self._refusals: set[str] = set()
         self.wanted = False
         """Whether an agent of the session has tools that need the folders."""
         self.troubles: list[JsonObject] = []
@@ -76,8 +78,18 @@ class Workshop:
         """
         mounted = await self.open()
         if self._sandbox is None:
-            self._sandbox = self._plugs.environment().open(mounted.spec)
+            environment = self._plugs.environment()
+            if notice := getattr(environment, "notice", None):
+                self.troubles.append(_error("unknown_error", str(notice), trouble="unsafe_sandbox"))
+            self._sandbox = environment.open(replace(mounted.spec, refused=self._refused))
         return self._sandbox
+
+    def _refused(self, host: str, reason: str) -> None:
+        """A connection out of the sandbox was refused: told once for each host."""
+        if host not in self._refusals:
+            self._refusals.add(host)
+            told = f"a connection to {host} was refused: {reason}"
+            self.troubles.append(_error("unknown_error", told, trouble="connection_refused"))
 
     async def briefing(self) -> str:
         """What the model is told of the folders."""
@@ -144,7 +156,7 @@ class Hands:
         toolbox: Toolbox,
         plugs: Plugs,
         handlers: Mapping[str, Handler],
-        thread: str,
+        thread: ThreadContext,
     ) -> None:
         self.toolbox = toolbox
         self._workshop = workshop
@@ -200,9 +212,10 @@ class Hands:
         where = Surroundings(
             await self._workshop.sandbox(),
             self._workshop.session_id,
-            self._thread,
+            self._thread.name,
             self.toolbox.config(call.name),
             self._states.setdefault(call.name, {}),
+            shown=lambda: self.toolbox.shown(self._thread.messages),
         )
         try:
             return await tool.call(call.input, where)

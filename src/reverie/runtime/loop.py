@@ -10,8 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from concurrent.futures import Executor
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from reverie.domain.errors import (
     ConfigError,
@@ -40,6 +39,14 @@ from reverie.storage.events import Link
 __all__ = ["Run"]
 
 T = TypeVar("T")
+
+
+class Asked(Protocol):
+    """Gives what the database says to some work."""
+
+    async def __call__(self, work: Callable[[], T]) -> T: ...
+
+
 log: Final = logging.getLogger("reverie.runtime")
 
 MAX_TRIES: Final = 5
@@ -62,7 +69,7 @@ class Run:
         session_id: str,
         *,
         fence: Fence,
-        executor: Executor,
+        asked: Asked,
         handlers: Mapping[str, Handler],
         context: SessionContext | None,
         entropy: Callable[[int], bytes],
@@ -405,7 +412,7 @@ class Run:
             toolbox = Toolbox(agent, self._plugs.tools, mcp, self._plugs.validate)
             self._workshop.wanted = self._workshop.wanted or toolbox.built_in
             found = self._hands[thread.name] = Hands(
-                self._workshop, toolbox, self._plugs, self._handlers, thread.name
+                self._workshop, toolbox, self._plugs, self._handlers, thread
             )
         return found
 

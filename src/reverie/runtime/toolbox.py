@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias, cast
 
 from reverie.domain.events import EventType, JsonObject
-from reverie.domain.messages import ToolCall, ToolSpec
-from reverie.plugins import Tool
+from reverie.domain.messages import Message, Text, ToolCall, ToolResult, ToolSpec, UserTurn
+from reverie.plugins import Shown, Tool
 from reverie.runtime.house import McpFound, Validate
 
 __all__ = ["Judged", "Toolbox"]
 
+_WEB: Final = ("web_fetch", "web_search")
 _BUILT_IN: Final = "agent_toolset_20260401"
 _ALLOW: Final[JsonObject] = {"type": "always_allow"}
 Permission: TypeAlias = Literal["allow", "ask", "deny"]
@@ -92,6 +93,17 @@ class Toolbox:
         """A tool of an MCP server, by its name for the model."""
         found = self._mcp.get(called)
         return None if found is None else found[0]
+
+    def shown(self, messages: Iterable[Message]) -> Iterator[Shown]:
+        """What the model was shown, with where it came from: what web_fetch may take URLs from."""
+        turns = (message for message in messages if isinstance(message, UserTurn))
+        for part in (part for turn in turns for part in turn.parts):
+            if isinstance(part, Text):
+                yield Shown("user_input", part.text)
+            elif isinstance(part, ToolResult) and (part.name in self._custom or part.name in _WEB):
+                text = "\n".join(piece.text for piece in part.content if isinstance(piece, Text))
+                custom = part.name in self._custom
+                yield Shown("client_tool_results" if custom else "server_tool_results", text, part.name)
 
     def judge(self, call: ToolCall) -> Judged:
         """A call of the model, as it goes to the log."""
