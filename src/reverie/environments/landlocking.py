@@ -89,23 +89,26 @@ def main() -> None:
 
 
 def _serve(control: socket.socket, server: int) -> None:
-    keepers: set[int] = set()
+    keepers: dict[int, socket.socket] = {}
     woken = _woken_by_children()
     while True:
         ready, _, _ = select.select([control, server, woken], [], [])
-        if server in ready:
-            return  # the keepers' sockets have ended too: each kills its own
         if woken in ready:
             os.read(woken, 4096)
             _reap(keepers)
         if control in ready:
             word, fds, _, _ = socket.recv_fds(control, 16, _FDS)
             if not word:
-                return
+                return _kill_all()
             if len(fds) == _FDS:
-                keepers.add(_kept(fds, (control.fileno(), server, woken)))
+                pid = _kept(
+                    fds, (control.fileno(), server, woken, *map(socket.socket.fileno, keepers.values()))
+                )
+                keepers[pid] = socket.socket(fileno=os.dup(fds[1]))
             for fd in fds:
                 os.close(fd)
+        if server in ready:
+            return _kill_all()
 
 
 def _kept(fds: list[int], not_his: tuple[int, ...]) -> int:
@@ -125,14 +128,23 @@ def _kept(fds: list[int], not_his: tuple[int, ...]) -> int:
         os._exit(code)
 
 
-def _reap(keepers: set[int]) -> None:
-    """A keeper that was killed leaves its children to us: they end as well."""
+def _reap(keepers: dict[int, socket.socket]) -> None:
+    """A keeper that was killed leaves its children to us, and its answer: they end, and it is given then."""
+    dead: list[socket.socket] = []
     with suppress(ChildProcessError):
-        while (pid := os.waitpid(-1, os.WNOHANG)[0]) != 0:
-            keepers.discard(pid)
-    for pid in _children():
-        if pid not in keepers:
+        while (ended := os.waitpid(-1, os.WNOHANG))[0] != 0:
+            answers = keepers.pop(ended[0], None)
+            if answers is not None and ended[1] == 0:
+                answers.close()
+            elif answers is not None:
+                dead.append(answers)
+    while strays := [pid for pid in _children() if pid not in keepers]:
+        for pid in strays:
             _kill(pid)
+            os.waitpid(pid, 0)
+    for answers in dead:
+        with suppress(OSError), answers:
+            answers.sendall(json.dumps({"failed": "the command's keeper was killed"}).encode() + b"\n")
 
 
 # ------------------------------------------------------------------ a keeper
