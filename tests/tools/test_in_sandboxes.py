@@ -136,13 +136,13 @@ def test_a_timeout_and_a_cancelled_call_leave_nothing(sandbox: Sandbox) -> None:
     where = surroundings(sandbox)  # type: ignore[arg-type]
 
     async def story() -> list[str]:
-        late = await Bash().call({"command": "x=1; sleep 60", "timeout_ms": 500}, where)
-        task = asyncio.create_task(Bash().call({"command": "(sleep 1; touch survived) & sleep 60"}, where))
-        await asyncio.sleep(0.5)
+        late = await Bash().call({"command": "x=1; sleep 60", "timeout_ms": 300}, where)
+        task = asyncio.create_task(Bash().call({"command": "(sleep 0.6; touch survived) & sleep 60"}, where))
+        await asyncio.sleep(0.3)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        after = await Bash().call({"command": "sleep 1; ls; echo ${x-nothing}"}, where)
+        after = await Bash().call({"command": "sleep 0.5; ls; echo ${x-nothing}"}, where)
         return [text_of(late), text_of(after)]
 
-    assert asyncio.run(story()) == ["Timed out after 0.5 s, and was killed.", "nothing"]
+    assert asyncio.run(story()) == ["Timed out after 0.3 s, and was killed.", "nothing"]

@@ -573,8 +573,8 @@ def test_names_fit_and_say_whose_tool_it_is(server: str, tool: str, name: str) -
 odd = st.text(alphabet="ab_- 0é", max_size=12) | st.text(max_size=90)
 
 
-@settings(max_examples=300)
-@given(st.lists(st.tuples(odd, odd), min_size=2, max_size=30, unique=True))
+@settings(max_examples=80)
+@given(st.lists(st.tuples(odd, odd), min_size=2, max_size=12, unique=True))
 def test_no_two_tools_have_one_name(pairs: Sequence[tuple[str, str]]) -> None:
     names = [model_name(server, tool) for server, tool in pairs]
     assert len(set(names)) == len(names)

@@ -173,7 +173,7 @@ schemas = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(schema=schemas, input=st.dictionaries(st.sampled_from("abcd"), values))
 def test_fits_exactly_when_the_reference_implementation_says_so(
     schema: dict[str, Any], input: dict[str, Any]

@@ -118,13 +118,13 @@ def naive(pattern: list[str], path: list[str]) -> bool:
     return bool(path) and bool(re.fullmatch(expression, path[0])) and naive(pattern[1:], path[1:])
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(pattern=globs, path=paths)
 def test_globs_mean_what_they_say(pattern: str, path: str) -> None:
     assert bool(glob_matcher(pattern).search(path.encode())) == naive(pattern.split("/"), path.split("/"))
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(st.text(max_size=12))
 def test_no_text_breaks_the_reading_of_a_pattern(pattern: str) -> None:
     try:
@@ -192,6 +192,12 @@ def test_the_lines_are_those_that_match(
     input = {"pattern": pattern, "context": context}
     told = text_of(asyncio.run(GREP.call(input, surroundings(room))))
     assert [line for line in told.splitlines() if line != "--"] == (expected or ["no matches"])
+
+
+@pytest.mark.parametrize("pattern", [r"a\sb", "[^x]b", "(?s:a.b)", r"a\nb", r"a\r"])
+def test_no_match_goes_over_the_end_of_a_line(call: Calling, room: Room, pattern: str) -> None:
+    (room.folder / "f").write_bytes(b"a\nb\r\na\r\n")
+    assert text_of(call(GREP, pattern=pattern)) == "no matches"
 
 
 def test_files_larger_than_a_block_keep_count_of_their_lines(call: Calling, room: Room) -> None:
