@@ -96,8 +96,9 @@ class Site:
         try:
             yield task
         finally:
-            task.cancel()
-            await asyncio.wait({task})
+            while not task.done():  # one that comes while it ends an item is lost on it
+                task.cancel()
+                await asyncio.wait({task}, timeout=0.5)
 
     async def item(self, made: Any, state: str) -> Any:
         """The session's item, when it is in that state."""
