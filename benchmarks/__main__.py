@@ -22,6 +22,8 @@ QUICK: Final = (
     "models",
     "mounts",
     "workers",
+    "sandbox",
+    "egress",
 )
 MINERS: Final = ("templates", "workarounds", "workflows", "staleness", "mining", "replication")
 

@@ -444,6 +444,20 @@ def test_a_host_has_one_spelling_or_none(text: str) -> None:
         assert found.host.isascii() and found.host == found.host.lower() and "@" not in found.host
 
 
+def test_addresses_of_ones_own_are_named_by_whoever_runs_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And must be allowed by the environment besides."""
+    monkeypatch.setenv("REVERIE_ALLOW_ADDRESSES", "mirror.example, 127.0.0.9 ,")
+
+    async def work() -> None:
+        async with canary() as server, way(["mirror.example", "other.example"]) as out:
+            assert (await out.get(f"http://mirror.example:{server.port}/")).endswith(b"ok")
+            assert (await out.get(f"http://other.example:{server.port}/")).startswith(b"HTTP/1.1 403")
+        async with canary() as server, way(["other.example"]) as out:
+            assert (await out.get(f"http://mirror.example:{server.port}/")).startswith(b"HTTP/1.1 403")
+
+    run(work)
+
+
 # ------------------------------------------------------------------ peers who mean no good
 
 

@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 from pathlib import Path
@@ -21,7 +22,7 @@ from tests.environments.conftest import Hut
 from tests.environments.planted import planted
 from tests.environments.probes import PROBES, RUNNER
 from tests.environments.test_bubblewrap import SOON_S, children, eventually, processes
-from tests.environments.test_egress import all_here, canary
+from tests.environments.test_egress import SECRET, all_here, canary, trusted_host
 
 from reverie.domain.errors import SandboxFailed
 from reverie.environments import landlock, landlocking
@@ -29,7 +30,7 @@ from reverie.environments.egress import Egress
 from reverie.environments.landlock import Landlocked
 from reverie.environments.places import inside_path, real_path
 from reverie.environments.report import report
-from reverie.plugins import Finished, Mount, Network, SandboxSpec
+from reverie.plugins import Finished, Injected, Mount, Network, SandboxSpec
 
 mark = common.mark
 top = another.top
@@ -171,6 +172,42 @@ print("done")
         assert refused.exit_code != 0 and b"403" in refused.output
         assert around.exit_code == 7
         assert told == [("evil.example", "not in networking.allowed_hosts")]
+
+    def test_a_secret_is_put_in_on_the_way_out_over_tls(self, hut: Hut) -> None:
+        """curl and Python, with the system's trust and the sandbox's authority; the value is never inside."""
+        python = (
+            "import os, urllib.request as u; r = u.Request(os.environ['URL'], headers={'x-key': os.environ['API_KEY']});"
+            " print(u.urlopen(r).read().decode())"
+        )
+
+        async def main() -> None:
+            async with trusted_host("api.example") as (server, trust):
+                environment = Landlocked(rooms=True, egress=lambda spec: trusting(spec, trust))
+                spec = SandboxSpec(
+                    "net",
+                    hut.mounts,
+                    network=Network(["api.example"]),
+                    variables={"URL": f"https://api.example:{server.port}/"},
+                    secrets=[Injected("API_KEY", SECRET, hosts=["api.example"])],
+                )
+                sandbox = environment.open(spec)
+                for argv in (
+                    ["bash", "-c", 'env; curl -sS --max-time 10 -H "x-key: $API_KEY" $URL'],
+                    ["python3", "-c", python],
+                ):
+                    finished = await sandbox.run(argv)
+                    assert finished.exit_code == 0, finished.output
+                    assert SECRET.encode() not in finished.output
+                    assert finished.output.count(b"reverie-secret-") >= 1
+                await sandbox.close()
+                assert len(server.heads) == 2
+                assert all(SECRET.encode() in head for head in server.heads)
+
+        asyncio.run(main())
+
+
+def trusting(spec: SandboxSpec, trust: ssl.SSLContext) -> Egress:
+    return Egress(spec, own=["api.example"], resolve=all_here, trust=trust)
 
 
 def opening(spec: SandboxSpec) -> Egress:

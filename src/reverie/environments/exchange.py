@@ -44,7 +44,8 @@ class Traffic:
         Raises:
             Refused: the sandbox has used up what it may send and receive.
         """
-        self._timeout.reschedule(asyncio.get_running_loop().time() + self._idle_s)
+        if not self._timeout.expired():
+            self._timeout.reschedule(asyncio.get_running_loop().time() + self._idle_s)
         self._count(size)
 
 
