@@ -104,10 +104,12 @@ def start() -> list[Row]:
     bare = best("-c", "pass")
     package = best("-c", "import reverie") - bare
     face = best("-c", "import reverie; reverie.open") - bare
+    version = best("-m", "reverie", "--version")
     command = best("-m", "reverie", "proposals", "list")
     return [
         Row("import reverie, beyond bare Python", f"{package * 1000:.0f} ms", "≤ 150 ms", package <= 0.15),
         Row("… and its first use", f"{face * 1000:.0f} ms"),
+        Row("reverie --version, whole process", f"{version * 1000:.0f} ms", "≤ 500 ms", version <= 0.5),
         Row("a small command, whole process", f"{command * 1000:.0f} ms", "≤ 500 ms", command <= 0.5),
     ]
 
