@@ -13,7 +13,7 @@ import pytest
 from tests.jobs.work import Steps, everywhere, house_of, new_sessions, steps_of, waiting
 
 from reverie.domain.clock import system_clock
-from reverie.domain.errors import ConfigError
+from reverie.domain.errors import ConfigError, Unavailable
 from reverie.jobs import choosing
 from reverie.jobs.dbos import DbosEngine
 from reverie.jobs.engine import Engine
@@ -246,3 +246,24 @@ def test_a_ticket_of_nobody_is_void(shared: Database) -> None:
         until(lambda: len(steps_of(shared, id)) == 2)
     finally:
         engine.close(grace_s=1.0)
+
+
+def test_a_user_who_may_make_no_schema_is_told_what_to_grant(postgresql_server: str) -> None:
+    plain = postgresql_server.replace("+psycopg", "").format("postgres")
+    with psycopg.connect(plain, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE no_schema")
+        connection.execute("CREATE ROLE guest LOGIN")
+    try:
+        with Database.open(postgresql_server.format("no_schema")) as owned:
+            url = owned.url.replace("postgres@", "guest@")
+            with psycopg.connect(owned.url.replace("+psycopg", ""), autocommit=True) as connection:
+                connection.execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO guest")
+        with Database.open(url) as db:
+            engine = DbosEngine(db, clock=system_clock)
+            with pytest.raises(Unavailable, match="GRANT CREATE ON DATABASE"):
+                engine.start(Steps(db, engine, steps=1, pause_s=0.0), at_once=1)
+            engine.close(grace_s=0.0)
+    finally:
+        with psycopg.connect(plain, autocommit=True) as connection:
+            connection.execute("DROP DATABASE no_schema WITH (FORCE)")
+            connection.execute("DROP ROLE guest")

@@ -206,8 +206,11 @@ def _launch(db: Database, worker: str, bench: Bench, at_once: int) -> None:
             failed.append(error)
 
     thread = threading.Thread(target=launch, name="reverie-dbos-launch")
+    logger = logging.getLogger("dbos")
+    logger.disabled = True  # what goes wrong now is raised
     thread.start()
     thread.join()
+    logger.disabled = False
     if failed:
         raise Unavailable(
             f"DBOS could not start ({str(failed[0]).strip().splitlines()[0]})",
@@ -228,5 +231,5 @@ def _config(url: str, worker: str) -> DBOSConfig:
         "max_executor_threads": 8,
         "use_listen_notify": False,  # that is for messages between workflows
         "notification_listener_polling_interval_sec": 0.25,
-        "log_level": "WARNING",
+        "log_level": "ERROR",
     }

@@ -102,8 +102,9 @@ class Tickets:
 
 
 def _quieten() -> None:
-    """Have DBOS log where everybody logs (by itself it writes to stderr), and not each thing that it does."""
+    """Have DBOS log where everybody logs: by itself it writes to stderr. And errors alone: when the database is
+    away, it warns of that twenty times a second."""
     logger = logging.getLogger("dbos")
     if not logger.handlers:
         logger.addHandler(logging.NullHandler())
-        logger.setLevel(logging.WARNING)
+        logger.setLevel(logging.ERROR)
