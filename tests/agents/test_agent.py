@@ -187,7 +187,7 @@ def test_a_budget_of_tokens_alone_shows_over_the_api(house: reverie.Reverie, scr
     with serving.sync_http(build(house, Settings())) as http:
         shown = http.get(f"/v1/sessions/{session.id}").json()
         events = http.get(f"/v1/sessions/{session.id}/events").json()["data"]
-    assert shown["budget"] == {"type": "limit", "max_tokens": 900}
+    assert shown["budget"] == {"type": "limit", "max_tokens": "900"}
     assert [event["budget"] for event in events if event["type"] == "session.usage"] == [shown["budget"]]
 
 

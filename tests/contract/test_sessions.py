@@ -10,7 +10,7 @@ import anthropic
 import pytest
 from anthropic.types.beta import BetaManagedAgentsDeletedSession, BetaManagedAgentsSession
 from tests.contract.serving import ENGINES
-from tests.contract.sessions import Loop, agent, environment, message, session, store
+from tests.contract.sessions import USAGE, Loop, agent, environment, message, session, store
 
 from reverie.app import Reverie
 from reverie.domain.events import NewEvent
@@ -327,6 +327,37 @@ def test_a_budget_is_set_at_create_and_only_above_what_was_spent(client: Any, lo
     budget(capped.id, None)
     with pytest.raises(anthropic.BadRequestError, match="budget_create_only"):
         budget(capped.id, "500")
+
+
+def test_a_budget_may_be_in_tokens(sdk: Any, loop: Loop) -> None:
+    """Our extension; the shape is the vendor's, with one more field."""
+
+    def budget(session_id: str, tokens: str, **more: Any) -> Any:
+        told: Any = {"type": "limit", "max_tokens": tokens, **more}
+        return sdk.beta.sessions.update(session_id, budget=told).budget.to_dict()
+
+    capped = session(sdk, budget={"type": "limit", "max_tokens": "130"})
+    assert capped.budget.to_dict() == {"type": "limit", "max_tokens": "130"}
+    loop.begin(capped.id)
+    loop.emit(capped.id, "span.model_request_end", model_request_start_id="", model_usage=USAGE)
+    loop.rest(capped.id, "budget_reached")
+    for refused in ("126", "127"):  # 100 + 20 + 3 + 4 were used
+        with pytest.raises(anthropic.BadRequestError, match=r"budget\.max_tokens.*budget_not_raised"):
+            budget(capped.id, refused)
+    loop.woken.clear()
+    assert budget(capped.id, "128") == {"type": "limit", "max_tokens": "128"}
+    assert loop.woken == [capped.id], "paused work goes on"
+    both = {"max_list_cost": CENTS["max_list_cost"]}
+    assert budget(capped.id, "500", **both) == {"type": "limit", "max_tokens": "500", **both}
+    assert sdk.beta.sessions.update(capped.id, budget=None).budget is None
+    with pytest.raises(anthropic.BadRequestError, match="budget_create_only"):
+        budget(capped.id, "900")
+
+
+@pytest.mark.parametrize("wrong", [{}, {"max_tokens": "0"}, {"max_tokens": 5}, {"max_tokens": "1.5"}])
+def test_a_budget_of_nothing_is_refused(client: Any, wrong: Any) -> None:
+    with pytest.raises(anthropic.BadRequestError, match="max_tokens"):
+        session(client, budget={"type": "limit", **wrong})
 
 
 def test_vaults_cannot_be_changed(client: Any) -> None:

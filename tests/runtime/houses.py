@@ -81,6 +81,8 @@ def answer(*parts: Any, cost: Any = None, stop: Any = "end_turn", tokens: int = 
 class Answers:
     """A model's answers, one after the other: what each is, or what makes it. The last one stays."""
 
+    priced = True
+
     def __init__(self, *answers: Any) -> None:
         self.answers = list(answers)
         self.requests: list[ModelRequest] = []

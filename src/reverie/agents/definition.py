@@ -89,7 +89,7 @@ class Definition:
             cents = (self.max_cost_usd * 100).to_integral_value(ROUND_UP)
             budget["max_list_cost"] = {"amount": str(cents), "currency": "USD"}
         if self.max_tokens is not None:
-            budget["max_tokens"] = self.max_tokens
+            budget["max_tokens"] = str(self.max_tokens)
         return budget
 
     def _agent(self, house: Reverie) -> Body:

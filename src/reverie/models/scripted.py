@@ -66,7 +66,8 @@ class Scripted:
 
 
 class ScriptedModel:
-    """A model that is a function. Tokens are counted, not measured: four characters are one, rounded up."""
+    """A model that is a function. Tokens are counted, not measured: four characters are one, rounded up. A
+    function with an attribute ``priced`` that is true says what each of its answers costs."""
 
     def __init__(self, name: str, script: Script, context_tokens: int | None = None) -> None:
         self._name = name
@@ -84,7 +85,7 @@ class ScriptedModel:
 
     @property
     def priced(self) -> bool:
-        return False
+        return bool(getattr(self._script, "priced", False))
 
     async def respond(
         self, request: ModelRequest, on_delta: Callable[[Delta], None] | None = None

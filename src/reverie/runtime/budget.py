@@ -4,30 +4,53 @@ threads can both take the last of it: each may be one request over, and no more.
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
+from typing import Final
 
 from reverie.domain.events import JsonObject
+from reverie.plugins import Model
+from reverie.sessions.pages import Page
 from reverie.sessions.status import SessionState
 
-__all__ = ["reached"]
+__all__ = ["allows", "reached"]
+
+_REACHED: Final[JsonObject] = {"type": "budget_reached"}
+_GAVE_UP: Final[JsonObject] = {"type": "retries_exhausted"}
+
+
+def allows(page: Page, thread: str, model: Model) -> bool:
+    """Whether ``model`` may be asked once more; where not, the thread rests, and the log says why."""
+    budget = page.budget
+    if budget is not None and not model.priced and not budget.get("max_tokens"):
+        _unheld(page, thread, model.name)
+        return False
+    if reached(page.state, budget):
+        page.turn("idle", thread=thread, stop=_REACHED)
+        return False
+    return True
 
 
 def reached(state: SessionState, budget: JsonObject | None) -> bool:
     """Whether what was used has come up to the budget: ``max_list_cost`` in cents, or ``max_tokens``."""
     if budget is None:
         return False
-    usage = state.usage
-    tokens = budget.get("max_tokens")
-    if tokens is not None:
-        used = usage.input_tokens + usage.output_tokens + usage.ephemeral_5m_input_tokens
-        if used + usage.cache_read_input_tokens + usage.ephemeral_1h_input_tokens >= int(tokens):
-            return True
-    limit = _cents(budget.get("max_list_cost"))
-    return limit is not None and usage.list_cost is not None and Decimal(usage.list_cost) >= limit
+    tokens, money, spent = budget.get("max_tokens"), budget.get("max_list_cost"), state.usage.list_cost
+    if tokens is not None and state.usage.tokens >= int(tokens):
+        return True
+    return money is not None and spent is not None and Decimal(spent) >= Decimal(str(money["amount"]))
 
 
-def _cents(told: JsonObject | None) -> Decimal | None:
-    try:
-        return None if told is None else Decimal(str(told["amount"]))
-    except (InvalidOperation, KeyError):
-        return None
+def _unheld(page: Page, thread: str, model: str) -> None:
+    """A limit in money that nothing would ever come up to: better no answer than one without the limit."""
+    message = (
+        f"the budget is in money, and {model} has no list price: no request is made. "
+        "Give the session a budget in tokens (max_tokens), with or without this one, or none"
+    )
+    told = {
+        "type": "model_request_failed_error",
+        "message": message,
+        "retry_status": {"type": "exhausted"},
+    }
+    page.turn("running", thread=thread)
+    page.say("session.error", {"error": told}, thread)
+    page.turn("idle", thread=thread, stop=_GAVE_UP)

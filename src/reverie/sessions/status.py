@@ -56,6 +56,12 @@ class Usage(msgspec.Struct, frozen=True):
     web_fetch_requests: int = 0
     list_cost: str | None = None
 
+    @property
+    def tokens(self) -> int:
+        """All of them, read, written and cached: what a budget in tokens counts."""
+        cached = self.cache_read_input_tokens + self.ephemeral_5m_input_tokens
+        return self.input_tokens + self.output_tokens + cached + self.ephemeral_1h_input_tokens
+
 
 class ThreadState(msgspec.Struct, frozen=True):
     """One thread. ``running_since`` is set while it runs; ``active_seconds`` counts up to then."""

@@ -452,11 +452,16 @@ def _budget(body: Body, asked: Said, state: SessionState) -> Body:
         raise Invalid("budget", f"{why} (budget_create_only)")
     if budget is None:
         return {"budget": None, "budget_removed": True}
-    spent, wanted = Decimal(state.usage.list_cost or 0), Decimal(budget["max_list_cost"]["amount"])
-    if wanted <= spent:
-        limit = f"more than what was spent already, {spent} (budget_not_raised)"
-        raise Invalid("budget.max_list_cost.amount", limit, str(wanted))
+    if (money := budget.get("max_list_cost")) is not None:
+        _more("max_list_cost.amount", Decimal(state.usage.list_cost or 0), money["amount"])
+    if (tokens := budget.get("max_tokens")) is not None:
+        _more("max_tokens", Decimal(state.usage.tokens), tokens)
     return {"budget": dict(budget)}
+
+
+def _more(field: str, used: Decimal, wanted: str) -> None:
+    if Decimal(wanted) <= used:
+        raise Invalid(f"budget.{field}", f"more than what was used already, {used} (budget_not_raised)", wanted)
 
 
 def _tools(body: Body, asked: Said, state: SessionState) -> Body:

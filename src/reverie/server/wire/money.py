@@ -27,13 +27,18 @@ class Budget(Wire, tag_field="type", tag="limit"):
     """The most that a session may cost at list prices, or use in tokens; either or both."""
 
     max_list_cost: Money | UnsetType = UNSET
-    max_tokens: int | UnsetType = UNSET
+    max_tokens: str | UnsetType = UNSET
 
 
 class BudgetAsk(Ask, tag_field="type", tag="limit"):
-    """A budget that is asked for."""
+    """A budget that is asked for. ``max_tokens`` is ours: tokens read, written and cached, as a whole number."""
 
-    max_list_cost: MoneyAsk
+    max_list_cost: MoneyAsk | UnsetType = UNSET
+    max_tokens: Annotated[str, Meta(pattern="^[1-9][0-9]{0,14}$")] | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        if self.max_list_cost is UNSET and self.max_tokens is UNSET:
+            raise ValueError("Object missing required field `max_list_cost` (or `max_tokens`)")
 
 
 class CacheCreation(Wire):
