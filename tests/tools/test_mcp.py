@@ -604,3 +604,27 @@ def test_nothing_is_left_running() -> None:
         return asyncio.all_tasks() - before
 
     assert [task for task in map(repr, asyncio.run(story())) if "uvicorn" not in task] == []
+
+
+def test_a_server_that_hangs_once_it_is_connected_holds_nobody() -> None:
+    async def hang(request: Request, writer: asyncio.StreamWriter) -> None:
+        message = json.loads(request.body) if request.body else {}
+        if message.get("method") not in ("initialize", "server/discover", "notifications/initialized"):
+            await asyncio.sleep(30)
+        writer.write(agreeable(message))
+
+    async def story() -> float:
+        loop = asyncio.get_running_loop()
+        async with serving(hang) as port, connected(f"http://127.0.0.1:{port}/") as connection:
+            begun = loop.time()
+            for _ in range(2):
+                with pytest.raises(ToolServerFailed, match=r"no answer within 0\.2 s"):
+                    await connection.call("t", {}, 0.2)
+            task = asyncio.create_task(connection.call("t", {}, 30))
+            await asyncio.sleep(0.1)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        return loop.time() - begun
+
+    assert asyncio.run(story()) < 15  # of the thirty seconds that each of its answers takes

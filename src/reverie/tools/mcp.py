@@ -38,7 +38,8 @@ __all__ = ["CONNECT_S", "MOST_TOOLS", "McpConnection", "McpServer", "McpServers"
 CONNECT_S: Final = 30.0
 MOST_TOOLS: Final = 1_000
 _MOST_PAGES: Final = 100
-_GOODBYE_S: Final = 2.0
+_GOODBYE_S: Final = 1.0
+_PATIENCE_S: Final = 0.05
 _MOST_EVENT: Final = 8 << 20
 _MOST_SAID: Final = 500
 _MOST_DESCRIBED: Final = 20_000
@@ -174,7 +175,7 @@ class McpConnection:
     async def _drop(self, line: _Line) -> None:
         if self._line is line:
             self._line = None
-        await line.close()
+        await line.close(goodbye=False)  # whoever does not answer hears none
 
 
 class McpServers:
@@ -295,16 +296,20 @@ class _Line:
             with suppress(asyncio.CancelledError, Exception):
                 await asking
 
-    async def close(self) -> None:
-        """Say goodbye, if there is somebody to say it to, and let go."""
+    async def close(self, *, goodbye: bool = True) -> None:
+        """Let go; with a word to the server, which forgets the session then, where there is one to tell."""
         self._closing.set()
         if self._holder is None:
             return
-        if self._session.done():
+        if goodbye and self._session.done():
             await asyncio.wait([self._holder], timeout=_GOODBYE_S)
-        self._holder.cancel()
-        with suppress(asyncio.CancelledError, Exception):
-            await self._holder
+        while (
+            not self._holder.done()
+        ):  # the SDK has a last word to the server when it is cancelled: once more, then
+            self._holder.cancel()
+            await asyncio.wait([self._holder], timeout=_PATIENCE_S)
+        if not self._holder.cancelled():
+            self._holder.exception()  # seen
 
     async def _hold(self, listening: bool) -> None:
         async with AsyncExitStack() as stack:
