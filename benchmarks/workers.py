@@ -1,11 +1,12 @@
 """Workers: what four of them do on one PostgreSQL against one, and what an engine costs a session's run.
 
-    python -m benchmarks.workers [--sessions 32] [--steps 10] [--wait 0.05] [--at-once 4]
+    python -m benchmarks.workers [--sessions 16] [--steps 10] [--wait 0.05] [--at-once 2]
 
 A session is some steps, each of two commits under the fence with a wait between them, as of a tool: what the
 loop does, without a model; the rest of the time is the engine's and the database's. Every worker is a process of its own; a further one wakes the sessions, as a server
 would that does not work itself. The server keeps nothing safe from power cuts here (fsync=off), and shares
-the machine's cores with all of them.
+the machine's cores with all of them: so a worker takes few sessions at once, for not the cores but the waits
+are to be what limits it. How much CPU time a session takes says where that ends.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ class Shift:
     def __init__(self, url: str, workers: int, asked: argparse.Namespace) -> None:
         numbers = [str(asked.at_once), str(asked.steps), str(asked.wait)]
         command = [sys.executable, "-m", "benchmarks.workers", "--worker", url, *numbers]
+        self.cpu_s = 0.0  # that they took to work, when it is over
         self._processes = [
             subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True)
             for _ in range(workers)
@@ -60,8 +62,8 @@ class Shift:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for process in self._processes:
-            process.communicate()  # the end of its input is the end of its work
+        for process in self._processes:  # the end of its input is the end of its work
+            self.cpu_s += float(process.communicate()[0])
 
 
 def worker(url: str, at_once: str, steps: str, wait: str) -> None:
@@ -72,13 +74,16 @@ def worker(url: str, at_once: str, steps: str, wait: str) -> None:
             Steps(db, engine, steps=int(steps), pause_s=float(wait), commits=2), at_once=int(at_once)
         )
         print(engine.worker, flush=True)
+        began = time.process_time()
         sys.stdin.read()
+        print(time.process_time() - began, flush=True)
         engine.close(grace_s=5.0)
 
 
-def rate(url: str, workers: int, asked: argparse.Namespace) -> tuple[float, int]:
-    """Sessions a second, and how many of them had two owners."""
-    with Database.open(url) as db, Shift(url, workers, asked):
+def rate(url: str, workers: int, asked: argparse.Namespace) -> tuple[float, int, float]:
+    """Sessions a second, how many of them had two owners, and CPU seconds of the workers for each."""
+    shift = Shift(url, workers, asked)
+    with Database.open(url) as db, shift:
         ids = new_sessions(house_of(db), asked.sessions * workers, woken=False)
         server = choosing.engine(db, system_clock)
         began = time.perf_counter()
@@ -90,7 +95,8 @@ def rate(url: str, workers: int, asked: argparse.Namespace) -> tuple[float, int]
         server.close(grace_s=1.0)
         steps = [steps_of(db, id) for id in ids]
     assert all(len(found) == asked.steps for found in steps)
-    return len(ids) / took, sum(owned_by_two(found) or len({s.by for s in found}) > 1 for found in steps)
+    two = sum(owned_by_two(found) or len({s.by for s in found}) > 1 for found in steps)
+    return len(ids) / took, two, shift.cpu_s / len(ids)
 
 
 def _open(db: Database) -> int:
@@ -187,20 +193,21 @@ def databases() -> Iterator[Callable[[], str]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sessions", type=int, default=32, help="for each worker")
+    parser.add_argument("--sessions", type=int, default=16, help="for each worker")
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--wait", type=float, default=0.05)
-    parser.add_argument("--at-once", type=int, default=4)
+    parser.add_argument("--at-once", type=int, default=2)
     asked = parser.parse_args()
     rows: list[Row] = []
     with databases() as fresh:
-        one, _ = rate(fresh(), 1, asked)
-        four, doubled = rate(fresh(), 4, asked)
+        one, _, _ = rate(fresh(), 1, asked)
+        four, doubled, cpu_s = rate(fresh(), 4, asked)
         ratio, ideal = four / one, asked.at_once / (asked.steps * asked.wait)
         rows += [
             Row("sessions a second, one worker", f"{one:.1f}", f"{ideal:.1f} if nothing else took time"),
             Row("sessions a second, four workers", f"{four:.1f}", f"{4 * ideal:.1f} likewise"),
             Row("four against one", f"{ratio:.2f}×", f"≥ {RATIO:g}×", ratio >= RATIO),
+            Row("CPU time of a worker for each session", f"{cpu_s * 1e3:.0f} ms"),
             Row("sessions that two workers wrote to", f"{doubled}", "0", doubled == 0),
         ]
         with (
