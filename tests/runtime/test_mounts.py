@@ -552,7 +552,7 @@ def test_a_session_without_anything(world: World) -> None:
     inside = {mount.inside: mount.writable for mount in mounted.spec.mounts}
     assert inside == {
         "/workspace": True, "/mnt/session/outputs": True, "/mnt/session/uploads": False,
-        "/mnt/session/spill": False, "/mnt/session/conflicts": False,
+        "/mnt/session/spill": True, "/mnt/session/conflicts": False,
     }  # fmt: skip
     assert all(mount.folder.is_dir() for mount in mounted.spec.mounts)
     assert mounted.spec.home == "/workspace" and mounted.spec.network.everything

@@ -202,7 +202,7 @@ def test_nothing_of_anybody_is_lost_whatever_happens_in_between(
 
 def test_a_kill_at_every_single_step_of_a_large_sync(world: World) -> None:
     """Each of them leaves something that the next process makes whole."""
-    for after in range(0, 60, 2):
+    for after in range(0, 60, 4):
         story = Story(world)
         for path in PATHS:
             story.do(("other writes", path, 0))
