@@ -125,7 +125,7 @@ class Workspace:
         self.dream_requests = DreamRequests(
             db, self.resources, self.stores, self.log, self.review, clock=clock, announce=emit
         )
-        self.agents = Agents(self.resources, self.secrets, self.webhooks, clock=clock)
+        self.agents = Agents(self.resources, self.secrets, self.webhooks, check_schema=_flaws, clock=clock)
         self.environments = Environments(self.resources, self.webhooks, clock=clock)
         keys = Keys(db, clock=clock, entropy=entropy)
         self.work = WorkQueue(db, self.resources, keys, clock=clock, entropy=entropy)
@@ -385,6 +385,13 @@ class Workspace:
     def undo(self, proposal_id: str, *, by: str) -> Proposal:
         """Take a decision back; an approved text leaves memory by a new version."""
         return self.review.undo(proposal_id, by=by)
+
+
+def _flaws(schema: Mapping[str, Any]) -> Sequence[str]:
+    """Why ``schema`` cannot describe a tool's input. (The validator is loaded when the first one comes.)"""
+    from reverie.tools.schemas import check_schema
+
+    return check_schema(schema)
 
 
 def _pins(row: SessionRow) -> Mapping[str, Mapping[str, str]]:

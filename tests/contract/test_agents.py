@@ -493,3 +493,23 @@ def test_two_who_change_one_version_cannot_both_win(client: anthropic.Anthropic)
     with ThreadPoolExecutor(4) as pool:
         assert sum(pool.map(change, range(8))) == 1
     assert client.beta.agents.retrieve(made.id).version == 2
+
+
+BAD_SCHEMAS: Any = [
+    {"type": "object", "properties": {"n": {"type": "nonsense"}}},
+    {"type": "object", "properties": {"n": {"pattern": "("}}},
+    {"type": "object", "required": "n"},
+]
+
+
+@pytest.mark.parametrize("schema", BAD_SCHEMAS)
+def test_a_schema_that_is_none_is_refused_when_the_agent_is_made(client: Any, schema: Any) -> None:
+    def tool(schema: Any) -> Any:
+        return {"type": "custom", "name": "ask", "description": "Asks.", "input_schema": schema}
+
+    told = {"name": "clerk", "model": "scripted:any"}
+    with pytest.raises(anthropic.BadRequestError, match=r"input_schema"):
+        client.beta.agents.create(**told, tools=[tool(schema)])
+    made = client.beta.agents.create(**told, tools=[tool({"type": "object"})])
+    with pytest.raises(anthropic.BadRequestError, match=r"input_schema"):
+        client.beta.agents.update(made.id, version=made.version, tools=[tool(schema)])

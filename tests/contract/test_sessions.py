@@ -356,7 +356,7 @@ def test_a_budget_may_be_in_tokens(sdk: Any, loop: Loop) -> None:
 
 @pytest.mark.parametrize("wrong", [{}, {"max_tokens": "0"}, {"max_tokens": 5}, {"max_tokens": "1.5"}])
 def test_a_budget_of_nothing_is_refused(client: Any, wrong: Any) -> None:
-    with pytest.raises(anthropic.BadRequestError, match="max_tokens"):
+    with pytest.raises(anthropic.BadRequestError, match="budget"):
         session(client, budget={"type": "limit", **wrong})
 
 

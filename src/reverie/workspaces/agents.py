@@ -20,7 +20,7 @@ from reverie.workspaces.metadata import patched, said
 from reverie.workspaces.resources import Resources
 from reverie.workspaces.roster import merged, pinned, shown
 from reverie.workspaces.secrets import Secrets
-from reverie.workspaces.tools import checked_servers, resolved_skills, resolved_tools
+from reverie.workspaces.tools import CheckSchema, checked_servers, resolved_skills, resolved_tools
 from reverie.workspaces.webhooks import Webhooks
 
 __all__ = ["AGENT", "DEPLOYMENT", "Agents", "resolved_model"]
@@ -39,7 +39,17 @@ class Agents:
     All methods raise ``NotFound`` for an id that is not an agent of the workspace.
     """
 
-    def __init__(self, resources: Resources, secrets: Secrets, webhooks: Webhooks, *, clock: Clock) -> None:
+    def __init__(
+        self,
+        resources: Resources,
+        secrets: Secrets,
+        webhooks: Webhooks,
+        *,
+        check_schema: CheckSchema,
+        clock: Clock,
+    ) -> None:
+        self.check_schema: Final = check_schema
+        """What holds schemas of tools to being such."""
         self._resources = resources
         self._secrets = secrets
         self._webhooks = webhooks
@@ -142,7 +152,9 @@ class Agents:
 
     def _body(self, asked: Said, stored: Said, owner: str | None, conn: Connection) -> dict[str, Any]:
         servers = checked_servers(said(asked, "mcp_servers", stored.get("mcp_servers"), empty=[]))
-        tools = resolved_tools(said(asked, "tools", stored.get("tools"), empty=[]), servers)
+        tools = resolved_tools(
+            said(asked, "tools", stored.get("tools"), empty=[]), servers, self.check_schema
+        )
         model = _model(asked, stored)
         return {
             "name": asked.get("name", stored.get("name")),

@@ -10,7 +10,7 @@ from reverie.domain.errors import Archived
 from reverie.domain.resources import Resource
 from reverie.storage.database import Connection
 from reverie.workspaces.agents import Agents, resolved_model
-from reverie.workspaces.tools import checked_servers, resolved_skills, resolved_tools
+from reverie.workspaces.tools import CheckSchema, checked_servers, resolved_skills, resolved_tools
 
 __all__ = ["changed_tools", "snapshot", "without_roster"]
 
@@ -36,7 +36,7 @@ def snapshot(agents: Agents, asked: str | Said, conn: Connection) -> Body:
         raise Archived("the agent is archived: no session starts with it", where=agent.id)
     body = _definition(agent)
     if said["type"] == "agent_with_overrides":
-        body |= _overrides(said, body)
+        body |= _overrides(said, body, agents.check_schema)
     return {**body, "multiagent": _roster(agents, agent.body["multiagent"], conn)}
 
 
@@ -50,7 +50,7 @@ def without_roster(agent: Said) -> Body:
     return {name: value for name, value in agent.items() if name != "multiagent"}
 
 
-def _overrides(said: Said, body: Said) -> Body:
+def _overrides(said: Said, body: Said, check: CheckSchema) -> Body:
     found: Body = {}
     if said.get("model") is not None:
         found["model"] = resolved_model(said["model"])
@@ -58,10 +58,10 @@ def _overrides(said: Said, body: Said) -> Body:
         found["system"] = said["system"]
     if said.get("skills") is not None:
         found["skills"] = resolved_skills(said["skills"])
-    return {**found, **changed_tools(said, body)}
+    return {**found, **changed_tools(said, body, check)}
 
 
-def changed_tools(said: Said, body: Said) -> Body:
+def changed_tools(said: Said, body: Said, check: CheckSchema) -> Body:
     """Tools and MCP servers as ``said`` replaces them, each as a whole; they must fit together.
 
     Raises:
@@ -71,7 +71,7 @@ def changed_tools(said: Said, body: Said) -> Body:
         return {}
     servers = body["mcp_servers"] if said.get("mcp_servers") is None else checked_servers(said["mcp_servers"])
     tools = body["tools"] if said.get("tools") is None else said["tools"]
-    return {"mcp_servers": servers, "tools": resolved_tools(tools, servers)}
+    return {"mcp_servers": servers, "tools": resolved_tools(tools, servers, check)}
 
 
 def _roster(agents: Agents, said: Said | None, conn: Connection) -> Body | None:

@@ -31,6 +31,7 @@ from reverie.workspaces.files import Files
 from reverie.workspaces.metadata import patched
 from reverie.workspaces.session_agents import changed_tools, snapshot
 from reverie.workspaces.session_resources import Mounts, check, refs
+from reverie.workspaces.tools import CheckSchema
 from reverie.workspaces.vaults import Vaults
 from reverie.workspaces.webhooks import Webhooks
 from reverie.workspaces.work import WorkQueue
@@ -149,7 +150,7 @@ class Sessions:
                 **_title(body, asked),
                 **_metadata(body, asked),
                 **_budget(body, asked, state),
-                **_tools(body, asked, state),
+                **_tools(body, asked, state, self._agents.check_schema),
             }
             return ({**body, **changed}, _told(changed)) if changed else (body, None)
 
@@ -461,14 +462,16 @@ def _budget(body: Body, asked: Said, state: SessionState) -> Body:
 
 def _more(field: str, used: Decimal, wanted: str) -> None:
     if Decimal(wanted) <= used:
-        raise Invalid(f"budget.{field}", f"more than what was used already, {used} (budget_not_raised)", wanted)
+        raise Invalid(
+            f"budget.{field}", f"more than what was used already, {used} (budget_not_raised)", wanted
+        )
 
 
-def _tools(body: Body, asked: Said, state: SessionState) -> Body:
+def _tools(body: Body, asked: Said, state: SessionState, check: CheckSchema) -> Body:
     said: Said | None = asked.get("agent")
     if said is None:
         return {}
     if (status := session_status(state)) != "idle":
         raise UsageError(f"`agent`: tools change while a session is idle, and this one is {status}")
-    agent: Body = {**body["agent"], **changed_tools(said, body["agent"])}
+    agent: Body = {**body["agent"], **changed_tools(said, body["agent"], check)}
     return {} if agent == body["agent"] else {"agent": agent}

@@ -7,15 +7,17 @@ the session's own sandbox, and ``always_ask`` for those of an MCP server, which 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
 from reverie.domain.errors import Invalid
 
-__all__ = ["BUILT_IN", "MAX_TOOLS", "checked_servers", "resolved_skills", "resolved_tools"]
+__all__ = ["BUILT_IN", "MAX_TOOLS", "CheckSchema", "checked_servers", "resolved_skills", "resolved_tools"]
 
 Said: TypeAlias = Mapping[str, Any]
+CheckSchema: TypeAlias = Callable[[Said], Sequence[str]]
+"""Says why a schema cannot describe a tool's input; nothing where it can."""
 
 BUILT_IN: Final = ("bash", "edit", "read", "write", "glob", "grep", "web_fetch", "web_search")
 MAX_TOOLS: Final = 256
@@ -35,17 +37,20 @@ def checked_servers(servers: Sequence[Said]) -> list[dict[str, Any]]:
     return [{"type": "url", "name": server["name"], "url": server["url"]} for server in servers]
 
 
-def resolved_tools(tools: Sequence[Said], servers: Sequence[Said]) -> list[dict[str, Any]]:
+def resolved_tools(
+    tools: Sequence[Said], servers: Sequence[Said], check: CheckSchema
+) -> list[dict[str, Any]]:
     """The tools with every default said. ``servers`` are the MCP servers of the same agent or session.
 
     Raises:
-        Invalid: a name that stands twice, a toolset of no server, a server of no toolset, more than 256.
+        Invalid: a name that stands twice, a toolset of no server, a server of no toolset, more than 256, a
+            schema that is none.
     """
     _check_sets(tools, servers)
     custom = [tool["name"] for tool in tools if tool["type"] == "custom"]
     taken = [*custom, *(BUILT_IN if _built_in(tools) else ())]
     _distinct("tools", taken)
-    found = [_resolved(tool, f"tools[{number}]", custom) for number, tool in enumerate(tools)]
+    found = [_resolved(tool, f"tools[{number}]", custom, check) for number, tool in enumerate(tools)]
     count = len(taken) + sum(len(tool["configs"]) for tool in found if tool["type"] == "mcp_toolset")
     if count > MAX_TOOLS:
         raise Invalid("tools", limit=f"at most {MAX_TOOLS} tools across all toolsets", value=count)
@@ -93,9 +98,9 @@ def _built_in(tools: Sequence[Said]) -> int:
     return sum(tool["type"] == "agent_toolset_20260401" for tool in tools)
 
 
-def _resolved(tool: Said, field: str, custom: Sequence[str]) -> dict[str, Any]:
+def _resolved(tool: Said, field: str, custom: Sequence[str], check: CheckSchema) -> dict[str, Any]:
     if tool["type"] == "custom":
-        return _custom(tool, field)
+        return _custom(tool, field, check)
     built_in = tool["type"] == "agent_toolset_20260401"
     policy = {"type": "always_allow" if built_in else "always_ask"}
     defaults = _filled(tool.get("default_config"), {"enabled": True, "permission_policy": policy})
@@ -114,10 +119,12 @@ def _filled(asked: Said | None, defaults: Said) -> dict[str, Any]:
     return {key: value if told.get(key) is None else told[key] for key, value in defaults.items()}
 
 
-def _custom(tool: Said, field: str) -> dict[str, Any]:
+def _custom(tool: Said, field: str, check: CheckSchema) -> dict[str, Any]:
     schema = tool["input_schema"]
     if schema.get("type") != "object":
         raise Invalid(f"{field}.input_schema.type", limit="object", value=schema.get("type"))
+    if flaws := check(schema):
+        raise Invalid(f"{field}.input_schema", limit="JSON Schema", value="; ".join(flaws))
     return {key: tool[key] for key in ("type", "name", "description", "input_schema")}
 
 
