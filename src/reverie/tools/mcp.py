@@ -40,6 +40,7 @@ MOST_TOOLS: Final = 1_000
 _MOST_PAGES: Final = 100
 _GOODBYE_S: Final = 1.0
 _PATIENCE_S: Final = 0.05
+_TRIES: Final = 100
 _MOST_EVENT: Final = 8 << 20
 _MOST_SAID: Final = 500
 _MOST_DESCRIBED: Final = 20_000
@@ -303,12 +304,13 @@ class _Line:
             return
         if goodbye and self._session.done():
             await asyncio.wait([self._holder], timeout=_GOODBYE_S)
-        while (
-            not self._holder.done()
-        ):  # the SDK has a last word to the server when it is cancelled: once more, then
+        # The SDK has a last word for the server when it is cancelled, so it may take a second time.
+        for _ in range(_TRIES):
+            if self._holder.done():
+                break
             self._holder.cancel()
             await asyncio.wait([self._holder], timeout=_PATIENCE_S)
-        if not self._holder.cancelled():
+        if self._holder.done() and not self._holder.cancelled():
             self._holder.exception()  # seen
 
     async def _hold(self, listening: bool) -> None:
