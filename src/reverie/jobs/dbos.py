@@ -14,6 +14,7 @@ import asyncio
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 from functools import partial
@@ -70,6 +71,7 @@ class DbosEngine:
         self._tickets = Tickets(db.url)
         self._clerk = Clerk()
         self._working = False
+        self._rests_until = 0.0
         self._taken: set[str] = set()  # tickets that were taken at the last look, of sessions that nobody had
 
     @property
@@ -133,8 +135,14 @@ class DbosEngine:
         return workers[:1] == [self._worker]
 
     def _found(self, keys: Collection[Key], workers: Sequence[str]) -> None:
-        if keys:
-            self._clerk.ask("found", partial(self._hand_out, list(keys), set(workers)))
+        if keys and time.monotonic() >= self._rests_until:
+            self._clerk.ask("found", partial(self._look_after, list(keys), set(workers)))
+
+    def _look_after(self, keys: Sequence[Key], workers: Collection[str]) -> None:
+        began = time.monotonic()
+        self._hand_out(keys, workers)
+        now = time.monotonic()
+        self._rests_until = now + 10 * (now - began)  # where tens of thousands wait it takes its time
 
     def _hand_out(self, keys: Sequence[Key], workers: Collection[str]) -> None:
         """Queue what nobody has and what has no ticket. A ticket is void when its worker is not among the living,
