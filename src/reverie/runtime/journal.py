@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from reverie.domain.events import Event, EventType, JsonObject, NewEvent
 from reverie.runtime.context import SessionContext
@@ -13,10 +12,16 @@ from reverie.sessions.live import LiveSessions
 from reverie.sessions.pages import Fence, Page
 from reverie.storage.events import read
 
-__all__ = ["Journal"]
+__all__ = ["Asked", "Journal"]
 
 T = TypeVar("T")
 _PAGE: Final = 1_000
+
+
+class Asked(Protocol):
+    """Does something that waits for the database, and gives what comes of it."""
+
+    async def __call__(self, work: Callable[[], T], /) -> T: ...
 
 
 class Journal:
@@ -33,7 +38,7 @@ class Journal:
         context: SessionContext,
         *,
         fence: Fence,
-        executor: Executor,
+        asked: Asked,
         entropy: Callable[[int], bytes],
         told: Callable[[], None],
     ) -> None:
@@ -43,12 +48,11 @@ class Journal:
         self._session_id = session_id
         self._context = context
         self._fence = fence
-        self._executor = executor
+        self.db: Final = asked
         self._entropy = entropy
         self._told = told
         self._ahead: set[str] = set()
         self._reading = asyncio.Lock()
-        self._loop = asyncio.get_running_loop()
 
     async def write(self, work: Callable[[Page], object]) -> list[Event]:
         """One transaction: what is in the outbox, then ``work``. Gives its events.
@@ -94,10 +98,6 @@ class Journal:
                 self._fold([read(link) for link in links])
                 if len(links) < _PAGE:
                     return
-
-    async def db(self, work: Callable[[], T]) -> T:
-        """Something that waits for the database."""
-        return await self._loop.run_in_executor(self._executor, work)
 
     async def _absorb(self, events: Sequence[Event]) -> None:
         if not events:

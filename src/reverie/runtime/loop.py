@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
 from reverie.domain.errors import (
     ConfigError,
@@ -27,11 +27,11 @@ from reverie.plugins import Handler, Model, Output
 from reverie.runtime import brain, compacting
 from reverie.runtime.answering import Preview, answered, ended, stopped
 from reverie.runtime.brain import Act, Ask, Close, Compact, Exhausted, Rules, Want, decide
-from reverie.runtime.budget import reached
+from reverie.runtime.budget import allows
 from reverie.runtime.context import Call, SessionContext, ThreadContext
 from reverie.runtime.hands import Hands, Workshop, result_payload, result_type
 from reverie.runtime.house import Plugs, Room
-from reverie.runtime.journal import Journal
+from reverie.runtime.journal import Asked, Journal
 from reverie.runtime.toolbox import Toolbox
 from reverie.sessions.pages import Fence, Page
 from reverie.storage.events import Link
@@ -39,14 +39,6 @@ from reverie.storage.events import Link
 __all__ = ["Run"]
 
 T = TypeVar("T")
-
-
-class Asked(Protocol):
-    """Gives what the database says to some work."""
-
-    async def __call__(self, work: Callable[[], T]) -> T: ...
-
-
 log: Final = logging.getLogger("reverie.runtime")
 
 MAX_TRIES: Final = 5
@@ -85,7 +77,7 @@ class Run:
             session_id,
             self.context,
             fence=fence,
-            executor=executor,
+            asked=asked,
             entropy=entropy,
             told=self._told,
         )
@@ -189,13 +181,12 @@ class Run:
 
     async def _start(self, thread: ThreadContext) -> Event | None:
         """Begin a request: with whatever waits, and if the budget allows. In one transaction."""
-        start = self._journal.new("span.model_request_start", {}, thread.name)
+        start, model = self._journal.new("span.model_request_start", {}, thread.name), self._model()
 
         def work(page: Page) -> None:
             if thread.name == PRIMARY_THREAD:
                 page.take()
-            if reached(page.state, page.budget):
-                page.turn("idle", thread=thread.name, stop={"type": "budget_reached"})
+            if not allows(page, thread.name, model):
                 return
             page.turn("running", thread=thread.name)
             page.add(start)

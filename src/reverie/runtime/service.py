@@ -43,6 +43,7 @@ class RuntimeService:
         self._folds: OrderedDict[str, tuple[int, SessionContext]] = OrderedDict()
         self._plugs: Plugs | None = None
         self._attends = False
+        self._at_work = 0
 
     # ------------------------------------------------------------------ the door
 
@@ -73,7 +74,14 @@ class RuntimeService:
     # ------------------------------------------------------------------ one session
 
     async def _work(self, workspace: str, session_id: str) -> None:
-        epoch = await self._in_thread(
+        self._at_work += 1
+        try:
+            await self._claimed(workspace, session_id)
+        finally:
+            self._at_work -= 1
+
+    async def _claimed(self, workspace: str, session_id: str) -> None:
+        epoch = await self._asked(
             lambda: self._db.write(lambda conn: leases.claim(conn, session_id, self._engine.worker))
         )
         if epoch is None:
@@ -91,7 +99,7 @@ class RuntimeService:
             self._plugged(),
             session_id,
             fence=_fence(session_id, epoch),
-            executor=self._executor,
+            asked=self._asked,
             handlers=self._handlers.get(session_id, {}),
             context=self._fold(session_id, epoch),
             entropy=os.urandom,
@@ -108,7 +116,7 @@ class RuntimeService:
         except Exception as error:
             told = f"{type(error).__name__}: {error}"[:2_000]
             log.exception("the session's run failed", extra={"session_id": session_id})
-            await self._in_thread(lambda: self._tell(workspace, session_id, epoch, told))
+            await self._asked(lambda: self._tell(workspace, session_id, epoch, told))
             return True
         self._remember(session_id, epoch, run.context)
         return True
@@ -129,7 +137,7 @@ class RuntimeService:
         self._house.workspace(workspace).live.advance(session_id, work, _fence(session_id, epoch))
 
     async def _release(self, workspace: str, session_id: str, epoch: int, *, done: bool) -> None:
-        again = await self._in_thread(
+        again = await self._asked(
             lambda: self._db.write(lambda conn: leases.release(conn, session_id, epoch, done=done))
         )
         if again and done:
@@ -152,7 +160,12 @@ class RuntimeService:
             self._plugs = self._house.plugs()
         return self._plugs
 
-    async def _in_thread(self, work: Callable[[], T]) -> T:
+    async def _asked(self, work: Callable[[], T]) -> T:
+        """What the database says to ``work``. Where one session is worked on, and the database is a file, it
+        is asked here and now: nobody else has to wait meanwhile, and to pass it to a thread and back costs
+        more than most transactions."""
+        if self._at_work <= 1 and self._db.dialect == "sqlite":
+            return work()
         return await asyncio.get_running_loop().run_in_executor(self._executor, work)
 
 
