@@ -19,8 +19,8 @@ from pathlib import Path
 
 from benchmarks.table import Row, print_table
 from reverie.app import Reverie
+from reverie.folders.mounts import Mounted, Mounts
 from reverie.memory.records import Edit
-from reverie.runtime.mounts import Mounted, Mounts
 from reverie.storage.database import Database
 
 ROUNDS = 300

@@ -37,7 +37,7 @@ def plugs(resolve: Callable[[str], str], clock: Clock) -> Plugs:
 
     return Plugs(
         model=model,
-        tools=_made(TOOLS, Tool),
+        tools=_usable(_made(TOOLS, Tool)),
         environment=_environment(),
         validate=problems,
         spill=spill,
@@ -57,6 +57,16 @@ def _environment() -> Callable[[], Environment]:
         return choose(_made(ENVIRONMENTS, Environment), tenants=1, loopback=True)
 
     return chosen
+
+
+def _usable(tools: Mapping[str, Tool]) -> Mapping[str, Tool]:
+    """Without those that say why they cannot be used here: web_search, where there is nothing to search with."""
+    return {name: tool for name, tool in tools.items() if _obstacle(tool) is None}
+
+
+def _obstacle(tool: Tool) -> str | None:
+    asked: Callable[[], str | None] | None = getattr(tool, "obstacle", None)
+    return None if asked is None else asked()
 
 
 def _made(group: str, kind: type[T]) -> Mapping[str, T]:

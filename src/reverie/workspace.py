@@ -24,6 +24,7 @@ from reverie.dreaming.night import Night
 from reverie.dreaming.processes import is_gone
 from reverie.dreaming.render import dream_json, finding_json
 from reverie.dreaming.requests import DreamRequests
+from reverie.folders.mounts import Mounts as Folders
 from reverie.memory.catalog import Catalog
 from reverie.memory.records import Records
 from reverie.memory.stores import MemoryService
@@ -39,7 +40,6 @@ from reverie.plugins import (
 )
 from reverie.review.review import ReviewService
 from reverie.runtime.house import McpLink, Mounted
-from reverie.runtime.mounts import Mounts as Folders
 from reverie.sessions.feed import Feed
 from reverie.sessions.imports import ImportReport, ImportService
 from reverie.sessions.live import LiveSessions

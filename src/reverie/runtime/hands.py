@@ -232,20 +232,25 @@ class Hands:
         return await self._handlers[call.name](call.input)
 
     async def _bounded(self, call: Call, output: Output) -> Output:
-        size = sum(len(part.text) for part in output.content if isinstance(part, Text))
-        if size <= _LONG:
+        """The output as a model can be shown it; what is too long for that is kept in the sandbox."""
+        if all(isinstance(part, Text) for part in output.content) and _length(output) <= _LONG:
             return output
         if self._workshop.self_hosted or not self.toolbox.built_in:
             return _cut(output)
-        sandbox = await self._workshop.sandbox()
-        return await self._plugs.spill(output, sandbox, call.id)
+        return await self._plugs.spill(output, await self._workshop.sandbox(), call.id)
 
 
 _LONG: Final = 100_000
 
 
+def _length(output: Output) -> int:
+    return sum(len(part.text) for part in output.content if isinstance(part, Text))
+
+
 def _cut(output: Output) -> Output:
     """An output that is too long where there is no file to keep the rest in."""
+    if _length(output) <= _LONG:
+        return output
     text = "\n\n".join(part.text for part in output.content if isinstance(part, Text))
     half = _LONG // 2
     left = f"{text[:half]}\n\n[{len(text) - 2 * half} characters were left out here]\n\n{text[-half:]}"

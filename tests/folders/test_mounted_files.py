@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.runtime.rooms import World, kinds
+from tests.folders.rooms import World, kinds
 
-from reverie.runtime.mounts import Mounted
-from reverie.runtime.repository_mount import Git, RepositoryMount
+from reverie.folders.mounts import Mounted
+from reverie.folders.repository_mount import Git, RepositoryMount
 from reverie.workspaces import sealing
 from reverie.workspaces.files import MAX_IN_SESSION, Files
 
@@ -282,7 +282,7 @@ class Repositories:
         self, url: str, path: str = "/workspace/it", checkout: Any = None
     ) -> tuple[list[Any], list[Any]]:
         from reverie.domain.errors import NotFound
-        from reverie.runtime.places import Rooms
+        from reverie.folders.places import Rooms
 
         def secret(owner: str, name: str) -> str:
             if self.token is None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
-from reverie.runtime.tree import Facts, Tree
+from reverie.folders.tree import Facts, Tree
 
 __all__ = ["Look", "Watch", "sha256"]
 

@@ -15,10 +15,10 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
 from reverie.domain.errors import ConfigError, NotFound, ReverieError
+from reverie.folders.places import HOME, Rooms, place
+from reverie.folders.tree import Tree, demolish
+from reverie.folders.trouble import Kind, Trouble
 from reverie.plugins import Mount
-from reverie.runtime.places import HOME, Rooms, place
-from reverie.runtime.tree import Tree, demolish
-from reverie.runtime.trouble import Kind, Trouble
 from reverie.workspaces.session_resources import TOKEN
 
 __all__ = ["Git", "GitFailed", "RepositoryMount"]

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.conftest import SteppingClock
-from tests.runtime.rooms import World, contents
+from tests.folders.rooms import World, contents
 
+from reverie.folders import memory_mount
+from reverie.folders.memory_plan import most_deletions, plan
+from reverie.folders.tree import Tree
 from reverie.memory.records import Records
-from reverie.runtime import memory_mount
-from reverie.runtime.memory_plan import most_deletions, plan
-from reverie.runtime.tree import Tree
 
 PATHS: Final = ("/a.md", "/dir/b.md", "/dir/c.md", "/deep/er/d.md")
 LINES: Final = 5  # of a text; each changes alone, with one between that never does
@@ -252,7 +252,7 @@ def test_a_plan_says_one_thing_of_each_path(states: Any, writable: bool, trustin
 
 def test_the_digest_of_a_plan_is_of_what_was_there(tmp_path: Path) -> None:
     """A file that is written twice within one tick of the clock is seen twice."""
-    from reverie.runtime.watch import Watch, sha256
+    from reverie.folders.watch import Watch, sha256
 
     (tmp_path / "tree").mkdir()
     (tmp_path / "beside").mkdir()

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from reverie.app import Reverie
+from reverie.folders.mounts import Mounted, Mounts
+from reverie.folders.repository_mount import Git
+from reverie.folders.tree import shown
 from reverie.memory.records import Edit
-from reverie.runtime.mounts import Mounted, Mounts
-from reverie.runtime.repository_mount import Git
-from reverie.runtime.tree import shown
 from reverie.storage.database import Database
 
 __all__ = ["AGENT", "World", "contents", "kinds"]

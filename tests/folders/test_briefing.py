@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.runtime.rooms import World
+from tests.folders.rooms import World
 
-from reverie.runtime.briefing import INDEX_CHARACTERS, headline
+from reverie.folders.briefing import INDEX_CHARACTERS, headline
 
 
 @pytest.fixture

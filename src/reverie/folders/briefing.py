@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from reverie.runtime.places import CONFLICTS, OUTPUTS
+from reverie.folders.places import CONFLICTS, OUTPUTS
 
 __all__ = ["INDEX_CHARACTERS", "Shelf", "briefing", "headline"]
 

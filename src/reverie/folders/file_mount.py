@@ -9,11 +9,11 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from reverie.domain.errors import NotFound, Unavailable
+from reverie.folders.keeping import keep, kept
+from reverie.folders.places import HOME, UPLOADS, Rooms, place
+from reverie.folders.tree import Tree
+from reverie.folders.trouble import Trouble
 from reverie.plugins import Mount
-from reverie.runtime.keeping import keep, kept
-from reverie.runtime.places import HOME, UPLOADS, Rooms, place
-from reverie.runtime.tree import Tree
-from reverie.runtime.trouble import Trouble
 from reverie.workspaces.files import Files
 
 __all__ = ["FileMount"]

@@ -10,11 +10,11 @@ import msgspec
 
 from reverie.domain.errors import Invalid, NotFound, TooLarge
 from reverie.domain.resources import Resource
-from reverie.runtime.keeping import boot, keep, kept
-from reverie.runtime.places import OUTPUTS
-from reverie.runtime.tree import Tree, shown
-from reverie.runtime.trouble import Trouble, bounded
-from reverie.runtime.watch import Look, Watch, sha256
+from reverie.folders.keeping import boot, keep, kept
+from reverie.folders.places import OUTPUTS
+from reverie.folders.tree import Tree, shown
+from reverie.folders.trouble import Trouble, bounded
+from reverie.folders.watch import Look, Watch, sha256
 from reverie.workspaces.files import MAX_IN_SESSION, Files, safe_name
 
 __all__ = ["Outputs"]

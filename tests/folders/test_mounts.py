@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.runtime.rooms import World, contents, kinds
+from tests.folders.rooms import World, contents, kinds
 
 from reverie.domain.errors import Invalid
 from reverie.domain.memories import MAX_CONTENT_BYTES, MAX_MEMORIES
@@ -208,7 +208,7 @@ def test_what_is_missing_after_a_power_cut_was_deleted_by_nobody(
     (world.memory(session) / "a.md").unlink()
     (world.memory(session) / "b.md").write_text("")
     (world.memory(session) / "c.md").write_text("written before\n")
-    monkeypatch.setattr("reverie.runtime.memory_mount.boot", lambda: "another")
+    monkeypatch.setattr("reverie.folders.memory_mount.boot", lambda: "another")
     mounted = world.open(session)
     assert mounted.pull() == []
     assert world.texts() == {"/a.md": "a\n", "/b.md": "b\n", "/c.md": "written before\n"}
@@ -247,7 +247,7 @@ def test_a_kill_between_the_store_and_what_is_remembered_doubles_nothing(
     (world.memory(session) / "a.md").write_text("mine\n")
     (world.memory(session) / "b.md").write_text("new\n")
     with monkeypatch.context() as patched:
-        patched.setattr("reverie.runtime.memory_mount.keep", lambda *_: None)  # killed just before
+        patched.setattr("reverie.folders.memory_mount.keep", lambda *_: None)  # killed just before
         mounted.push()
     count = len(world.history())
     assert world.open(session).pull() == []
@@ -448,7 +448,7 @@ def test_a_secret_that_was_kept_masked_before_a_kill_makes_no_conflict(
     mounted = world.open(session)
     (world.memory(session) / "a.md").write_text(f"log in with {token}\n")
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr("reverie.runtime.memory_mount.MemoryMount._place", _killed)
+        patched.setattr("reverie.folders.memory_mount.MemoryMount._place", _killed)
         mounted.push()
     assert world.open(session).pull() == []
     assert contents(world.memory(session)) == world.texts()

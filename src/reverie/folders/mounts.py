@@ -20,18 +20,18 @@ import msgspec
 from reverie.domain.clock import Clock
 from reverie.domain.errors import ConfigError, NotFound, Tampered
 from reverie.domain.events import JsonObject
+from reverie.folders.briefing import Shelf, briefing, headline
+from reverie.folders.file_mount import FileMount
+from reverie.folders.keeping import keep, kept
+from reverie.folders.memory_mount import Attached, MemoryMount
+from reverie.folders.outputs import Outputs
+from reverie.folders.places import CONFLICTS, HOME, OUTPUTS, SPILL, UPLOADS, Rooms
+from reverie.folders.repository_mount import Git, RepositoryMount
+from reverie.folders.tree import Tree, demolish, shown
+from reverie.folders.trouble import Trouble
 from reverie.memory.catalog import Catalog
 from reverie.memory.records import Records
 from reverie.plugins import Injected, Mount, Network, SandboxSpec
-from reverie.runtime.briefing import Shelf, briefing, headline
-from reverie.runtime.file_mount import FileMount
-from reverie.runtime.keeping import keep, kept
-from reverie.runtime.memory_mount import Attached, MemoryMount
-from reverie.runtime.outputs import Outputs
-from reverie.runtime.places import CONFLICTS, HOME, OUTPUTS, SPILL, UPLOADS, Rooms
-from reverie.runtime.repository_mount import Git, RepositoryMount
-from reverie.runtime.tree import Tree, demolish, shown
-from reverie.runtime.trouble import Trouble
 from reverie.workspaces.credentials import MAX_CREDENTIALS, Credentials
 from reverie.workspaces.environments import Environments
 from reverie.workspaces.files import Files

@@ -27,13 +27,13 @@ from reverie.domain.errors import (
     UsageError,
 )
 from reverie.domain.memories import MAX_CONTENT_BYTES, Memory, MemoryVersion, content_sha256, valid_path
+from reverie.folders.keeping import boot, keep, kept
+from reverie.folders.memory_plan import Plan, most_deletions, plan
+from reverie.folders.tree import Tree, shown
+from reverie.folders.trouble import Kind, Trouble, bounded
+from reverie.folders.watch import Look, Watch, sha256
 from reverie.memory.merge import three_way
 from reverie.memory.records import Edit, Records
-from reverie.runtime.keeping import boot, keep, kept
-from reverie.runtime.memory_plan import Plan, most_deletions, plan
-from reverie.runtime.tree import Tree, shown
-from reverie.runtime.trouble import Kind, Trouble, bounded
-from reverie.runtime.watch import Look, Watch, sha256
 
 __all__ = ["Attached", "MemoryMount"]
 
