@@ -411,6 +411,15 @@ def test_a_conversation_that_is_too_long_is_summed_up(house: House) -> None:
     assert house.stop(session) == {"type": "end_turn"}
 
 
+def test_one_summary_is_enough_though_asking_for_it_was_as_long(house: House) -> None:
+    house.context_tokens = 1_000
+    long, summary = answer(Text("I read a lot."), tokens=900), answer(Text("SUMMARY"), tokens=920)
+    session = house.begin(Answers(long, summary, "Going on."))
+    house.turn(session, "read it")
+    assert types(house.turn(session, "and now?")).count("agent.thread_context_compacted") == 1
+    assert house.stop(session) == {"type": "end_turn"}
+
+
 def test_a_request_that_does_not_fit_is_summed_up_and_repeated(house: House) -> None:
     answers = Answers("One.", ContextTooLong("too long", retryable=False), "SUMMARY", "Two.")
     session = house.begin(answers)

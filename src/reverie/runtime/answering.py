@@ -21,7 +21,8 @@ _PREVIEWED: Final = {"text": "agent.message", "thinking": "agent.thinking"}
 def answered(
     session_id: str, thread: str, start: Event, response: ModelResponse, toolbox: Toolbox
 ) -> list[NewEvent]:
-    """What a model said and asked for, in its order; a call that cannot be made has its result with it."""
+    """What a model said and asked for, in its order, and the end of the request; a call that cannot be made has
+    its result behind that."""
     events: list[NewEvent] = []
     results: list[NewEvent] = []
     for number, part in _numbered(response.parts):
@@ -34,7 +35,7 @@ def answered(
                 events.append(NewEvent("agent.thinking", {"private": private}, key, thread=thread))
             case ToolCall():
                 events += _called(session_id, thread, key, part, toolbox, results)
-    return [*events, *results]
+    return [*events, ended(thread, start, response), *results]  # results are what the next request is for
 
 
 def _called(

@@ -240,11 +240,11 @@ def _requested(context: SessionContext, thread: ThreadContext, event: Event) -> 
     if event.payload.get("is_error"):
         thread.failures += not event.payload.get("interrupted")
         return
-    usage: Mapping[str, Any] = event.payload.get("model_usage") or {}
-    counted = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
-    thread.prompt_tokens = sum(usage.get(name) or 0 for name in counted)
     thread.failures = 0
-    if not event.payload.get("compaction"):
+    if not event.payload.get("compaction"):  # whose own request was as long as what it sums up
+        usage: Mapping[str, Any] = event.payload.get("model_usage") or {}
+        counted = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+        thread.prompt_tokens = sum(usage.get(name) or 0 for name in counted)
         thread.steps += 1
         thread.compactions = thread.too_long = 0
         thread.due = bool(event.payload.get("unfinished"))

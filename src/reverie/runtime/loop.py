@@ -97,6 +97,8 @@ class Run:
             LeaseLost: somebody else goes on with it.
             StorageError: nothing can be written now.
         """
+        row = await self._journal.db(lambda: self._room.live.row(self.session_id))
+        self._workshop = Workshop(self._room, self._plugs, self.session_id, row.body or {})
         unsubscribe = self._room.feed.subscribe(self.session_id, self)
         try:
             await self._begin()
@@ -108,8 +110,6 @@ class Run:
             await self._workshop.close()
 
     async def _begin(self) -> None:
-        row = await self._journal.db(lambda: self._room.live.row(self.session_id))
-        self._workshop = Workshop(self._room, self._plugs, self.session_id, row.body or {})
         await self._journal.read()
         if self._fresh:
             calls = (call for thread in self.context.threads.values() for call in thread.open.values())
@@ -165,8 +165,7 @@ class Run:
             return True
         events = answered(self.session_id, thread.name, start, response, hands.toolbox)
         calls = any(event.type.endswith("tool_use") for event in events)
-        end = ended(thread.name, start, response)
-        await self._journal.write(lambda page: _settle(page, thread, [*events, end], response, calls=calls))
+        await self._journal.write(lambda page: _settle(page, thread, events, response, calls=calls))
         return True
 
     async def _prepare(self, thread: ThreadContext) -> None:
