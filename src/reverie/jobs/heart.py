@@ -142,7 +142,7 @@ class Heart:
             self._register()
             return
         if seen.dead:
-            _log.warning("gave up for dead: %s", ", ".join(seen.dead))
+            _log.info("gave up for dead: %s", ", ".join(seen.dead))
         if seen.open is not None:
             self._body.found(seen.open, seen.workers)
 

@@ -7,6 +7,7 @@ import binascii
 from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeAlias, cast
 
+from reverie.domain.errors import NotFound
 from reverie.domain.events import JsonObject
 from reverie.domain.messages import Document, Image, ResultPart, Text
 
@@ -74,7 +75,10 @@ def _media(block: JsonObject, kind: str, load: Load) -> ResultPart:
         case "url":
             url = str(source.get("url"))
         case "file":
-            media_type, data = load(str(source.get("file_id")))
+            try:
+                media_type, data = load(str(source.get("file_id")))
+            except NotFound:  # the file was deleted since
+                return Text(_GONE)
         case "text":
             data = str(source.get("data", "")).encode()
         case _:

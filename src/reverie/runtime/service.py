@@ -55,8 +55,8 @@ class RuntimeService:
             StorageError: the database cannot be reached or written.
         """
         if not self._attends:
-            self._attends = True
             self._engine.start(self._work, at_once=at_once or AT_ONCE)
+            self._attends = True
 
     def wake(self, workspace: str, session_id: str) -> None:
         """There is something to do in a session."""
@@ -109,17 +109,27 @@ class RuntimeService:
         except LeaseLost:
             log.info("somebody else goes on with the session", extra={"session_id": session_id})
             return False
-        except (NotFound, UsageError):  # deleted, archived or terminated meanwhile
-            return True
         except StorageError:
             raise
         except Exception as error:
+            if isinstance(error, NotFound | UsageError) and await self._asked(
+                lambda: self._over(workspace, session_id)
+            ):
+                return True
             told = f"{type(error).__name__}: {error}"[:2_000]
             log.exception("the session's run failed", extra={"session_id": session_id})
             await self._asked(lambda: self._tell(workspace, session_id, epoch, told))
             return True
         self._remember(session_id, epoch, run.context)
         return True
+
+    def _over(self, workspace: str, session_id: str) -> bool:
+        """Whether a session was deleted, archived or terminated meanwhile."""
+        try:
+            row = self._house.workspace(workspace).live.row(session_id)
+        except NotFound:
+            return True
+        return row.archived_at is not None or row.status == "terminated"
 
     def _tell(self, workspace: str, session_id: str, epoch: int, fault: str) -> None:
         """A fault of ours: the session says so, rests, and stays usable."""
