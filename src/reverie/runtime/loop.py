@@ -44,6 +44,7 @@ log: Final = logging.getLogger("reverie.runtime")
 MAX_TRIES: Final = 5
 _FIRST_WAIT: Final = 1.0
 _LONGEST_WAIT: Final = 60.0
+_LONGEST_ASKED: Final = 600.0  # however long a provider asks us to wait
 _PAGE: Final = 1_000
 _CONTEXT: Final = 200_000  # tokens, of a model that does not say
 _END_TURN: Final[JsonObject] = {"type": "end_turn"}
@@ -180,7 +181,8 @@ class Run:
 
     async def _start(self, thread: ThreadContext) -> Event | None:
         """Begin a request: with whatever waits, and if the budget allows. In one transaction."""
-        start, model = self._journal.new("span.model_request_start", {}, thread.name), self._model()
+        start = self._journal.new("span.model_request_start", {}, thread.name)
+        model = await self._model()
 
         def work(page: Page) -> None:
             if thread.name == PRIMARY_THREAD:
@@ -202,7 +204,8 @@ class Run:
             self.session_id, start, lambda shown: live.preview(self.session_id, shown, thread=thread.name)
         )
         try:
-            return await self._interruptible(thread, self._model().respond(request, preview))
+            model = await self._model()
+            return await self._interruptible(thread, model.respond(request, preview))
         except _Interrupted:
             await self._journal.write(lambda page: page.add(stopped(thread.name, start, interrupted=True)))
         except (ConfigError, NotFound) as error:
@@ -220,10 +223,11 @@ class Run:
             return
         again = error.retryable and tries < MAX_TRIES
         told = _model_error(error, "retrying" if again else "exhausted")
+        failure = self._journal.new("session.error", {"error": told}, thread.name)
 
         def work(page: Page) -> None:
             page.add(end)
-            page.say("session.error", {"error": told}, thread.name)
+            page.add(failure)
             if again:
                 page.turn("rescheduling", thread=thread.name)
             else:
@@ -237,7 +241,8 @@ class Run:
     async def _wait(self, thread: ThreadContext, tries: int, told: float | None) -> None:
         seconds = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (tries - 1)) * (0.5 + self._plugs.jitter())
         try:
-            await self._interruptible(thread, self._plugs.sleep(max(seconds, told or 0.0)))
+            wanted = min(told or 0.0, _LONGEST_ASKED)
+            await self._interruptible(thread, self._plugs.sleep(max(seconds, wanted)))
         except _Interrupted:
             return
 
@@ -301,11 +306,12 @@ class Run:
 
     async def _give_up(self, thread: ThreadContext, kind: str, message: str) -> None:
         told = {"type": kind, "message": message, "retry_status": {"type": "exhausted"}}
+        failure = self._journal.new("session.error", {"error": told}, thread.name)
 
         def work(page: Page) -> None:
             page.take()
             page.turn("running", thread=thread.name)
-            page.say("session.error", {"error": told}, thread.name)
+            page.add(failure)
             page.turn("idle", thread=thread.name, stop=_GAVE_UP)
 
         await self._journal.write(work)
@@ -408,13 +414,18 @@ class Run:
 
     async def _rules(self, thread: ThreadContext) -> Rules:
         hands = await self._hands_of(thread)
-        tokens = self._model().context_tokens or _CONTEXT if thread.due else _CONTEXT
+        tokens = (await self._model()).context_tokens or _CONTEXT if thread.due else _CONTEXT
         return Rules(hands.mine, hands.repeatable, tokens)
 
-    def _model(self) -> Model:
+    async def _model(self) -> Model:
+        """The agent's model.
+
+        Raises:
+            ConfigError, NotFound: there is none of that name, or no key for it.
+        """
         name = str(self._agent["model"]["id"])
-        if name not in self._models:
-            self._models[name] = self._plugs.model(name)
+        if name not in self._models:  # a provider's modules take a second or two to load
+            self._models[name] = await asyncio.to_thread(self._plugs.model, name)
         return self._models[name]
 
     @property

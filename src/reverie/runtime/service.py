@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final, ParamSpec, TypeVar
 
 from reverie.domain.errors import LeaseLost, NotFound, StorageError, UsageError
+from reverie.domain.events import NewEvent
 from reverie.domain.workspaces import EVERYWHERE
 from reverie.plugins import Handler
 from reverie.runtime.context import SessionContext
@@ -135,16 +136,18 @@ class RuntimeService:
         """A fault of ours: the session says so, rests, and stays usable."""
         message = f"an internal fault stopped this turn: {fault}"
         told = {"type": "unknown_error", "message": message, "retry_status": {"type": "exhausted"}}
+        live = self._house.workspace(workspace).live
+        failure = live.masked(NewEvent("session.error", {"error": told}, os.urandom(16).hex()))
 
         def work(page: Page) -> None:
             page.take()
             page.turn("running")
-            page.say("session.error", {"error": told})
+            page.add(failure)
             for name, thread in page.state.threads.items():
                 if thread.status in ("running", "rescheduling"):
                     page.turn("idle", thread=name, stop={"type": "retries_exhausted"})
 
-        self._house.workspace(workspace).live.advance(session_id, work, _fence(session_id, epoch))
+        live.advance(session_id, work, _fence(session_id, epoch))
 
     async def _release(self, workspace: str, session_id: str, epoch: int, *, done: bool) -> None:
         again = await self._asked(
