@@ -155,3 +155,14 @@ def test_labels_from_a_file(cli: Cli, transcripts: Path, tmp_path: Path) -> None
 def test_verify(cli: Cli, transcripts: Path) -> None:
     cli("import", str(transcripts), "--quiet")
     assert "intact: 24 sessions" in cli("verify").stdout
+
+
+def test_a_person_labels_a_session(cli: Cli, transcripts: Path) -> None:
+    cli("import", str(transcripts), "--quiet")
+    session = cli.json("sessions", "list")[0]["id"]
+    said = cli("sessions", "label", session[:14], "success", "--score", "0.9", "--because", "I looked.")
+    assert said.stdout == f"{session}: success\n"
+    shown = cli.json("sessions", "show", session)
+    assert (shown["outcome"], shown["score"], shown["outcome_source"]) == ("success", 0.9, "person")
+    assert shown["log"][-1]["payload"]["explanation"] == "I looked."
+    assert "no such outcome" in cli("sessions", "label", session, "fine", code=2).stderr

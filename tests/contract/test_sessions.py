@@ -424,3 +424,33 @@ def test_time_is_counted_while_it_runs(client: Any, loop: Loop, clock: Any) -> N
     ended = client.beta.sessions.retrieve(made.id).stats.duration_seconds
     clock.now += timedelta(days=1)
     assert client.beta.sessions.retrieve(made.id).stats.duration_seconds == ended
+
+
+# ------------------------------------------------------------------ how it ended
+
+
+@pytest.mark.parametrize("database_url", ENGINES, indirect=True)
+def test_a_person_says_how_a_session_ended(client: Any, http: Any, strict: Any) -> None:
+    made = session(client)
+    path = f"/v1/sessions/{made.id}/outcome"
+    assert made.outcome == {"label": "unknown", "label_source": None, "score": None}
+    said = {"label": "failure", "score": 0.5, "explanation": "It booked it twice."}
+    answer = http.post(path, json=said)
+    strict(answer, BetaManagedAgentsSession)
+    labelled = {"label": "failure", "label_source": "person", "score": 0.5}
+    assert answer.json()["outcome"] == labelled == client.beta.sessions.retrieve(made.id).outcome
+    assert list(client.beta.sessions.events.list(made.id)) == []  # clients of the wire do not know it
+    told = http.get(f"/v1/sessions/{made.id}/events", params={"types": "session.outcome"}).json()["data"]
+    assert [(e["label"], e["score"], e["explanation"]) for e in told] == [tuple(said.values())]
+    client.beta.sessions.archive(made.id)
+    assert http.post(path, json={"label": "unknown"}).json()["outcome"]["label"] == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("said", "field"),
+    [({}, "label"), ({"label": "fine"}, "label"), ({"label": "success", "score": "1"}, "score"),
+     ({"label": "success", "explanation": "x" * 4_097}, "explanation")],
+)  # fmt: skip
+def test_a_label_that_is_none_is_refused(client: Any, http: Any, said: Any, field: str) -> None:
+    answer = http.post(f"/v1/sessions/{session(client).id}/outcome", json=said)
+    assert answer.status_code == 400 and field in answer.json()["error"]["message"]

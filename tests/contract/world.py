@@ -279,6 +279,9 @@ ROWS: Final[dict[tuple[str, str], Row]] = {
     ),
     ("GET", "/v1/sessions"): Row(query=lambda w: {"agent_id": w["agent_id"]}),
     ("POST", "/v1/sessions/{session_id}"): Row(lambda w: {"title": w.canary + " b"}),
+    ("POST", "/v1/sessions/{session_id}/outcome"): Row(
+        lambda w: {"label": "success", "explanation": w.canary}
+    ),
     ("POST", "/v1/sessions/{session_id}/events"): Row(lambda w: {"events": [message(w.canary)]}),
     ("POST", "/v1/sessions/{session_id}/resources"): Row(lambda w: {"type": "file", "file_id": w["file_id"]}),
     ("POST", "/v1/sessions/{session_id}/resources/{resource_id}"): Row(

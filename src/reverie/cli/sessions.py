@@ -1,8 +1,8 @@
-"""``reverie sessions list|show|tail|export`` and ``reverie verify``: the way back to the transcript."""
+"""``reverie sessions list|show|tail|label|export`` and ``reverie verify``: the way back to the transcript."""
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Final, cast
 
 import typer
 
@@ -12,7 +12,7 @@ from reverie.cli.output import data, moment, out, print_json, print_table, since
 from reverie.cli.tail import tail
 from reverie.domain.clock import system_clock
 from reverie.domain.errors import Tampered, UsageError
-from reverie.domain.sessions import Session
+from reverie.domain.sessions import PERSON, Outcome, OutcomeLabel, Session
 from reverie.sessions.chat import chat
 from reverie.storage.managed import Filters
 from reverie.storage.text import json_text
@@ -21,6 +21,7 @@ __all__ = ["add_to"]
 
 _STATUSES: Final = ("idle", "running", "rescheduling", "terminated")
 _FORMATS: Final = ("events", "chat")
+_LABELS: Final = ("success", "failure", "unknown")
 _PAGE: Final = 1_000
 
 group = typer.Typer(no_args_is_help=True, help="The sessions in the log, and their transcripts.")
@@ -140,6 +141,23 @@ def show(
             print_json(_session_json(session) | {"log": [rv.event_json(e) for e in events]})
             return
         data(rv.transcript(session.id, around=event, before=3, after=3))
+
+
+@group.command("label")
+def label(
+    session_id: Annotated[str, typer.Argument(metavar="ID", help="A session id or a unique prefix.")],
+    outcome: Annotated[str, typer.Argument(metavar="success|failure|unknown")],
+    score: Annotated[float | None, typer.Option(metavar="NUMBER", help="A figure of your own.")] = None,
+    explanation: Annotated[str | None, typer.Option("--because", metavar="TEXT")] = None,
+    db: Db = None,
+) -> None:
+    """Say how a session ended. Dreams learn from it; your word outranks every verdict."""
+    if outcome not in _LABELS:
+        raise UsageError(f"no such outcome: {outcome!r}", hint=f"one of {', '.join(_LABELS)}")
+    with reverie.open(db) as rv:
+        session = rv.log.session(session_id)
+        rv.sessions.label(session.id, Outcome(cast(OutcomeLabel, outcome), score, PERSON), explanation)
+        data(f"{session.id}: {outcome}")
 
 
 @group.command("export")

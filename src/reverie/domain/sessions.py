@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 from reverie.domain.events import Json, NewEvent
 
-__all__ = ["Outcome", "OutcomeLabel", "Session", "SessionInfo", "Transcript"]
+__all__ = ["PERSON", "Outcome", "OutcomeLabel", "Session", "SessionInfo", "Transcript"]
 
 OutcomeLabel = Literal["success", "failure", "unknown"]
+PERSON: Final = "person"
+"""The source of an outcome that a person told us: it stands, whatever else says otherwise later."""
 
 
 @dataclass(frozen=True, slots=True)

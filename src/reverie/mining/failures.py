@@ -30,7 +30,8 @@ _DENIED = re.compile(
     re.DOTALL,
 )
 _CANCELLED = re.compile(
-    r"\s*(?:<tool_use_error>)?\s*(?:Sibling tool call errored|Cancelled: parallel tool call|Tool call cancelled)"
+    r"\s*(?:<tool_use_error>)?\s*(?:Sibling tool call errored|Cancelled: parallel tool call|Tool call cancelled"
+    r"|This call was interrupted (?:by the user )?before it had a result|The outcome of this call is unknown: )"
 )
 _WRAPPER = re.compile(
     r"\s*(?:<tool_use_error>\s*)?(?:Error calling tool[^:]{0,80}:\s*)?(?:Error: (?=Error))?"

@@ -37,6 +37,12 @@ MAX_QUOTE: Final = 300
 STATUS_FORMATS: Final = frozenset({"claude-code", "codex"})
 """Formats whose ``is_error`` states a shell's exit status; elsewhere false may just mean "not said"."""
 
+_CALL_OF: Final[Mapping[str, str]] = {
+    "agent.tool_result": "tool_use_id",
+    "agent.mcp_tool_result": "mcp_tool_use_id",
+    "user.tool_result": "tool_use_id",
+    "user.custom_tool_result": "custom_tool_use_id",
+}
 _OUTSIDE_TOOLS: Final = ("web", "fetch", "browse", "mcp")
 _CLUSTER_WORDS: Final = 4
 _MOST_LISTED: Final = 8
@@ -47,7 +53,7 @@ class SessionObserver:
 
     @property
     def version(self) -> str:
-        return "2"
+        return "3"
 
     def observe(self, session: Session, events: Sequence[Event]) -> Observation:
         """Observes a session. ``events``: all of its events, in order of ``seq``. Never raises on content."""
@@ -97,9 +103,11 @@ class _Notes:
             self.first = self.first or event.at
             self.last = event.at
         match event.type:
-            case "agent.tool_use":
+            case "agent.tool_use" | "agent.mcp_tool_use" | "agent.custom_tool_use":
                 self._use(event)
-            case "agent.tool_result":
+            case (
+                "agent.tool_result" | "agent.mcp_tool_result" | "user.tool_result" | "user.custom_tool_result"
+            ):
                 self._result(event)
             case "user.message" | "user.interrupt" | "user.tool_confirmation":
                 self._person(event)
@@ -136,10 +144,11 @@ class _Notes:
         self.listener.worked = True
         self.listener.last_action = use.action
         lowered = name.lower()
-        self.outside = self.outside or any(part in lowered for part in _OUTSIDE_TOOLS)
+        foreign = event.type == "agent.mcp_tool_use" or any(part in lowered for part in _OUTSIDE_TOOLS)
+        self.outside = self.outside or foreign
 
     def _result(self, event: Event) -> None:
-        use = self.waiting.pop(str(event.payload.get("tool_use_id") or ""), None)
+        use = self.waiting.pop(str(event.payload.get(_CALL_OF[event.type]) or ""), None)
         if use is not None:
             use.call = self._call(use, event)
 
@@ -202,7 +211,7 @@ class _Notes:
         self.opening_chars = sum(len(text) for _, text in _texts(event.payload))
 
     def _tokens(self, payload: JsonObject) -> None:
-        usage = _object(payload.get("usage"))
+        usage = _object(payload.get("usage") or payload.get("model_usage"))
         for name in ("input_tokens", "output_tokens"):
             self.tokens += _whole(usage.get(name)) or 0
 

@@ -8,11 +8,13 @@ import msgspec
 
 from reverie.domain.errors import Invalid
 from reverie.domain.resources import Cursor
+from reverie.domain.sessions import PERSON, Outcome
 from reverie.server.endpoint import Call, Endpoint, TwoWayPage
 from reverie.server.paging import after, text
 from reverie.server.shaping import since
 from reverie.server.wire.sessions import (
     DeletedSession,
+    OutcomeAsk,
     Session,
     SessionCreate,
     SessionList,
@@ -40,6 +42,11 @@ def _retrieve(call: Call[None, None]) -> Session:
 def _update(call: Call[SessionUpdate, None]) -> Session:
     asked = msgspec.to_builtins(call.body)
     return session_body(call.house.sessions.update(call.path["session_id"], asked))
+
+
+def _label(call: Call[OutcomeAsk, None]) -> Session:
+    said = Outcome(call.body.label, call.body.score, PERSON)
+    return session_body(call.house.sessions.label(call.path["session_id"], said, call.body.explanation))
 
 
 def _archive(call: Call[None, None]) -> Session:
@@ -109,4 +116,6 @@ ENDPOINTS: Final = (
              summary="Delete a session and its events"),
     Endpoint("POST", f"{_ITEM}/archive", _archive, Session, "sessions:write", tag="sessions",
              summary="End a session for good, and keep it"),
+    Endpoint("POST", f"{_ITEM}/outcome", _label, Session, "sessions:write", body=OutcomeAsk, tag="sessions",
+             summary="Say how a session ended, for dreams to learn from"),
 )  # fmt: skip

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, TypeAlias
+from functools import lru_cache
+from typing import Any, Final, TypeAlias
 
 from reverie.domain.clock import Clock
 from reverie.domain.errors import UsageError
@@ -21,6 +22,7 @@ from reverie.sessions.status import SessionState, session_status
 from reverie.sessions.turns import Draft, thread_id
 from reverie.storage import events as event_rows
 from reverie.storage import inbox, leases, managed, threads, timeline
+from reverie.storage import sessions as session_rows
 from reverie.storage.codec import loads
 from reverie.storage.database import Connection, Database
 from reverie.storage.managed import SessionRow
@@ -116,10 +118,7 @@ class Ledger:
     def _run(self, work: Callable[[Connection], Settled]) -> list[Event]:
         settled = self._db.write(work)
         self.tell(replace(settled, wake=False))  # the loop itself did it
-        return [
-            replace(event, seq=link.seq, hash=bytes.fromhex(link.hash))
-            for event, link in zip(settled.events, settled.links, strict=True)
-        ]
+        return [_written(event, link) for event, link in zip(settled.events, settled.links, strict=True)]
 
     def _open(self, conn: Connection, session_id: str) -> Draft:
         """The session, held until the transaction ends, and its state.
@@ -164,12 +163,26 @@ class Ledger:
             before = draft.before.threads.get(name)
             if before is None or before.status != thread.status:
                 threads.write_status(conn, thread_id(draft.session_id, name), thread.status, draft.now)
+        if draft.state.label != draft.before.label:
+            session_rows.label(conn, draft.session_id, draft.state.label, draft.now)
         if (status := session_status(draft.state)) != session_status(draft.before):
             managed.write(conn, draft.session_id, draft.now, status=status)
 
 
 def _budget(conn: Connection, session_id: str) -> JsonObject | None:
-    return (managed.row(conn, session_id).body or {}).get("budget")
+    return _budget_in(managed.body(conn, session_id))
+
+
+@lru_cache(maxsize=256)  # it is asked for before every request, and seldom another one
+def _budget_in(body: str) -> JsonObject | None:
+    return loads(body, dict[str, Any]).get("budget")
+
+
+def _written(event: Event, link: event_rows.Link) -> Event:
+    """An event as it stands in the log. (``replace`` takes three times as long.)"""
+    e = event
+    hash = bytes.fromhex(link.hash)
+    return Event(e.id, e.session_id, link.seq, e.type, e.payload, e.key, e.at, e.thread, e.origin, hash)
 
 
 def _row(session_id: str, event: Event) -> event_rows.Row:

@@ -12,14 +12,22 @@ from typing import Any, Final
 from msgspec import structs
 
 from reverie.domain.errors import NotFound, UsageError
-from reverie.domain.events import PRIMARY_THREAD, Event, EventType, JsonObject, NewEvent, QueuedEvent
+from reverie.domain.events import (
+    PRIMARY_THREAD,
+    Event,
+    EventType,
+    JsonObject,
+    NewEvent,
+    QueuedEvent,
+    event_text,
+)
 from reverie.domain.ids import new_id
-from reverie.domain.sessions import SessionInfo
+from reverie.domain.sessions import Outcome, SessionInfo
 from reverie.sessions.accepting import Accepted, ClientEvent, accept
 from reverie.sessions.ledger import Ledger, Settled
 from reverie.sessions.pages import Fence, Page, Work
 from reverie.sessions.status import SessionState, Status, StopReason, session_status
-from reverie.sessions.turns import Draft, budget_reached, end_outcome, terminate, thread_id, turn
+from reverie.sessions.turns import Draft, break_off, budget_reached, label, terminate, thread_id, turn
 from reverie.storage import audit, inbox, managed, threads
 from reverie.storage import events as event_rows
 from reverie.storage import sessions as session_rows
@@ -34,6 +42,7 @@ __all__ = ["FORMAT", "LiveSessions", "NewSession"]
 FORMAT: Final = "reverie-managed"
 """The format of sessions that are run here, beside those of the tools that sessions are imported from."""
 MAX_CHILDREN: Final = 25
+GOAL_LENGTH: Final = 300  # characters of the first request that stand for the whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +81,7 @@ class LiveSessions(Ledger):
         threads.create(conn, ThreadRow(primary, new.id, None, "idle", now, now, None, body))
         draft = self._draft(new.id, state, lambda: new.body.get("budget"))
         accepted = accept(draft, self._masked(events), self._entropy)
+        _aim(conn, draft)
         return self._save(conn, draft, accepted)
 
     def send(
@@ -91,7 +101,9 @@ class LiveSessions(Ledger):
 
         def work(conn: Connection) -> Settled:
             draft = self._open(conn, session_id)
-            settled = self._save(conn, draft, accept(draft, masked, self._entropy))
+            accepted = accept(draft, masked, self._entropy)
+            _aim(conn, draft)
+            settled = self._save(conn, draft, accepted)
             if then is not None:
                 then(conn, draft.state)
             return settled
@@ -99,6 +111,20 @@ class LiveSessions(Ledger):
         settled = self._db.write(work)
         self.tell(settled)
         return list(settled.accepted)
+
+    def label(self, session_id: str, outcome: Outcome, explanation: str | None = None) -> None:
+        """Say how a session ended. Also of one that has ended, or was imported: a label is no input."""
+        payload = {"label": outcome.label, "explanation": explanation}
+        told = self._mask(NewEvent("session.outcome", payload, key=""))[0].payload["explanation"]
+
+        def work(conn: Connection) -> Settled:
+            known = managed.row(conn, session_id, lock=True).outcome
+            state = structs.replace(self._state(conn, session_id), label=known)
+            draft = self._draft(session_id, state, lambda: None)
+            label(draft, outcome, told)
+            return self._save(conn, draft)
+
+        self.tell(self._db.write(work))
 
     def archive(self, session_id: str, *, then: Callable[[Connection], None] | None = None) -> None:
         """End a session for good and keep its log. Again is harmless; what waits in the inbox is dropped.
@@ -290,7 +316,7 @@ class LiveSessions(Ledger):
 
         def work(conn: Connection) -> Settled:
             draft = self._open(conn, session_id)
-            terminate(draft)
+            break_off(draft)
             return self._save(conn, draft)
 
         return self._run(work)
@@ -312,23 +338,6 @@ class LiveSessions(Ledger):
 
         (created,) = self._run(work)
         return str(created.payload["session_thread_id"])
-
-    def unattended(self, session_id: str) -> None:
-        """What becomes of input when there is nobody to work on it: it is logged, and the session says so
-        and goes idle."""
-
-        def work(conn: Connection) -> Settled:
-            draft = self._open(conn, session_id)
-            self._take(conn, draft, 1_000)
-            turn(draft, "running")
-            error = {"type": "unknown_error", "message": _NOBODY, "retry_status": {"type": "exhausted"}}
-            draft.add("session.error", {"error": error})
-            end_outcome(draft, "interrupted", _NOBODY)
-            for name in draft.state.threads:
-                turn(draft, "idle", thread=name, stop={"type": "retries_exhausted"})
-            return self._save(conn, draft)
-
-        self._run(work)
 
     def waiting(self) -> list[str]:
         """Sessions with input that nobody took: what a loop looks for when it starts."""
@@ -365,13 +374,20 @@ class LiveSessions(Ledger):
         draft.add("session.thread_created", told, thread=parent)
 
 
-_NOBODY: Final = "no runtime is installed here: there is nobody to work on this session"
-
-
 def _named(state: SessionState, name: str, agent_name: str) -> SessionState:
     """``state`` with the thread's agent named."""
     thread = structs.replace(state.threads[name], agent_name=agent_name)
     return structs.replace(state, threads={**state.threads, name: thread})
+
+
+def _aim(conn: Connection, draft: Draft) -> None:
+    """What the first input asks for is what the session is about, where it has no title."""
+    if draft.state.threads[PRIMARY_THREAD].started:
+        return
+    texts = [event_text(each.type, each.payload) for each in draft.queued if each.type == "user.message"]
+    texts += [str(each.payload["description"]) for each in draft.events if each.type == "user.define_outcome"]
+    if words := next((found for text in texts if (found := text.split())), None):
+        session_rows.aim(conn, draft.session_id, " ".join(words)[:GOAL_LENGTH])
 
 
 def _must_rest(row: SessionRow, what: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from reverie.domain.events import PRIMARY_THREAD, Event, EventType, JsonObject, NewEvent
 from reverie.sessions.status import SessionState, Status, StopReason
-from reverie.sessions.turns import Draft, budget_reached, end_outcome, terminate, turn
+from reverie.sessions.turns import Draft, break_off, budget_reached, end_outcome, turn
 from reverie.storage import inbox
 from reverie.storage.database import Connection
 from reverie.storage.events import event_id
@@ -18,7 +18,9 @@ class Page:
     """What a transaction sees of a session and writes to it. It may be begun again from the start: what is
     done with it must touch nothing else."""
 
-    def __init__(self, conn: Connection, draft: Draft, take: Callable[[Connection, Draft, int], None]) -> None:
+    def __init__(
+        self, conn: Connection, draft: Draft, take: Callable[[Connection, Draft, int], None]
+    ) -> None:
         self._conn = conn
         self._draft = draft
         self._take = take
@@ -72,7 +74,7 @@ class Page:
 
     def terminate(self) -> None:
         """End the session, after an error that nothing mends."""
-        terminate(self._draft)
+        break_off(self._draft)
 
     @property
     def added(self) -> Sequence[Event]:

@@ -15,6 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from reverie.domain.events import PRIMARY_THREAD, Event, JsonObject
+from reverie.domain.sessions import Outcome
 
 __all__ = [
     "FINAL_RESULTS",
@@ -96,11 +97,13 @@ class OutcomeState(msgspec.Struct, frozen=True):
 class SessionState(msgspec.Struct, frozen=True):
     """Everything the fold knows. ``threads`` are by their name in the log, the primary one under ``""``.
 
-    ``self_hosted``: built-in tools run at the client, and wait for its results.
+    ``self_hosted``: built-in tools run at the client, and wait for its results. ``label``: how the session
+    ended, as far as somebody said so.
     """
 
     threads: dict[str, ThreadState] = msgspec.field(default_factory=lambda: {PRIMARY_THREAD: ThreadState()})
     outcomes: tuple[OutcomeState, ...] = ()
+    label: Outcome = Outcome()
     self_hosted: bool = False
     active_seconds: float = 0.0
     running_since: datetime | None = None
@@ -343,6 +346,11 @@ def _evaluated(state: SessionState, event: Event) -> SessionState:
     return _used(state, event, "usage")
 
 
+def _labelled(state: SessionState, event: Event) -> SessionState:
+    told = event.payload
+    return replace(state, label=Outcome(told["label"], told.get("score"), told.get("label_source")))
+
+
 # ---------------------------------------------------------------------- usage
 
 
@@ -407,4 +415,5 @@ _CHANGES: Final[dict[str, Callable[[SessionState, Event], SessionState]]] = {
     "span.outcome_evaluation_start": _evaluating,
     "span.outcome_evaluation_end": _evaluated,
     "span.model_request_end": _requested,
+    "session.outcome": _labelled,
 }

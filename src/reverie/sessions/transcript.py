@@ -20,7 +20,12 @@ _SPEAKERS = {
     "agent.message": "agent",
     "agent.thinking": "agent thinks",
     "agent.tool_use": "call",
+    "agent.mcp_tool_use": "call",
+    "agent.custom_tool_use": "call",
     "agent.tool_result": "result",
+    "agent.mcp_tool_result": "result",
+    "user.tool_result": "result",
+    "user.custom_tool_result": "result",
     "session.outcome": "outcome",
 }
 

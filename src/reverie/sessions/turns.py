@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final, TypeAlias, cast
 
 from reverie.domain.events import PRIMARY_THREAD, Event, EventType, JsonObject, QueuedEvent
 from reverie.domain.ids import derived_id
+from reverie.domain.sessions import Outcome
+from reverie.sessions.outcomes import of_exit, of_verdict, stands
 from reverie.sessions.status import (
     SessionState,
     Status,
@@ -26,9 +29,11 @@ from reverie.storage.events import event_id
 __all__ = [
     "Draft",
     "Standing",
+    "break_off",
     "budget_reached",
     "end_outcome",
     "interrupt",
+    "label",
     "standing",
     "terminate",
     "thread_id",
@@ -57,6 +62,7 @@ _NO_TOKENS: Final[JsonObject] = {
 }
 
 
+@lru_cache(maxsize=1_024)  # asked for in every transaction
 def thread_id(session_id: str, name: str) -> str:
     """The id on the wire of the thread that the log calls ``name``."""
     return name if name.startswith("sthr_") else derived_id("sthr", session_id, name)
@@ -95,10 +101,14 @@ class Draft:
         key: str | None = None,
         id: str | None = None,
     ) -> Event:
-        """One more event, now; its id is that of its key, by default a fresh one."""
+        """One more event, now; its id is that of its key, by default a fresh one. A verdict also labels
+        the session."""
         key = self._entropy(16).hex() if key is None else key
         found = event_id(self.session_id, key) if id is None else id
-        return self.take(Event(found, self.session_id, 0, type, payload, key, self.now, thread, None, b""))
+        event = self.take(Event(found, self.session_id, 0, type, payload, key, self.now, thread, None, b""))
+        if type == "span.outcome_evaluation_end":
+            label(self, of_verdict(payload.get("result")), payload.get("explanation"))
+        return event
 
     def take(self, event: Event) -> Event:
         """One more event, as it is."""
@@ -167,6 +177,7 @@ def _tell_if_changed(draft: Draft, before: Standing, details: JsonObject | None)
 
 
 def _tell(draft: Draft, status: Status, payload: JsonObject) -> None:
+    label(draft, of_exit(status, payload.get("stop_reason")))
     if status == "idle":
         draft.add("session.usage", {"usage": usage_body(draft.state, draft.now), "budget": draft.budget()})
     draft.add(cast(EventType, f"session.status_{_WORDS[status]}"), payload)
@@ -180,6 +191,20 @@ def terminate(draft: Draft) -> None:
             named = {"session_thread_id": thread_id(draft.session_id, name), "agent_name": thread.agent_name}
             draft.add("session.thread_status_terminated", named, thread=name)
     draft.add("session.status_terminated", {})
+
+
+def break_off(draft: Draft) -> None:
+    """End the session, because of an error that nothing mends: it failed."""
+    label(draft, of_exit("terminated", None))
+    terminate(draft)
+
+
+def label(draft: Draft, said: Outcome | None, explanation: str | None = None) -> None:
+    """Say how the session ended, unless that is known, or somebody who counts for more said so."""
+    if said is None or not stands(said, draft.state.label):
+        return
+    told = {"label": said.label, "score": said.score, "label_source": said.source, "explanation": explanation}
+    draft.add("session.outcome", {name: value for name, value in told.items() if value is not None})
 
 
 def budget_reached(state: SessionState) -> bool:

@@ -11,6 +11,7 @@ from reverie.domain.clock import iso
 from reverie.domain.errors import NotFound
 from reverie.domain.events import JsonObject
 from reverie.domain.resources import Cursor, Period
+from reverie.domain.sessions import Outcome
 from reverie.storage.chain import GENESIS
 from reverie.storage.codec import loads
 from reverie.storage.database import Connection
@@ -22,6 +23,7 @@ __all__ = [
     "Filters",
     "SessionRow",
     "Standing",
+    "body",
     "delete",
     "describe",
     "heads",
@@ -34,7 +36,8 @@ __all__ = [
 
 _COLUMNS: Final = (
     "id", "format", "native_id", "agent", "agent_version", "model", "goal", "started_at", "events",
-    "created_at", "updated_at", "status", "archived_at", "deployment", "body",
+    "created_at", "updated_at", "status", "archived_at", "deployment", "body", "outcome", "score",
+    "outcome_source",
 )  # fmt: skip
 _SELECT: Final = f"SELECT {', '.join(_COLUMNS)} FROM sessions WHERE workspace = ? AND deleted_at IS NULL"  # noqa: S608
 _OF_A_SESSION: Final = (
@@ -66,6 +69,7 @@ class SessionRow:
     archived_at: datetime | None
     deployment: str | None
     body: JsonObject | None
+    outcome: Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +120,19 @@ def row(connection: Connection, session_id: str, *, lock: bool = False) -> Sessi
     if found is None:
         raise NotFound(f"there is no session {session_id!r}", hint="reverie sessions list")
     return _read(found)
+
+
+def body(connection: Connection, session_id: str) -> str:
+    """What the client said of a session, as raw JSON; an empty object for one that was imported.
+
+    Raises:
+        NotFound: there is none here.
+    """
+    sql = "SELECT body FROM sessions WHERE id = ? AND workspace = ? AND deleted_at IS NULL"
+    found = execute(connection, sql, (session_id, workspace(connection))).fetchone()
+    if found is None:
+        raise NotFound(f"there is no session {session_id!r}", hint="reverie sessions list")
+    return found[0] or "{}"
 
 
 def listed(
@@ -221,4 +238,5 @@ def _read(found: Sequence[Any]) -> SessionRow:
             told[name] = datetime.fromisoformat(told[name])
     if told["body"] is not None:
         told["body"] = loads(told["body"], dict[str, Any])
-    return SessionRow(**told)
+    outcome = Outcome(told.pop("outcome"), told.pop("score"), told.pop("outcome_source"))
+    return SessionRow(**told, outcome=outcome)

@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 
 from reverie.domain.clock import iso
 from reverie.domain.errors import NotFound
-from reverie.domain.sessions import Outcome, OutcomeLabel, Session, SessionInfo
+from reverie.domain.sessions import PERSON, Outcome, OutcomeLabel, Session, SessionInfo
 from reverie.storage import tables
 from reverie.storage.chain import GENESIS
 from reverie.storage.codec import loads
@@ -20,7 +20,7 @@ from reverie.storage.scope import workspace
 from reverie.storage.statements import columns, insert_new
 from reverie.storage.text import clean_text, json_text
 
-__all__ = ["create", "exists", "listed", "merged", "refresh", "session"]
+__all__ = ["aim", "create", "exists", "label", "listed", "merged", "refresh", "session"]
 
 _T: Final = tables.sessions
 _NAMES: Final = _T.columns.keys()
@@ -108,9 +108,26 @@ def refresh(connection: Connection, session_id: str, info: SessionInfo, at: date
     return before["events"]
 
 
+def label(connection: Connection, session_id: str, outcome: Outcome, at: datetime) -> None:
+    """Say how a session ended."""
+    sql = (
+        "UPDATE sessions SET outcome = ?, score = ?, outcome_source = ?, updated_at = ? "
+        "WHERE id = ? AND workspace = ?"
+    )
+    told = (outcome.label, outcome.score, _text(outcome.source), iso(at))
+    execute(connection, sql, (*told, session_id, workspace(connection)))
+
+
+def aim(connection: Connection, session_id: str, goal: str) -> None:
+    """Say what a session is about, unless that is known."""
+    sql = "UPDATE sessions SET goal = ? WHERE id = ? AND workspace = ? AND goal IS NULL"
+    execute(connection, sql, (clean_text(goal), session_id, workspace(connection)))
+
+
 def merged(old: SessionInfo, new: SessionInfo) -> SessionInfo:
-    """``new`` over ``old``: a fact that ``new`` lacks is kept, ``extra`` field by field, and the time
-    covers both."""
+    """``new`` over ``old``: a fact that ``new`` lacks is kept, ``extra`` field by field, the time covers
+    both, and what a person said of the outcome stands."""
+    said = old.outcome.source == PERSON != new.outcome.source
     starts = [at for at in (old.started_at, new.started_at) if at is not None]
     ends = [at for at in (old.ended_at, new.ended_at) if at is not None]
     return replace(
@@ -118,7 +135,7 @@ def merged(old: SessionInfo, new: SessionInfo) -> SessionInfo:
         **{name: value for name in _TEXTS if (value := getattr(new, name)) is not None},
         started_at=min(starts, default=None),
         ended_at=max(ends, default=None),
-        outcome=old.outcome if new.outcome.label == "unknown" else new.outcome,
+        outcome=old.outcome if said or new.outcome.label == "unknown" else new.outcome,
         extra={**old.extra, **new.extra},
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from math import isfinite
 from typing import Any, Final, TypeAlias
 
 from reverie.domain.clock import Clock
@@ -14,7 +15,7 @@ from reverie.domain.errors import Archived, Invalid, NotFound, UsageError
 from reverie.domain.events import Event, JsonObject, QueuedEvent
 from reverie.domain.ids import new_id
 from reverie.domain.resources import Cursor
-from reverie.domain.sessions import SessionInfo
+from reverie.domain.sessions import Outcome, SessionInfo
 from reverie.sessions import views
 from reverie.sessions.accepting import Accepted, ClientEvent
 from reverie.sessions.ledger import Settled
@@ -155,6 +156,17 @@ class Sessions:
             return ({**body, **changed}, _told(changed)) if changed else (body, None)
 
         self._live.update(session_id, change)
+        return self.get(session_id)
+
+    def label(self, session_id: str, outcome: Outcome, explanation: str | None = None) -> SessionView:
+        """Say how a session ended, whatever its state, and also of one that was imported.
+
+        Raises:
+            Invalid: a score that is not finite.
+        """
+        if outcome.score is not None and not isfinite(outcome.score):
+            raise Invalid("score", "a finite number", outcome.score)
+        self._live.label(session_id, outcome, explanation)
         return self.get(session_id)
 
     def archive(self, session_id: str) -> SessionView:
@@ -334,7 +346,7 @@ class Sessions:
         }
         return NewSession(
             session_id,
-            _info(session_id, agent, asked.get("title")),
+            _info(session_id, agent, asked),
             body,
             agent_name=agent["name"],
             self_hosted=self_hosted,
@@ -386,14 +398,19 @@ class Sessions:
 # ---------------------------------------------------------------------- what is said of a session
 
 
-def _info(session_id: str, agent: Said, title: str | None) -> SessionInfo:
+def _info(session_id: str, agent: Said, asked: Said) -> SessionInfo:
+    """What dreams know of a session: metadata under these names counts as what it says."""
+    told: Mapping[str, str] = asked.get("metadata") or {}
     return SessionInfo(
         FORMAT,
         session_id,
         agent=agent["name"],
         agent_version=str(agent["version"]),
         model=agent["model"]["id"],
-        goal=title,
+        goal=asked.get("title"),
+        user=told.get("user") or None,
+        task=told.get("task") or None,
+        repository=told.get("repository") or None,
     )
 
 

@@ -388,7 +388,7 @@ class SessionError(Logged, tag="session.error"):
 
 
 class SessionOutcome(Logged, tag="session.outcome"):
-    """How an imported session ended, and who says so. Shown when asked for by its type."""
+    """How a session ended, and who says so. Shown when asked for by its type."""
 
     label: str
     score: float | None = None

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import field
 
 from reverie.domain.ids import derived_id
+from reverie.domain.sessions import OutcomeLabel
 from reverie.server.wire.agents import (
     Advisor,
     Consulting,
@@ -37,7 +38,9 @@ __all__ = [
     "AgentWithOverridesAsk",
     "CoordinatorOf",
     "DeletedSession",
+    "Labelled",
     "MultiagentOf",
+    "OutcomeAsk",
     "OutcomeEvaluation",
     "Session",
     "SessionAgent",
@@ -140,8 +143,16 @@ class Source(Wire):
     native_id: str
 
 
+class Labelled(Wire):
+    """How a session ended, and who says so: ``person``, ``verdict``, ``exit``, or what its source said."""
+
+    label: OutcomeLabel
+    label_source: str | None
+    score: float | None
+
+
 class Session(Wire):
-    """A session. ``source`` is ours: None unless the session was imported."""
+    """A session. Ours are ``source``, None unless the session was imported, and ``outcome``."""
 
     id: str
     agent: SessionAgent
@@ -151,6 +162,7 @@ class Session(Wire):
     deployment_id: str | None
     environment_id: str
     metadata: dict[str, str]
+    outcome: Labelled
     outcome_evaluations: list[OutcomeEvaluation]
     resources: list[SessionResource]
     source: Source | None
@@ -219,6 +231,14 @@ class SessionUpdate(Ask):
     vault_ids: list[Id] | UnsetType | None = UNSET
 
 
+class OutcomeAsk(Ask):
+    """How a session ended, as a person sees it. ``unknown``: nobody is to learn from it how it ended."""
+
+    label: OutcomeLabel
+    explanation: Annotated[str, Meta(max_length=4_096)] | None = None
+    score: float | None = None
+
+
 class SessionList(Ask):
     """A page of sessions."""
 
@@ -253,6 +273,11 @@ def session_body(seen: SessionView) -> Session:
             "created_at": row.created_at,
             "updated_at": row.updated_at,
             "deployment_id": row.deployment,
+            "outcome": {
+                "label": row.outcome.label,
+                "label_source": row.outcome.source,
+                "score": row.outcome.score,
+            },
             "outcome_evaluations": [_outcome(outcome) for outcome in state.outcomes],
             "resources": [resource_body(resource) for resource in body["resources"]],
             "source": None if row.body is not None else {"format": row.format, "native_id": row.native_id},
