@@ -30,6 +30,7 @@ from reverie.app import Reverie
 from reverie.domain.events import JsonObject
 from reverie.storage import sqlite
 
+
 def agent(steps: int) -> reverie.Agent:
     return reverie.Agent(name=f"reader of {steps}", model=MODEL, system=str(steps), tools=[reading])
 
@@ -120,7 +121,10 @@ def settled(house: Reverie) -> int:
 def used(path: Path) -> dict[str, Any]:
     """Peak memory of this process, and the bytes that a database takes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"peak_mb": peak, "bytes": sum(file.stat().st_size for file in path.parent.glob(f"{path.name}*") if file.is_file())}
+    return {
+        "peak_mb": peak,
+        "bytes": sum(file.stat().st_size for file in path.parent.glob(f"{path.name}*") if file.is_file()),
+    }
 
 
 def durable(level: str) -> None:

@@ -28,7 +28,7 @@ async def reading(meter: int) -> str:
 # ---------------------------------------------------------------------- LangGraph
 
 
-def _graph(saver):
+def _graph(saver, function):
     from langchain_core.language_models import BaseChatModel
     from langchain_core.messages import AIMessage
     from langchain_core.outputs import ChatGeneration, ChatResult
@@ -55,12 +55,12 @@ def _graph(saver):
                 said = AIMessage("Done.", usage_metadata=usage)
             return ChatResult(generations=[ChatGeneration(message=said)])
 
-    known = tool(reading)
+    known = tool(function)
     return lambda steps: create_react_agent(Model(steps=steps), [known], checkpointer=saver)
 
 
 async def _graph_runs(saver):
-    make = _graph(saver)
+    make = _graph(saver, reading)
 
     async def run(steps, name):
         config = {"configurable": {"thread_id": name}, "recursion_limit": 10 * steps + 100}
@@ -87,14 +87,11 @@ async def langgraph(path, level):
 async def langgraph_threads(path, level):
     """The same with the checkpointer for programs without an event loop, which is the faster one."""
     from langgraph.checkpoint.sqlite import SqliteSaver
-    from langchain_core.tools import tool
 
     connection = sqlite3.connect(path, check_same_thread=False)
     saver = SqliteSaver(connection)
     saver.setup()
     connection.execute(f"PRAGMA synchronous={level}")
-    global reading
-    later = reading
 
     def reading_now(meter: int) -> str:
         """What a meter shows.
@@ -105,8 +102,7 @@ async def langgraph_threads(path, level):
         return f"Meter {meter} shows 230 V, 50 Hz, and nothing that anybody would have to look after today."
 
     reading_now.__name__ = "reading"
-    reading = reading_now
-    make = _graph(saver)
+    make = _graph(saver, reading_now)
 
     async def run(steps, name):
         config = {"configurable": {"thread_id": name}, "recursion_limit": 10 * steps + 100}
@@ -154,7 +150,14 @@ async def pydantic_ai_dbos(path, level):
         part = ToolCallPart("reading", {"meter": done}, f"c{done}") if done < wanted else TextPart("Done.")
         return ModelResponse([part], usage=RequestUsage(input_tokens=100, output_tokens=20))
 
-    DBOS(config={"name": "meters", "system_database_url": f"sqlite:///{path}", "run_admin_server": False, "log_level": "ERROR"})
+    DBOS(
+        config={
+            "name": "meters",
+            "system_database_url": f"sqlite:///{path}",
+            "run_admin_server": False,
+            "log_level": "ERROR",
+        }
+    )
     agent = DBOSAgent(Agent(FunctionModel(model), name="meters", tools=[DBOS.step()(reading)]))
     DBOS.launch()
 
@@ -175,12 +178,21 @@ async def pydantic_ai_dbos(path, level):
 
 async def openai_agents(path, level):
     """With its SQLiteSession."""
-    from agents import Agent, Model, ModelResponse, Runner, SQLiteSession, Usage, function_tool
-    from agents import set_tracing_disabled
     from openai.types.responses import (
         ResponseFunctionToolCall,
         ResponseOutputMessage,
         ResponseOutputText,
+    )
+
+    from agents import (
+        Agent,
+        Model,
+        ModelResponse,
+        Runner,
+        SQLiteSession,
+        Usage,
+        function_tool,
+        set_tracing_disabled,
     )
 
     set_tracing_disabled(True)
@@ -276,7 +288,9 @@ async def google_adk(path, level):
         said = types.Content(role="user", parts=[types.Part(text="Read the meters.")])
         last = None
         limits = RunConfig(max_llm_calls=steps + 2)
-        async for event_ in runner.run_async(user_id="u", session_id=name, new_message=said, run_config=limits):
+        async for event_ in runner.run_async(
+            user_id="u", session_id=name, new_message=said, run_config=limits
+        ):
             last = event_
         assert last.content.parts[0].text == "Done."
 

@@ -47,6 +47,7 @@ class Watch:
         self._session_id = session_id
         self._loop = asyncio.get_running_loop()
         self._bell = asyncio.Event()
+        self._rung = False  # the loop is on its way to the bell already
         self._news: deque[News] = deque([Look()])
 
     def __enter__(self) -> Watch:
@@ -87,5 +88,10 @@ class Watch:
 
     def _tell(self, news: News) -> None:
         self._news.append(news)
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._bell.set)
+        if not self._rung and not self._loop.is_closed():  # to wake another thread costs more than most news
+            self._rung = True
+            self._loop.call_soon_threadsafe(self._ring)
+
+    def _ring(self) -> None:
+        self._rung = False  # first: what is told from here on rings again
+        self._bell.set()
