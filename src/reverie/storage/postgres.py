@@ -23,6 +23,14 @@ T = TypeVar("T")
 
 _WAIT: Final = 30  # seconds a lock is waited for
 _CONNECT: Final = 10  # seconds the server may take to answer
+# A server whose machine or network is gone says nothing: without these it is waited for by the hour.
+_LIVELY: Final = {
+    "connect_timeout": _CONNECT,
+    "tcp_user_timeout": 10_000,  # ms that what was sent may stay without an answer
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+}
 _ATTEMPTS: Final = 5  # a transaction that lost a deadlock is made again, this often at most
 _MIGRATION_LOCK: Final = 0x7265_7665_7269_65  # "reverie": whoever migrates holds this advisory lock
 
@@ -36,7 +44,7 @@ class PostgreSQL:
         try:
             self._engine = create_engine(
                 url.set(drivername="postgresql+psycopg"),
-                connect_args={"connect_timeout": _CONNECT},
+                connect_args=_LIVELY,
                 isolation_level="READ COMMITTED",
                 pool_size=5,
                 max_overflow=15,
@@ -105,9 +113,7 @@ class PostgreSQL:
 
     def _alone(self) -> Connection:
         """A connection that is not the pool's, and says no BEGIN of its own."""
-        engine = create_engine(
-            self._engine.url, connect_args={"connect_timeout": _CONNECT}, poolclass=NullPool
-        )
+        engine = create_engine(self._engine.url, connect_args=_LIVELY, poolclass=NullPool)
         return engine.connect().execution_options(isolation_level="AUTOCOMMIT")
 
     def _check_encoding(self, connection: Connection) -> None:
