@@ -56,17 +56,19 @@ def _graph(saver, function):
             return ChatResult(generations=[ChatGeneration(message=said)])
 
     known = tool(function)
-    return lambda steps: create_react_agent(Model(steps=steps), [known], checkpointer=saver)
+    model = Model()
+    return create_react_agent(model, [known], checkpointer=saver), model
 
 
 async def _graph_runs(saver):
-    make = _graph(saver, reading)
+    graph, model = _graph(saver, reading)
 
     async def run(steps, name):
         config = {"configurable": {"thread_id": name}, "recursion_limit": 10 * steps + 100}
         told = {"messages": [("user", "Read the meters.")]}
         more = {} if saver is None else {"durability": "sync"}
-        found = await make(steps).ainvoke(told, config, **more)
+        model.steps = steps
+        found = await graph.ainvoke(told, config, **more)
         assert found["messages"][-1].content == "Done." and len(found["messages"]) == 2 * steps + 2
 
     return run
@@ -102,12 +104,13 @@ async def langgraph_threads(path, level):
         return f"Meter {meter} shows 230 V, 50 Hz, and nothing that anybody would have to look after today."
 
     reading_now.__name__ = "reading"
-    make = _graph(saver, reading_now)
+    graph, model = _graph(saver, reading_now)
 
     async def run(steps, name):
         config = {"configurable": {"thread_id": name}, "recursion_limit": 10 * steps + 100}
         told = {"messages": [("user", "Read the meters.")]}
-        found = make(steps).invoke(told, config, durability="sync")
+        model.steps = steps
+        found = graph.invoke(told, config, durability="sync")
         assert found["messages"][-1].content == "Done." and len(found["messages"]) == 2 * steps + 2
 
     async def close():
