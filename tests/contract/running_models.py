@@ -6,7 +6,7 @@ from typing import Any
 
 from reverie.domain.messages import ModelRequest, Text, ToolCall, ToolResult, UserTurn
 
-__all__ = ["asking", "careful", "clerk"]
+__all__ = ["asking", "careful", "clerk", "remote"]
 
 
 def _given(request: ModelRequest) -> list[str]:
@@ -40,3 +40,14 @@ def asking(request: ModelRequest) -> Any:
     """Asks its client the price of something."""
     given = _given(request)
     return f"It costs {given[0]}." if given else ToolCall("c1", "price", {"article": "tea"})
+
+
+def remote(request: ModelRequest) -> Any:
+    """Works with commands and files wherever they are, and tells what it saw."""
+    seen = _given(request)
+    steps = [
+        ToolCall("a", "bash", {"command": "echo from the shell > made.txt; cat made.txt"}),
+        ToolCall("b", "write", {"file_path": "note.md", "content": "one\n"}),
+        ToolCall("c", "read", {"file_path": "note.md"}),
+    ]
+    return steps[len(seen)] if len(seen) < len(steps) else f"Seen: {seen[0].strip()}, {seen[2].strip()}"

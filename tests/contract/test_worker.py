@@ -18,6 +18,7 @@ from anthropic.lib.tools._memories import SessionMemoryStores
 from tests.contract import serving
 from tests.contract.sessions import AGENT, Loop, message
 
+import reverie as product
 from reverie.app import Reverie
 from reverie.server.app import App, build
 from reverie.server.settings import Settings
@@ -75,9 +76,11 @@ class Site:
     def client(self) -> anthropic.AsyncAnthropic:
         return serving.async_client(self.api, self.key)
 
-    async def session(self, **more: Any) -> Any:
+    async def session(self, *, model: str = AGENT["model"], **more: Any) -> Any:
         client = self.client
-        agent = await client.beta.agents.create(**AGENT, tools=[{"type": "agent_toolset_20260401"}])
+        agent = await client.beta.agents.create(
+            name="clerk", model=model, tools=[{"type": "agent_toolset_20260401"}]
+        )
         place = await client.beta.environments.create(name="own", config={"type": "self_hosted"})
         return await client.beta.sessions.create(
             agent=agent.id, environment_id=place.id, initial_events=[message()], **more
@@ -304,3 +307,29 @@ def test_nothing_is_left_running(site: Site) -> None:
 
     asyncio.run(story())
     assert threading.active_count() <= before + 1
+
+
+def test_our_loop_and_the_sdks_worker_do_a_turn_together(
+    tmp_path: Path, mounted: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = Path(__file__).with_name("running_models.py")
+    monkeypatch.setenv("REVERIE_MODELS", f"scripted:{models}:remote")
+    with product.open(tmp_path / "reverie.db") as house:
+        house.attend()
+        api = build(house, Settings(creates_per_minute=0, reads_per_minute=0))
+        site = Site(api, house, Loop(), mounted)
+
+        async def story() -> list[str]:
+            made = await site.session(model=f"scripted:{models}:remote")
+            async with site.worker(made):
+                for _ in range(400):
+                    told = [e async for e in site.client.beta.sessions.events.list(made.id)]
+                    if told[-1].type == "session.status_idle" and told[-1].stop_reason.type == "end_turn":
+                        break
+                    await asyncio.sleep(0.05)
+            return [block.text for e in told if e.type == "agent.message" for block in e.content]
+
+        (text,) = asyncio.run(story())
+    assert text.startswith("Seen: from the shell,") and "one" in text
+    assert (mounted / "workspace" / "made.txt").read_text() == "from the shell\n"
+    assert (mounted / "workspace" / "note.md").read_text() == "one\n"
