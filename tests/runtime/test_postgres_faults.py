@@ -4,6 +4,7 @@ nothing acknowledged is lost, and no step has two owners."""
 from __future__ import annotations
 
 import asyncio
+import random
 import shutil
 import socket
 import tempfile
@@ -281,6 +282,21 @@ def test_sessions_go_on(site: Site, engine: str, fault: Callable[[Site], None]) 
         until(lambda: len(site.effects) > known or _settled(house, sessions), RECOVERY_S)
         until(lambda: tell(house, site, sessions[0]), RECOVERY_S)
         until(lambda: _settled(house, sessions))
+        check(house, site, sessions)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["local", "dbos"])
+def test_again_and_again(site: Site, engine: str) -> None:
+    dice = random.Random(11)
+    with working(site, engine) as house, _second(site, engine):
+        sessions = begin(house, site)
+        for _ in range(20):
+            dice.choice((killed, refused, silent, late))(site)
+            until(lambda: tell(house, site, dice.choice(sessions)), RECOVERY_S)
+            known = len(site.effects)
+            until(lambda k=known: len(site.effects) > k or _settled(house, sessions), RECOVERY_S)
+        until(lambda: _settled(house, sessions), 120)
         check(house, site, sessions)
 
 
