@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -67,6 +68,7 @@ from reverie.workspaces.keys import Keys
 from reverie.workspaces.models import MODELS, Models
 from reverie.workspaces.obstacles import Obstacles
 from reverie.workspaces.outbound import Outbound
+from reverie.workspaces.renewing import MAX_ANSWER, Renewer
 from reverie.workspaces.resources import Resources
 from reverie.workspaces.sealing import Sealer
 from reverie.workspaces.secrets import Secrets
@@ -74,6 +76,7 @@ from reverie.workspaces.session_news import announcer
 from reverie.workspaces.session_resources import Mounts
 from reverie.workspaces.sessions import Sessions
 from reverie.workspaces.threads import Threads
+from reverie.workspaces.validating import Validator
 from reverie.workspaces.vaults import Vaults
 from reverie.workspaces.webhooks import Webhooks
 from reverie.workspaces.work import WorkQueue
@@ -157,7 +160,12 @@ class Workspace:
             forget=lambda session_id: self.folders.remove(self.id, session_id),
         )
         self.threads = Threads(db, self.live, clock=clock)
-        self.bearers = Bearers(self.credentials, self.secrets)
+        outbound = partial(Outbound, allow=allow, most=MAX_ANSWER)
+        renewer = Renewer(self.resources, self.secrets, outbound, clock=clock)
+        self.bearers = Bearers(self.credentials, self.secrets, renewer)
+        self.validator = Validator(
+            self.credentials, self.secrets, renewer, outbound, self._mask.mask_text, clock=clock
+        )
         self.folders = self._folders(home, clock)
         self.deployments, self.deployment_runs = self._deployments(clock)
 

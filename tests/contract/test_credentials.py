@@ -200,36 +200,25 @@ def test_a_credential_is_found_in_its_vault_alone(sdk: Any, vault: str) -> None:
         credentials.create("vlt_nowhere", auth=BEARER)
 
 
-def test_validation_says_what_is_known_and_that_nobody_was_asked(
-    sdk: Any, strict: Any, vault: str, clock: Any
+def test_validation_of_a_server_that_is_not_there_says_nothing_of_the_token(
+    sdk: Any, strict: Any, vault: str
 ) -> None:
+    """What servers say is in ``tests/workspaces/test_renewing.py``."""
     credentials = sdk.beta.vaults.credentials
-    soon = clock.now + timedelta(hours=1)
-    renewable = credentials.create(vault, auth={**OAUTH, "expires_at": soon})
-    bare = credentials.create(
-        vault, auth={"type": "mcp_oauth", "access_token": "t", "mcp_server_url": "https://c.example/",
-                     "expires_at": soon},
-    )  # fmt: skip
-
-    def validated(credential: Any) -> Any:
-        found = credentials.mcp_oauth_validate(credential.id, vault_id=vault)
-        strict(found, BetaManagedAgentsCredentialValidation)
-        assert (found.credential_id, found.vault_id, found.mcp_probe, found.refresh) == (
-            credential.id, vault, None, None,
-        )  # fmt: skip
-        return found
-
-    assert (validated(renewable).status, validated(renewable).has_refresh_token) == ("unknown", True)
-    assert "was not tried" in validated(bare).reason
-    clock.now += timedelta(hours=2)
-    assert (validated(bare).status, validated(bare).has_refresh_token) == ("invalid", False)
-    assert validated(renewable).status == "unknown"
+    server = {"mcp_server_url": "https://127.0.0.1/mcp"}  # an address that is refused without asking anybody
+    renewable = credentials.create(vault, auth={**OAUTH, **server})
+    found = credentials.mcp_oauth_validate(renewable.id, vault_id=vault)
+    strict(found, BetaManagedAgentsCredentialValidation)
+    assert (found.credential_id, found.vault_id, found.status) == (renewable.id, vault, "unknown")
+    assert (found.has_refresh_token, found.refresh) == (True, None)
+    assert (found.mcp_probe.method, found.mcp_probe.http_response) == ("initialize", None)
+    assert "not a public address" in found.reason and CANARIES["access_token"] not in found.to_json()
     bearer = credentials.create(vault, auth=BEARER)
     with pytest.raises(anthropic.BadRequestError, match="mcp_oauth"):
         credentials.mcp_oauth_validate(bearer.id, vault_id=vault)
-    credentials.archive(bare.id, vault_id=vault)
+    credentials.archive(renewable.id, vault_id=vault)
     with pytest.raises(anthropic.BadRequestError, match="archived"):
-        credentials.mcp_oauth_validate(bare.id, vault_id=vault)
+        credentials.mcp_oauth_validate(renewable.id, vault_id=vault)
 
 
 # ---------------------------------------------------------------------- limits and mistakes

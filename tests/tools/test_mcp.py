@@ -335,7 +335,7 @@ def test_a_credential_that_is_not_accepted_is_told(status: str, method: str) -> 
 def test_a_credential_is_renewed_once_and_sent_with_every_request() -> None:
     given: list[str] = []
 
-    async def headers() -> Mapping[str, str]:
+    async def headers(refused: Mapping[str, str]) -> Mapping[str, str]:
         given.append(f"Bearer {min(len(given), 1)}")
         return {"Authorization": given[-1]}
 
@@ -359,7 +359,7 @@ def test_a_credential_is_renewed_once_and_sent_with_every_request() -> None:
 
 
 def test_no_credential_to_be_had_is_told() -> None:
-    async def headers() -> Mapping[str, str]:
+    async def headers(refused: Mapping[str, str]) -> Mapping[str, str]:
         raise ReverieError("the vault is closed")
 
     with pytest.raises(ToolServerFailed, match="the vault is closed"):

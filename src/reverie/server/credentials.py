@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Final
 
 import msgspec
@@ -17,8 +19,12 @@ from reverie.server.wire.credentials import (
     CredentialUpdate,
     CredentialValidation,
     DeletedCredential,
+    HttpAnswer,
+    McpProbe,
+    RefreshTry,
 )
 from reverie.server.wire.vaults import VaultList
+from reverie.workspaces.validating import Answer
 
 __all__ = ["ENDPOINTS"]
 
@@ -61,17 +67,22 @@ def _list(call: Call[None, VaultList]) -> Page[Credential]:
 
 def _validate(call: Call[None, None]) -> CredentialValidation:
     vault_id, credential_id = _ids(call.path)
-    found = call.house.credentials.validate(vault_id, credential_id)
+    found = asyncio.run(call.house.validator.validate(vault_id, credential_id))
+    refresh = found.refresh
     return CredentialValidation(
         credential_id=credential_id,
         has_refresh_token=found.has_refresh_token,
-        mcp_probe=None,
-        refresh=None,
+        mcp_probe=McpProbe(_answer(found.failed), "initialize") if found.probed else None,
+        refresh=None if refresh is None else RefreshTry(_answer(found.refresh_failed), refresh.status),
         status=found.status,
         validated_at=found.at,
         vault_id=vault_id,
         reason=found.reason,
     )
+
+
+def _answer(found: Answer | None) -> HttpAnswer | None:
+    return None if found is None else HttpAnswer(**asdict(found))
 
 
 def _ids(path: Mapping[str, str]) -> tuple[str, str]:
@@ -96,6 +107,6 @@ ENDPOINTS: Final = (
              summary="Delete a credential and its secret"),
     Endpoint("POST", f"{_ITEM}/archive", _archive, Credential, "vaults:write", tag="credentials",
              summary="Archive a credential, for good; its secret is destroyed"),
-    Endpoint("POST", f"{_ITEM}/mcp_oauth_validate", _validate, CredentialValidation, "vaults:read",
-             tag="credentials", summary="What is known of an OAuth credential; no server is called"),
+    Endpoint("POST", f"{_ITEM}/mcp_oauth_validate", _validate, CredentialValidation, "vaults:write",
+             tag="credentials", summary="Try an OAuth credential at its server; renew it if refused"),
 )  # fmt: skip

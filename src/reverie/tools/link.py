@@ -40,7 +40,7 @@ class Link:
         self,
         name: str,
         url: str,
-        headers: Callable[[], Awaitable[Mapping[str, str]]],
+        headers: Callable[[Mapping[str, str]], Awaitable[Mapping[str, str]]],
         allow: Sequence[str] = (),
     ) -> None:
         self._name = name

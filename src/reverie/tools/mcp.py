@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar, cast
@@ -51,7 +51,7 @@ _SAID_BY_THE_SDK: Final = (types.CONNECTION_CLOSED, types.PARSE_ERROR, types.INV
 Result = TypeVar("Result")
 
 
-async def _no_headers() -> dict[str, str]:
+async def _no_headers(refused: Mapping[str, str]) -> dict[str, str]:
     return {}
 
 
@@ -351,8 +351,10 @@ class _Line:
 
     def _told(self, error: BaseException | None) -> ToolServerFailed:
         """Why the connection is of no use, in one sentence."""
-        if self._credential.failure is not None:
-            return self._failed(f"there is no credential for it: {self._credential.failure}")
+        if (failure := self._credential.failure) is not None:
+            kind = ToolServerDenied if isinstance(failure, ToolServerDenied) else ToolServerFailed
+            told = f"there is no credential for it: {failure}"
+            return kind(told, where=f"MCP server {self._server.name}")
         if self._credential.denied:
             said = f"it does not accept the credential (HTTP {self._credential.status})"
             return ToolServerDenied(said, where=f"MCP server {self._server.name}")

@@ -12,9 +12,9 @@ from reverie.tools.guarded import Guarded, Resolve
 
 __all__ = ["MOST_BYTES", "Credential", "Headers", "client_for"]
 
-Headers: TypeAlias = Callable[[], Awaitable[Mapping[str, str]]]
-"""The headers that a request needs (``Authorization``), as they are now: asked before each request, and again
-when the server says 401, so that a credential can be renewed in between."""
+Headers: TypeAlias = Callable[[Mapping[str, str]], Awaitable[Mapping[str, str]]]
+"""The headers that a request needs (``authorization``), as they are now: asked before each request with
+nothing, and again with what the server said 401 to, so that a credential can be renewed in between."""
 
 MOST_BYTES: Final = 16 << 20
 """Bytes of one answer of a server."""
@@ -38,18 +38,18 @@ class Credential(httpx2.Auth):
     async def async_auth_flow(
         self, request: httpx2.Request
     ) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
-        used = await self._now()
+        used = await self._now({})
         request.headers.update(used)
         status = (yield request).status_code
-        if status == 401 and (fresh := await self._now()) != used:
+        if status == 401 and (fresh := await self._now(used)) != used:
             request.headers.update(fresh)
             status = (yield request).status_code
         if request.method != "DELETE" and status != _NOT_LISTENING:
             self.status = status
 
-    async def _now(self) -> dict[str, str]:
+    async def _now(self, refused: Mapping[str, str]) -> dict[str, str]:
         try:
-            return dict(await self._headers())
+            return dict(await self._headers(refused))
         except ReverieError as error:
             self.failure = error
             raise httpx2.LocalProtocolError(str(error)) from error

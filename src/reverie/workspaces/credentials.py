@@ -7,10 +7,10 @@ Archiving destroys the secret.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
 from reverie.domain.clock import Clock, iso
@@ -23,7 +23,7 @@ from reverie.workspaces.secrets import Secrets
 from reverie.workspaces.vaults import CREDENTIAL, VAULT
 from reverie.workspaces.webhooks import Webhooks
 
-__all__ = ["MAX_CREDENTIALS", "Credentials", "Validation"]
+__all__ = ["MAX_CREDENTIALS", "Credentials"]
 
 MAX_CREDENTIALS: Final = 20
 _REFRESH_TOKEN: Final = "refresh_token"  # noqa: S105  (its name)
@@ -36,16 +36,6 @@ _IDENTITY: Final = {
 }
 
 Said: TypeAlias = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Validation:
-    """What can be told of a credential without calling anybody, and why no more."""
-
-    status: Literal["invalid", "unknown"]
-    has_refresh_token: bool
-    reason: str
-    at: datetime
 
 
 class Credentials:
@@ -109,6 +99,7 @@ class Credentials:
             self._keep(conn, credential_id, secrets)
             name = before.body["display_name"]
             body = {
+                **(before.body if asked.get("auth") is None else {}),
                 "display_name": said(asked, "display_name", name, empty=name),
                 "metadata": patched(before.body["metadata"], asked.get("metadata")),
                 "auth": auth,
@@ -151,29 +142,6 @@ class Credentials:
         return self._resources.list(
             CREDENTIAL, parent=vault_id, archived=None if archived else False, after=after, limit=limit
         )
-
-    def validate(self, vault_id: str, credential_id: str) -> Validation:
-        """What is known of an OAuth credential. No server is called: whether one takes the token, only a
-        session that uses it can tell.
-
-        Raises:
-            Archived: it was archived.
-            Invalid: it is no OAuth credential.
-        """
-        found = self.get(vault_id, credential_id)
-        auth = found.body["auth"]
-        if auth["type"] != "mcp_oauth":
-            raise Invalid("credential_id", "a credential of type mcp_oauth", auth["type"])
-        if found.archived_at is not None:
-            raise Archived("the credential is archived", where=credential_id)
-        now, refreshable = self._clock(), auth["refresh"] is not None
-        if auth["expires_at"] is not None and datetime.fromisoformat(auth["expires_at"]) <= now:
-            told = f"the access token expired at {auth['expires_at']}"
-            if not refreshable:
-                return Validation("invalid", False, f"{told}, and there is no refresh token", now)
-            return Validation("unknown", True, f"{told}; whether it can be renewed was not tried", now)
-        told = "the access token has not expired; whether the server takes it was not tried"
-        return Validation("unknown", refreshable, told, now)
 
     def _check_room(self, vault_id: str, auth: Said, conn: Connection) -> None:
         vault = self._resources.get(VAULT, vault_id, lock=True, conn=conn)
