@@ -132,7 +132,9 @@ class Ledger:
         if found.archived or found.status == "terminated":
             what = "archived" if found.archived else "terminated"
             raise UsageError(f"the session is {what}: it takes no more events", where=session_id)
-        return self._draft(session_id, self._state(conn, session_id), lambda: _budget(conn, session_id))
+        draft = self._draft(session_id, self._state(conn, session_id), lambda: _budget(conn, session_id))
+        draft.end = found.end
+        return draft
 
     def _draft(self, session_id: str, state: SessionState, budget: Callable[[], JsonObject | None]) -> Draft:
         return Draft(session_id, state, self._clock(), self._entropy, budget=budget)
@@ -148,7 +150,7 @@ class Ledger:
         links: list[event_rows.Link] = []
         if draft.events:
             rows = [_row(draft.session_id, event) for event in draft.events]
-            links = event_rows.append(conn, draft.session_id, rows, draft.now)
+            links = event_rows.append(conn, draft.session_id, rows, draft.now, draft.end)
         if draft.state is not draft.before:
             self._save_state(conn, draft)
         if draft.wake:

@@ -24,7 +24,7 @@ from reverie.sessions.status import (
     step,
     stop_reason,
 )
-from reverie.storage.events import event_id
+from reverie.storage.events import End, event_id
 
 __all__ = [
     "Draft",
@@ -90,6 +90,8 @@ class Draft:
         self.events: list[Event] = []
         self.queued: list[QueuedEvent] = []
         self.wake = False
+        self.end: End | None = None
+        """Of the log, where whoever opened the session has learnt it."""
         self._entropy = entropy
 
     def add(

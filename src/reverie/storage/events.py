@@ -22,6 +22,7 @@ from reverie.storage.statements import insert
 from reverie.storage.text import clean_text, json_text
 
 __all__ = [
+    "End",
     "Link",
     "Row",
     "append",
@@ -80,6 +81,13 @@ class Link(NamedTuple):
     hash: str
 
 
+class End(NamedTuple):
+    """Where the chain of a session's log ends: how many events there are, and the digest of the last."""
+
+    events: int
+    head: str
+
+
 def event_id(session_id: str, key: str) -> str:
     """The id of the event with that key, in the log already or not."""
     return derived_id("sevt", session_id, clean_text(key))
@@ -98,27 +106,34 @@ def prepare(session_id: str, event: NewEvent, id: str | None = None) -> Row:
     )
 
 
-def append(connection: Connection, session_id: str, rows: Sequence[Row], at: datetime) -> list[Link]:
+def append(
+    connection: Connection, session_id: str, rows: Sequence[Row], at: datetime, end: End | None = None
+) -> list[Link]:
     """Write those of ``rows`` whose key is not in the session's log yet, in their order, at its end.
     Gives all of ``rows`` as they stand in the log then.
 
     The end of the chain is held until the transaction ends, so that two writers cannot both go on from
     it: SQLite has one writer at a time, PostgreSQL locks the session's row. Should that ever fail, the
-    primary key lets only one of them in.
+    primary key lets only one of them in. ``end`` is given by who holds it already, and knows it.
 
     Raises:
         NotFound: there is no such session.
     """
     here, dialect, mine = driver(connection), connection.dialect.name, workspace(connection)
-    end = here.execute(_END[dialect], (session_id, mine)).fetchone()
-    if end is None:
-        raise NotFound(f"there is no session {session_id!r}", hint="reverie sessions list")
+    end = end or _end(here, dialect, session_id, mine)
     if len(rows) == 1:  # the hot path: no question whether the key is known, the INSERT finds out
         links = _chained(session_id, rows, *end)
         if _added(here, dialect, links[0], mine, iso(at)):
             return links
         return list(_known(connection, [rows[0].id]).values())
     return _append_many(connection, session_id, rows, end, at)
+
+
+def _end(here: Driver, dialect: str, session_id: str, mine: str) -> End:
+    found = here.execute(_END[dialect], (session_id, mine)).fetchone()
+    if found is None:
+        raise NotFound(f"there is no session {session_id!r}", hint="reverie sessions list")
+    return End(*found)
 
 
 def _added(here: Driver, dialect: str, new: Link, mine: str, at: str) -> bool:
@@ -132,9 +147,9 @@ def _added(here: Driver, dialect: str, new: Link, mine: str, at: str) -> bool:
 
 
 def _append_many(
-    connection: Connection, session_id: str, rows: Sequence[Row], end: tuple[int, str], at: datetime
+    connection: Connection, session_id: str, rows: Sequence[Row], end: End, at: datetime
 ) -> list[Link]:
-    found = _known(connection, [row.id for row in rows]) if end[0] else {}
+    found = _known(connection, [row.id for row in rows]) if end.events else {}
     fresh: dict[str, Row] = {}
     for row in rows:
         if row.id not in found:

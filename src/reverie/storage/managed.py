@@ -16,6 +16,7 @@ from reverie.storage.chain import GENESIS
 from reverie.storage.codec import loads
 from reverie.storage.database import Connection
 from reverie.storage.driver import execute, execute_many
+from reverie.storage.events import End
 from reverie.storage.scope import workspace
 from reverie.storage.text import json_text
 
@@ -90,6 +91,8 @@ class Standing(NamedTuple):
     status: str
     archived: bool
     imported: bool
+    end: End
+    """Of its log; nobody else moves it until the transaction ends."""
 
 
 def standing(connection: Connection, session_id: str) -> Standing:
@@ -100,13 +103,13 @@ def standing(connection: Connection, session_id: str) -> Standing:
     """
     held = " FOR UPDATE" if connection.dialect.name == "postgresql" else ""
     sql = (
-        "SELECT status, archived_at IS NOT NULL, body IS NULL FROM sessions "  # noqa: S608
+        "SELECT status, archived_at IS NOT NULL, body IS NULL, events, head FROM sessions "  # noqa: S608
         f"WHERE id = ? AND workspace = ? AND deleted_at IS NULL{held}"
     )
     found = execute(connection, sql, (session_id, workspace(connection))).fetchone()
     if found is None:
         raise NotFound(f"there is no session {session_id!r}", hint="reverie sessions list")
-    return Standing(found[0], bool(found[1]), bool(found[2]))
+    return Standing(found[0], bool(found[1]), bool(found[2]), End(found[3], found[4]))
 
 
 def row(connection: Connection, session_id: str, *, lock: bool = False) -> SessionRow:
