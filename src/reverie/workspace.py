@@ -283,16 +283,17 @@ class Workspace:
         return Link(server["name"], server["url"], self.bearers.of(server["url"], body), self._allow)
 
     def pinned(self, session_id: str, server: str, found: Mapping[str, str]) -> Mapping[str, str]:
-        """The digests of a server's tools as this session saw them first: ``found``, the first time."""
+        """The digests of a server's tools, each as this session saw it first, until a person sets the session's
+        tools anew."""
 
         def pin(conn: Connection, row: SessionRow) -> JsonObject:
-            body = row.body or {}
-            return {**body, "mcp_pins": {server: dict(found), **_pins(row)}}
+            pins = _pins(row)
+            return {**(row.body or {}), "mcp_pins": {**pins, server: {**found, **pins.get(server, {})}}}
 
-        known = _pins(self.live.row(session_id))
-        if server not in known:
-            known = _pins(self.live.rewrite(session_id, pin))
-        return known[server]
+        known = _pins(self.live.row(session_id)).get(server, {})
+        if not found.keys() <= known.keys():
+            known = _pins(self.live.rewrite(session_id, pin))[server]
+        return known
 
     # ------------------------------------------------------------------ dreams
 

@@ -85,7 +85,7 @@ def _nobodys(world: World) -> dict[str, str]:
 def _bare(answer: httpx2.Response, ids: dict[str, str]) -> str:
     """What was answered, without the ids that were asked for and the request's own."""
     text = answer.text.replace(answer.headers["request-id"], "")
-    for name, id_ in ids.items():
+    for name, id_ in sorted(ids.items(), key=lambda item: -len(item[1])):  # one may be in another
         text = text.replace(id_, name)
     return text
 

@@ -9,7 +9,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, cast
 
-from reverie.domain.errors import ReverieError, SandboxFailed, ToolServerDenied, ToolServerFailed
+from reverie.domain.errors import (
+    ReverieError,
+    SandboxFailed,
+    ToolsChanged,
+    ToolServerDenied,
+    ToolServerFailed,
+)
 from reverie.domain.events import EventType, JsonObject
 from reverie.domain.messages import Text
 from reverie.plugins import Handler, Output, Sandbox, Surroundings
@@ -130,8 +136,9 @@ class Workshop:
         pinned = self._room.pinned(self.session_id, server, {tool.name: tool.digest for tool in found})
         changed = [tool.name for tool in found if pinned.get(tool.name, tool.digest) != tool.digest]
         if changed:
-            told = f"it now describes {', '.join(changed)} otherwise than when this session began: not used"
-            self.troubles.append(_mcp_error(server, ToolServerFailed(told)))
+            told = f"it now describes {', '.join(changed)} otherwise than this session saw it first: not used"
+            error = ToolsChanged(told, hint="look at it, then set the session's tools anew")
+            self.troubles.append(_mcp_error(server, error))
         return [tool for tool in found if tool.name not in changed]
 
     def _note(self, troubles: Sequence[Trouble]) -> None:

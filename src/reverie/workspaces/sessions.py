@@ -444,7 +444,7 @@ def _sources(asked: Sequence[Said], kind: str) -> builtins.list[str]:
 
 def _told(changed: Body) -> Body:
     """What ``session.updated`` carries: what changed, but for metadata that was emptied."""
-    hidden = ("budget_removed", *(("metadata",) if not changed.get("metadata", True) else ()))
+    hidden = ("budget_removed", "mcp_pins", *(("metadata",) if not changed.get("metadata", True) else ()))
     return {name: value for name, value in changed.items() if name not in hidden}
 
 
@@ -490,5 +490,8 @@ def _tools(body: Body, asked: Said, state: SessionState, check: CheckSchema) -> 
         return {}
     if (status := session_status(state)) != "idle":
         raise UsageError(f"`agent`: tools change while a session is idle, and this one is {status}")
-    agent: Body = {**body["agent"], **changed_tools(said, body["agent"], check)}
+    tools = changed_tools(said, body["agent"], check)
+    agent: Body = {**body["agent"], **tools}
+    if tools and body.get("mcp_pins"):  # whoever says anew what may be used has looked at it: pinned afresh
+        return {"agent": agent, "mcp_pins": {}}
     return {} if agent == body["agent"] else {"agent": agent}
