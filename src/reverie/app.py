@@ -211,6 +211,12 @@ class Reverie(Workspace):
         """What shares the work among processes."""
         return engine(self._db, clock=self._clock)
 
+    def sweep(self) -> None:
+        """``sweep_folders``, of every workspace."""
+        for each in self.workspaces.list(archived=True):
+            if (_home(self._db) / "sessions" / each.id).is_dir():  # of few, on most machines
+                self.workspace(each.id).sweep_folders()
+
     @property
     def database(self) -> Database:
         """The opened database."""

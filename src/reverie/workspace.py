@@ -278,6 +278,17 @@ class Workspace:
         """
         return self.folders.open(self.id, session_id, body)
 
+    def sweep_folders(self) -> Sequence[str]:
+        """Take away the folders that were made more than 30 days ago on this machine, but for those of
+        sessions at work; whose they were. Blocks."""
+        return self.folders.sweep(self.id, busy=self._at_work)
+
+    def _at_work(self, session_id: str) -> bool:
+        try:
+            return self.live.row(session_id).status in ("running", "rescheduling")
+        except NotFound:
+            return False
+
     def mcp(self, server: JsonObject, body: JsonObject) -> McpLink:
         """A connection to an MCP server of a session, with the session's credentials."""
         return Link(server["name"], server["url"], self.bearers.of(server["url"], body), self._allow)

@@ -17,6 +17,7 @@ from reverie.plugins import Handler
 from reverie.runtime.context import SessionContext
 from reverie.runtime.house import House, Plugs
 from reverie.runtime.loop import Run
+from reverie.runtime.sweeping import Sweeper
 from reverie.sessions.pages import Fence, Page
 from reverie.storage import leases
 from reverie.storage.database import Connection
@@ -44,6 +45,7 @@ class RuntimeService:
         self._folds: OrderedDict[str, tuple[int, SessionContext]] = OrderedDict()
         self._plugs: Plugs | None = None
         self._attends = False
+        self._sweeper = Sweeper(house.sweep)
         self._at_work = 0
 
     # ------------------------------------------------------------------ the door
@@ -58,6 +60,7 @@ class RuntimeService:
         if not self._attends:
             self._engine.start(self._work, at_once=at_once or AT_ONCE)
             self._attends = True
+            self._sweeper.start()
 
     def wake(self, workspace: str, session_id: str) -> None:
         """There is something to do in a session."""
@@ -69,6 +72,7 @@ class RuntimeService:
 
     def close(self) -> None:
         """Let go of everything; what was under way goes on from the log."""
+        self._sweeper.stop()
         self._engine.close(grace_s=_GRACE)
         self._executor.shutdown(wait=False, cancel_futures=True)
 
