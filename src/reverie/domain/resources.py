@@ -7,10 +7,12 @@ archived, deleted, listed by time. What is particular to a kind is in its ``body
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeAlias
 
+from reverie.domain.clock import iso
 from reverie.domain.events import JsonObject
 
 __all__ = ["ALWAYS", "Cursor", "Period", "Resource"]
@@ -27,6 +29,12 @@ class Period:
     gte: datetime | None = None
     lt: datetime | None = None
     lte: datetime | None = None
+
+    def bounds(self) -> Iterator[tuple[str, str]]:
+        """What a time, written as ``iso`` writes it, must fulfil: ``(">=", "2026-…Z")``, at most one a side."""
+        for sign, at in ((">", self.gt), (">=", self.gte), ("<", self.lt), ("<=", self.lte)):
+            if at is not None:
+                yield sign, iso(at)
 
 
 ALWAYS: Final = Period()

@@ -7,10 +7,9 @@ and the line of the file it was read from.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from typing import Any, Final
 
-from reverie.domain.clock import iso
+from reverie.domain.clock import iso_or_none
 from reverie.domain.dreams import Dream
 from reverie.domain.errors import NotFound
 from reverie.domain.events import Event
@@ -49,7 +48,7 @@ def quoted(citation: Citation, event: Lookup) -> dict[str, Any]:
     return shown | {
         "quote": quote_of(found, citation),
         "type": found.type,
-        "at": _time(found.at),
+        "at": iso_or_none(found.at),
         "source": None
         if origin is None
         else {"format": origin.format, "uri": origin.uri, "line": origin.line, "pointer": origin.pointer},
@@ -84,8 +83,8 @@ def finding_json(finding: Finding, event: Lookup) -> dict[str, Any]:
         },
         "p_value": finding.p_value,
         "p_adjusted": finding.p_adjusted,
-        "first_seen": _time(finding.first_seen),
-        "last_seen": _time(finding.last_seen),
+        "first_seen": iso_or_none(finding.first_seen),
+        "last_seen": iso_or_none(finding.last_seen),
         "evidence": [quoted(citation, event) for citation in finding.evidence],
         "counter_evidence": [quoted(citation, event) for citation in finding.counter_evidence],
         "sessions": list(finding.sessions),
@@ -119,12 +118,12 @@ def proposal_json(proposal: Proposal) -> dict[str, Any]:
         "tainted": proposal.tainted,
         "writer": proposal.writer,
         "status": proposal.status,
-        "created_at": _time(proposal.created_at),
+        "created_at": iso_or_none(proposal.created_at),
         "decision": None
         if decision is None
         else {
             "by": decision.by,
-            "at": _time(decision.at),
+            "at": iso_or_none(decision.at),
             "reason": decision.reason,
             "note": decision.note,
             "content": decision.content,
@@ -144,8 +143,8 @@ def dream_json(
             "store_id": dream.store_id,
             "status": dream.status,
             "stage": dream.stage,
-            "created_at": _time(dream.created_at),
-            "ended_at": _time(dream.ended_at),
+            "created_at": iso_or_none(dream.created_at),
+            "ended_at": iso_or_none(dream.ended_at),
             "sessions": dream.sessions,
             "new_sessions": dream.new_sessions,
             "parameters": dict(dream.parameters),
@@ -188,7 +187,3 @@ def _comparison(comparison: Comparison | None) -> dict[str, Any] | None:
 
 def _rate(rate: Rate) -> dict[str, Any]:
     return {"successes": rate.successes, "total": rate.total, "rate": rate.value}
-
-
-def _time(at: datetime | None) -> str | None:
-    return None if at is None else iso(at)

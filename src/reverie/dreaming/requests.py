@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
-from reverie.domain.clock import Clock, iso
+from reverie.domain.clock import Clock, iso, time_or_none
 from reverie.domain.dream_requests import (
     ENDED,
     DreamError,
@@ -282,6 +282,6 @@ def as_request(resource: Resource) -> DreamRequest:
         stage=body.get("stage"),
         applied=body.get("applied", 0),
         left=body.get("left", 0),
-        ended_at=None if body.get("ended_at") is None else datetime.fromisoformat(body["ended_at"]),
+        ended_at=time_or_none(body.get("ended_at")),
         archived_at=resource.archived_at,
     )

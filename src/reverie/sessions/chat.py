@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from reverie.domain.clock import iso
+from reverie.domain.clock import iso_or_none
 from reverie.domain.events import PRIMARY_THREAD, Event, JsonObject, event_text
 from reverie.domain.sessions import Session
 from reverie.storage.text import json_text
@@ -28,7 +28,7 @@ def chat(session: Session, events: Iterable[Event]) -> JsonObject:
     thread. What an agent says and calls at once is one message. Thoughts, statuses and errors are left out; of
     images and documents only that they were there."""
     info = session.info
-    started = None if info.started_at is None else iso(info.started_at)
+    started = iso_or_none(info.started_at)
     told = {"session_id": session.id, "model": info.model, "started_at": started}
     return {**{key: value for key, value in told.items() if value}, "messages": _messages(events)}
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from reverie.domain.clock import iso
+from reverie.domain.clock import iso, iso_or_none
 from reverie.domain.events import Event, event_text
 from reverie.domain.sessions import Session
 
@@ -93,7 +93,7 @@ def as_json(event: Event) -> dict[str, Any]:
         "session_id": event.session_id,
         "seq": event.seq,
         "type": event.type,
-        "at": None if event.at is None else iso(event.at),
+        "at": iso_or_none(event.at),
         "thread": event.thread,
         "payload": dict(event.payload),
         "source": None if event.origin is None else asdict(event.origin),

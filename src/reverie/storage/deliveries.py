@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 from sqlalchemy import Connection, Row, Select, and_, delete, func, or_, select, update
 
-from reverie.domain.clock import iso
+from reverie.domain.clock import iso, iso_or_none, time_or_none
 from reverie.domain.webhooks import Attempt, Delivery, DeliveryStatus
 from reverie.storage.codec import dumps, loads
 from reverie.storage.scope import workspace
@@ -157,7 +157,7 @@ def settle(
     """Keep how an attempt went. False, and nothing is done, when the delivery is no longer ours."""
     values = {
         "status": status,
-        "due_at": None if due_at is None else iso(due_at),
+        "due_at": iso_or_none(due_at),
         "settled_at": None if due_at is not None else iso(at),
         "log": dumps(log),
     }
@@ -194,7 +194,7 @@ def _move(conn: Connection, seen: Delivery, values: Mapping[str, Any]) -> bool:
     where = and_(
         _D.c.workspace == workspace(conn),
         _D.c.id == seen.id,
-        _D.c.due_at == (None if seen.due_at is None else iso(seen.due_at)),
+        _D.c.due_at == iso_or_none(seen.due_at),
     )
     return conn.execute(update(_D).where(where).values(values)).rowcount == 1
 
@@ -258,12 +258,8 @@ def _delivery(row: Row[Any]) -> Delivery:
         payload=row.payload,
         status=row.status,
         attempts=row.attempts,
-        due_at=_time(row.due_at),
+        due_at=time_or_none(row.due_at),
         created_at=datetime.fromisoformat(row.created_at),
-        settled_at=_time(row.settled_at),
+        settled_at=time_or_none(row.settled_at),
         log=loads(row.log, tuple[Attempt, ...]),
     )
-
-
-def _time(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)

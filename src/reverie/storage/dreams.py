@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import Row, select, tuple_
 
-from reverie.domain.clock import iso
+from reverie.domain.clock import iso, iso_or_none, time_or_none
 from reverie.domain.dreams import Dream, Stage
 from reverie.domain.resources import Cursor, Period
 from reverie.storage import tables
@@ -19,7 +19,7 @@ from reverie.storage.driver import execute_many
 from reverie.storage.findings import finding, findings, put_findings
 from reverie.storage.prefixes import whole_id
 from reverie.storage.scope import workspace
-from reverie.storage.statements import insert_new
+from reverie.storage.statements import insert_new, within
 from reverie.storage.upsert import insert
 
 __all__ = [
@@ -129,10 +129,7 @@ def unasked(
         query = query.where(_T.c.status.in_(statuses))
     if archived is not None:
         query = query.where(_T.c.archived_at.is_not(None) if archived else _T.c.archived_at.is_(None))
-    if created.gt is not None:
-        query = query.where(_T.c.created_at > iso(created.gt))
-    if created.lt is not None:
-        query = query.where(_T.c.created_at < iso(created.lt))
+    query = query.where(*within(_T.c.created_at, created))
     if after is not None:
         query = query.where(tuple_(_T.c.created_at, _T.c.id) < tuple_(iso(after[0]), after[1]))
     rows = connection.execute(query.order_by(_T.c.created_at.desc(), _T.c.id.desc()).limit(limit))
@@ -174,7 +171,7 @@ def stage(connection: Connection, dream_id: str, name: Stage) -> str | None:
 
 
 def _with_archived(row: Row[Any, Any]) -> tuple[Dream, datetime | None]:
-    at = None if row.archived_at is None else datetime.fromisoformat(row.archived_at)
+    at = time_or_none(row.archived_at)
     return loads(row.body, Dream), at
 
 
@@ -190,5 +187,5 @@ def _values(kept: Dream) -> dict[str, object]:
         "stage": kept.stage,
         "body": dumps(kept),
         "created_at": iso(kept.created_at),
-        "ended_at": None if kept.ended_at is None else iso(kept.ended_at),
+        "ended_at": iso_or_none(kept.ended_at),
     }

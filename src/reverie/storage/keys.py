@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Row, Select, select
 
-from reverie.domain.clock import iso
+from reverie.domain.clock import iso, iso_or_none, time_or_none
 from reverie.domain.keys import ApiKey
 from reverie.domain.workspaces import EVERYWHERE
 from reverie.storage import tables
@@ -37,7 +37,7 @@ def add(connection: Connection, key: ApiKey, sha256: str) -> None:
             sha256=sha256,
             scopes=dumps(key.scopes),
             created_at=iso(key.created_at),
-            expires_at=None if key.expires_at is None else iso(key.expires_at),
+            expires_at=iso_or_none(key.expires_at),
         )
     )
 
@@ -85,11 +85,7 @@ def _key(row: Row[Any]) -> ApiKey:
         name=row.name,
         scopes=loads(row.scopes, tuple[str, ...]),
         created_at=datetime.fromisoformat(row.created_at),
-        expires_at=_time(row.expires_at),
-        revoked_at=_time(row.revoked_at),
-        last_used_at=_time(row.last_used_at),
+        expires_at=time_or_none(row.expires_at),
+        revoked_at=time_or_none(row.revoked_at),
+        last_used_at=time_or_none(row.last_used_at),
     )
-
-
-def _time(told: str | None) -> datetime | None:
-    return None if told is None else datetime.fromisoformat(told)

@@ -169,10 +169,8 @@ def _conditions(filters: Filters) -> Iterable[tuple[str, Sequence[str]]]:
         yield f"status IN ({', '.join('?' * len(filters.statuses))})", tuple(filters.statuses)
     if not filters.archived:
         yield "archived_at IS NULL", ()
-    period = filters.created
-    for sign, at in ((">", period.gt), (">=", period.gte), ("<", period.lt), ("<=", period.lte)):
-        if at is not None:
-            yield f"created_at {sign} ?", (iso(at),)
+    for sign, at in filters.created.bounds():
+        yield f"created_at {sign} ?", (at,)
 
 
 def describe(connection: Connection, session_id: str, body: JsonObject, deployment: str | None) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Select, TextClause, and_, func, or_, select, text, update
 
-from reverie.domain.clock import iso
+from reverie.domain.clock import iso, time_or_none
 from reverie.domain.memories import Memory, MemoryVersion, Operation
 from reverie.domain.proposals import Decision
 from reverie.domain.resources import ALWAYS, Cursor, Period
@@ -18,6 +18,7 @@ from reverie.storage.codec import dumps, loads
 from reverie.storage.driver import execute
 from reverie.storage.memory_stores import forget_drafts
 from reverie.storage.scope import workspace
+from reverie.storage.statements import within
 from reverie.storage.tables import memories, memory_versions, proposals
 from reverie.storage.text import clean_text
 
@@ -224,10 +225,7 @@ def versions_page(
     for column, value in ((v.memory_id, memory_id), (v.operation, operation), (v.actor, actor)):
         if value is not None:
             query = query.where(column == value)
-    if created.gte is not None:
-        query = query.where(v.created_at >= iso(created.gte))
-    if created.lte is not None:
-        query = query.where(v.created_at <= iso(created.lte))
+    query = query.where(*within(v.created_at, created))
     if after is not None:
         at = iso(after[0])
         query = query.where(or_(v.created_at < at, and_(v.created_at == at, v.id < after[1])))
@@ -357,6 +355,6 @@ def _version(row: Row[Any]) -> MemoryVersion:
         reason=row.reason,
         proposal_id=row.proposal_id,
         created_at=datetime.fromisoformat(row.created_at),
-        redacted_at=None if row.redacted_at is None else datetime.fromisoformat(row.redacted_at),
+        redacted_at=time_or_none(row.redacted_at),
         redacted_by=row.redacted_by,
     )

@@ -12,11 +12,12 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Select, and_, delete, func, or_, select, update
 
-from reverie.domain.clock import iso
+from reverie.domain.clock import iso, iso_or_none, time_or_none
 from reverie.domain.memories import MemoryStore
 from reverie.domain.resources import ALWAYS, Cursor, Period
 from reverie.storage.codec import dumps, loads
 from reverie.storage.scope import workspace
+from reverie.storage.statements import within
 from reverie.storage.tables import (
     dream_stages,
     dreamed_sessions,
@@ -119,10 +120,7 @@ def page(
     query = _stores(conn)
     if archived is not None:
         query = query.where(_S.c.archived_at.is_not(None) if archived else _S.c.archived_at.is_(None))
-    if created.gte is not None:
-        query = query.where(_S.c.created_at >= iso(created.gte))
-    if created.lte is not None:
-        query = query.where(_S.c.created_at <= iso(created.lte))
+    query = query.where(*within(_S.c.created_at, created))
     if after is not None:
         at = iso(after[0])
         query = query.where(or_(_S.c.created_at < at, and_(_S.c.created_at == at, _S.c.id < after[1])))
@@ -155,7 +153,7 @@ def _values(kept: MemoryStore) -> Mapping[str, object]:
         "name": kept.name,
         "description": kept.description,
         "updated_at": iso(kept.updated_at),
-        "archived_at": None if kept.archived_at is None else iso(kept.archived_at),
+        "archived_at": iso_or_none(kept.archived_at),
         "metadata": dumps(dict(kept.metadata)),
     }
 
@@ -167,6 +165,6 @@ def _store(row: Row[Any]) -> MemoryStore:
         description=row.description,
         created_at=datetime.fromisoformat(row.created_at),
         updated_at=datetime.fromisoformat(row.updated_at),
-        archived_at=None if row.archived_at is None else datetime.fromisoformat(row.archived_at),
+        archived_at=time_or_none(row.archived_at),
         metadata=loads(row.metadata, dict[str, str]),
     )

@@ -5,7 +5,7 @@ Every function takes the caller's transaction and sees its workspace.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Final
@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import select
 
-from reverie.domain.clock import iso
+from reverie.domain.clock import iso, iso_or_none, time_or_none
 from reverie.domain.resources import ALWAYS, Cursor, Period, Resource
 from reverie.storage import tables
 from reverie.storage.database import Connection
@@ -163,7 +163,7 @@ def versions(
 
 def _narrowed(wanted: Filter) -> tuple[str, list[str]]:
     """What follows on a WHERE that names workspace and kind."""
-    asked = list(_bounds(wanted.created))
+    asked = [(f"created_at {sign} ?", at) for sign, at in wanted.created.bounds()]
     if wanted.parent is not None:
         asked.append(("parent = ?", wanted.parent))
     conditions, values = [condition for condition, _ in asked], [value for _, value in asked]
@@ -176,19 +176,13 @@ def _narrowed(wanted: Filter) -> tuple[str, list[str]]:
     return "".join(f" AND {condition}" for condition in conditions), values
 
 
-def _bounds(when: Period) -> Iterator[tuple[str, str]]:
-    for sign, at in ((">", when.gt), (">=", when.gte), ("<", when.lt), ("<=", when.lte)):
-        if at is not None:
-            yield f"created_at {sign} ?", iso(at)
-
-
 def _values(resource: Resource) -> dict[str, object]:
     return {
         "parent": resource.parent,
         "status": resource.status,
         "version": resource.version,
         "updated_at": iso(resource.updated_at),
-        "archived_at": None if resource.archived_at is None else iso(resource.archived_at),
+        "archived_at": iso_or_none(resource.archived_at),
         "body": json_text(resource.body),
     }
 
@@ -200,6 +194,6 @@ def _resource(row: Sequence[Any]) -> Resource:
         version=version,
         created_at=datetime.fromisoformat(created_at),
         updated_at=datetime.fromisoformat(updated_at),
-        archived_at=None if archived_at is None else datetime.fromisoformat(archived_at),
+        archived_at=time_or_none(archived_at),
         body=_body.decode(body),
     )

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, cast
 
-from reverie.domain.clock import iso
+from reverie.domain.clock import iso, iso_or_none, time_or_none
 from reverie.domain.errors import NotFound
 from reverie.domain.sessions import PERSON, Outcome, OutcomeLabel, Session, SessionInfo
 from reverie.storage import tables
@@ -164,8 +164,8 @@ def _facts(info: SessionInfo) -> dict[str, object]:
     texts = {name: _text(getattr(info, name)) for name in _TEXTS}
     return {
         **texts,
-        "started_at": None if info.started_at is None else iso(info.started_at),
-        "ended_at": None if info.ended_at is None else iso(info.ended_at),
+        "started_at": iso_or_none(info.started_at),
+        "ended_at": iso_or_none(info.ended_at),
         "outcome": info.outcome.label,
         "score": info.outcome.score,
         "outcome_source": _text(info.outcome.source),
@@ -177,16 +177,12 @@ def _text(value: str | None) -> str | None:
     return None if value is None else clean_text(value)
 
 
-def _time(value: str | None) -> datetime | None:
-    return None if value is None else datetime.fromisoformat(value)
-
-
 def _session(row: Sequence[Any]) -> Session:
     known = dict(zip(_NAMES, row, strict=True))
     info = SessionInfo(
         **{name: known[name] for name in ("format", "native_id", *_TEXTS)},
-        started_at=_time(known["started_at"]),
-        ended_at=_time(known["ended_at"]),
+        started_at=time_or_none(known["started_at"]),
+        ended_at=time_or_none(known["ended_at"]),
         outcome=Outcome(cast(OutcomeLabel, known["outcome"]), known["score"], known["outcome_source"]),
         extra=loads(known["extra"], dict[str, Any]),
     )

@@ -7,11 +7,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import Table
+from sqlalchemy import Column, ColumnElement, Table
 
-__all__ = ["columns", "insert", "insert_new", "upsert"]
+from reverie.domain.resources import Period
+
+__all__ = ["columns", "insert", "insert_new", "upsert", "within"]
 
 _OURS: Final = "WHERE {}.workspace = excluded.workspace"
+
+
+def within(column: Column[str], period: Period) -> list[ColumnElement[bool]]:
+    """What ``column``, a time as text, must fulfil to be in the period."""
+    return [column.bool_op(sign)(at) for sign, at in period.bounds()]
 
 
 def columns(table: Table) -> str:

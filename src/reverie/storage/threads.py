@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from reverie.domain.clock import iso
+from reverie.domain.clock import iso, iso_or_none, time_or_none
 from reverie.domain.events import JsonObject
 from reverie.storage import tables
 from reverie.storage.codec import loads
@@ -58,7 +58,7 @@ def create(connection: Connection, row: ThreadRow) -> None:
         row.status,
         iso(row.created_at),
         iso(row.updated_at),
-        None if row.archived_at is None else iso(row.archived_at),
+        iso_or_none(row.archived_at),
         json_text(row.body),
     )
     execute(connection, _INSERT, values)
@@ -150,6 +150,6 @@ def _read(row: Sequence[Any]) -> ThreadRow:
         status,
         datetime.fromisoformat(created),
         datetime.fromisoformat(updated),
-        None if archived is None else datetime.fromisoformat(archived),
+        time_or_none(archived),
         loads(text, dict[str, Any]),
     )

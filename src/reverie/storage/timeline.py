@@ -6,7 +6,6 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Final
 
-from reverie.domain.clock import iso
 from reverie.domain.resources import Period
 from reverie.storage.database import Connection
 from reverie.storage.driver import execute
@@ -65,10 +64,7 @@ def _conditions(what: Slice, after: int | None, before: int | None) -> list[tupl
         told.append((f"type IN ({_marks(what.types)})", tuple(what.types)))
     if what.hidden:
         told.append((f"type NOT IN ({_marks(what.hidden)})", tuple(what.hidden)))
-    period = what.at
-    for sign, at in ((">", period.gt), (">=", period.gte), ("<", period.lt), ("<=", period.lte)):
-        if at is not None:
-            told.append((f"at {sign} ?", (iso(at),)))
+    told += [(f"at {sign} ?", (at,)) for sign, at in what.at.bounds()]
     return told
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, or_, select, update
 
-from reverie.domain.clock import iso
+from reverie.domain.clock import iso, iso_or_none, time_or_none
 from reverie.domain.resources import Cursor
 from reverie.domain.work import QueueStats, WorkItem
 from reverie.storage.codec import dumps, loads
@@ -154,7 +154,7 @@ def stats(conn: Connection, environment_id: str, since: datetime, stale: datetim
     return QueueStats(
         depth=found.get(False, (0, ""))[0],
         pending=found.get(True, (0, ""))[0],
-        oldest_queued_at=None if oldest is None else datetime.fromisoformat(oldest),
+        oldest_queued_at=time_or_none(oldest),
         workers_polling=conn.execute(workers).scalar_one(),
     )
 
@@ -190,7 +190,7 @@ def _free(now: datetime, reclaim: timedelta) -> ColumnElement[bool]:
 
 
 def _row(item: WorkItem) -> dict[str, Any]:
-    times = {name: None if (at := getattr(item, name)) is None else iso(at) for name in _AT}
+    times = {name: iso_or_none(getattr(item, name)) for name in _AT}
     return {
         "id": item.id,
         "environment_id": item.environment_id,
@@ -205,7 +205,7 @@ def _row(item: WorkItem) -> dict[str, Any]:
 
 
 def _item(row: Row[Any]) -> WorkItem:
-    times = {name: None if (at := getattr(row, name)) is None else datetime.fromisoformat(at) for name in _AT}
+    times = {name: time_or_none(getattr(row, name)) for name in _AT}
     return WorkItem(
         id=row.id,
         environment_id=row.environment_id,

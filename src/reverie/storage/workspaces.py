@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import Row, select
 
-from reverie.domain.clock import iso
+from reverie.domain.clock import iso, time_or_none
 from reverie.domain.workspaces import WorkspaceInfo
 from reverie.storage import tables
 from reverie.storage.database import Connection
@@ -46,5 +46,5 @@ def archive(connection: Connection, id: str, at: datetime) -> bool:
 
 
 def _workspace(row: Row[Any]) -> WorkspaceInfo:
-    archived = None if row.archived_at is None else datetime.fromisoformat(row.archived_at)
+    archived = time_or_none(row.archived_at)
     return WorkspaceInfo(row.id, row.name, datetime.fromisoformat(row.created_at), archived)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
-from reverie.domain.clock import Clock, iso
+from reverie.domain.clock import Clock, iso_or_none
 from reverie.domain.errors import Conflict, NotFound
 from reverie.domain.ids import new_id
 from reverie.domain.keys import ApiKey
@@ -294,7 +294,7 @@ class WorkQueue:
 
 def last_heartbeat(item: WorkItem) -> str | None:
     """The last heartbeat as workers must repeat it; None before the first."""
-    return None if item.heartbeat_at is None else iso(item.heartbeat_at)
+    return iso_or_none(item.heartbeat_at)
 
 
 def _stopped(item: WorkItem, now: datetime) -> WorkItem:
