@@ -364,3 +364,26 @@ def test_without_a_refresh_token_a_refusal_is_invalid(house: Reverie, server: Se
         "no_refresh_token",
         False,
     )
+
+
+# ---------------------------------------------------------------------- as a session meets it
+
+
+def test_a_session_is_told_that_its_server_wants_a_new_sign_in(
+    house: Reverie, server: Server, made: Any
+) -> None:
+    server.good = "none yet"
+    vault, _ = made()
+    server.refresh = "another"
+    link = house.mcp({"name": "docs", "url": f"{server.url}/mcp"}, {"vault_ids": [vault]})
+
+    async def story() -> None:
+        try:
+            await link.tools()
+        finally:
+            await link.close()
+
+    with pytest.raises(ToolServerDenied, match=r"invalid_grant[\s\S]*sign in") as told:
+        asyncio.run(story())
+    assert "token-0" not in str(told.value)
+    assert len(server.forms) == 1
