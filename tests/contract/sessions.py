@@ -65,7 +65,7 @@ class Loop:
     def emit(self, session_id: str, type: Any, thread: str = PRIMARY_THREAD, **payload: Any) -> Event:
         self._keys += 1
         new = NewEvent(type, payload, key=f"step {self._keys}", thread=thread)
-        (event,) = self.live.emit(session_id, [new])
+        event, *_ = self.live.emit(session_id, [new])  # a verdict also labels the session
         return event
 
     def say(self, session_id: str, text: str = "done", thread: str = PRIMARY_THREAD) -> Event:

@@ -70,6 +70,7 @@ def test_it_sweeps_again_and_again_whatever_happens(caplog: pytest.LogCaptureFix
 
     sweeper = Sweeper(sweep, every=0.001)
     sweeper.start()
+    sweeper.start()
     assert enough.wait(PATIENCE)
     sweeper.stop()
     sweeper.stop()

@@ -21,12 +21,14 @@ class Sweeper:
     def __init__(self, sweep: Callable[[], object], every: float = DAY) -> None:
         self._sweep = sweep
         self._every = every
+        self._begun = threading.Lock()  # held for good by whoever was first
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="reverie-sweeper", daemon=True)
 
     def start(self) -> None:
-        """Begin. Once."""
-        self._thread.start()
+        """Begin. Again, from whichever thread, is harmless."""
+        if self._begun.acquire(blocking=False):
+            self._thread.start()
 
     def stop(self) -> None:
         """Begin no other sweep. Idempotent; also where it was never started."""

@@ -14,7 +14,7 @@ from reverie.server.paging import after, text
 from reverie.server.shaping import since
 from reverie.server.wire.sessions import (
     DeletedSession,
-    OutcomeAsk,
+    LabelAsk,
     Session,
     SessionCreate,
     SessionList,
@@ -44,7 +44,7 @@ def _update(call: Call[SessionUpdate, None]) -> Session:
     return session_body(call.house.sessions.update(call.path["session_id"], asked))
 
 
-def _label(call: Call[OutcomeAsk, None]) -> Session:
+def _label(call: Call[LabelAsk, None]) -> Session:
     said = Outcome(call.body.label, call.body.score, PERSON)
     return session_body(call.house.sessions.label(call.path["session_id"], said, call.body.explanation))
 
@@ -116,6 +116,6 @@ ENDPOINTS: Final = (
              summary="Delete a session and its events"),
     Endpoint("POST", f"{_ITEM}/archive", _archive, Session, "sessions:write", tag="sessions",
              summary="End a session for good, and keep it"),
-    Endpoint("POST", f"{_ITEM}/outcome", _label, Session, "sessions:write", body=OutcomeAsk, tag="sessions",
+    Endpoint("POST", f"{_ITEM}/outcome", _label, Session, "sessions:write", body=LabelAsk, tag="sessions",
              summary="Say how a session ended, for dreams to learn from"),
 )  # fmt: skip

@@ -38,9 +38,9 @@ __all__ = [
     "AgentWithOverridesAsk",
     "CoordinatorOf",
     "DeletedSession",
+    "LabelAsk",
     "Labelled",
     "MultiagentOf",
-    "OutcomeAsk",
     "OutcomeEvaluation",
     "Session",
     "SessionAgent",
@@ -231,7 +231,7 @@ class SessionUpdate(Ask):
     vault_ids: list[Id] | UnsetType | None = UNSET
 
 
-class OutcomeAsk(Ask):
+class LabelAsk(Ask):
     """How a session ended, as a person sees it. ``unknown``: nobody is to learn from it how it ended."""
 
     label: OutcomeLabel
