@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, cast
+from typing import Annotated, Final
 
 import typer
 
@@ -12,7 +12,7 @@ from reverie.cli.output import data, moment, out, print_json, print_table, since
 from reverie.cli.tail import tail
 from reverie.domain.clock import system_clock
 from reverie.domain.errors import Tampered, UsageError
-from reverie.domain.sessions import PERSON, Outcome, OutcomeLabel, Session
+from reverie.domain.sessions import PERSON, Outcome, Session
 from reverie.sessions.chat import chat
 from reverie.storage.managed import Filters
 from reverie.storage.text import json_text
@@ -156,7 +156,7 @@ def label(
         raise UsageError(f"no such outcome: {outcome!r}", hint=f"one of {', '.join(_LABELS)}")
     with reverie.open(db) as rv:
         session = rv.log.session(session_id)
-        rv.sessions.label(session.id, Outcome(cast(OutcomeLabel, outcome), score, PERSON), explanation)
+        rv.sessions.label(session.id, Outcome(outcome, score, PERSON), explanation)
         data(f"{session.id}: {outcome}")
 
 
