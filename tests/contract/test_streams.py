@@ -117,33 +117,6 @@ def test_the_async_sdk_reads_it_too(async_client: Any, loop: Loop) -> None:
     assert asyncio.run(run()) == ["session.status_running", "session.usage", "session.status_idle"]
 
 
-def test_without_a_runtime_a_session_says_so(
-    sqlite_url: str, clock: Any, entropy: Callable[[int], bytes], strict: Any
-) -> None:
-    house = Reverie(Database.open(sqlite_url, clock=clock), clock=clock, entropy=entropy)
-    with house, serving.sync_http(build(house)) as http:
-        sdk = anthropic.Anthropic(api_key="x", base_url=serving.BASE, http_client=http)
-        outcome = {
-            "type": "user.define_outcome",
-            "description": "d",
-            "rubric": {"type": "text", "content": "r"},
-        }
-        made = session(sdk, initial_events=[message(), outcome])
-        events = list(sdk.beta.sessions.events.list(made.id))
-        for event in events:
-            strict(event)
-    assert [event.type for event in events] == [
-        "user.define_outcome", "user.message", "session.status_running", "session.error",
-        "span.outcome_evaluation_end", "session.usage", "session.status_idle",
-    ]  # fmt: skip
-    error = events[3].error
-    assert (error.type, error.retry_status.type) == (
-        "unknown_error",
-        "exhausted",
-    ) and "no runtime" in error.message
-    assert events[-1].stop_reason.type == "retries_exhausted" and made.status == "idle"
-
-
 # ------------------------------------------------------------------ frames and resuming
 
 
