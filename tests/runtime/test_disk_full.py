@@ -68,7 +68,14 @@ class Bounded:
         self._limit(house, pages + 4)
 
     def free(self, house: House) -> None:
-        self._limit(house, 1 << 30)
+        def freed() -> bool:
+            try:
+                self._limit(house, 1 << 30)
+            except DiskFull:  # one COMMIT with others, who had no room yet
+                return False
+            return True
+
+        until(freed, 20)
 
     def _limit(self, house: House, pages: int) -> None:
         house.database.write(lambda conn: conn.execute(text(f"PRAGMA max_page_count = {pages}")).scalar_one())

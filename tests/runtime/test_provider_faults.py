@@ -30,7 +30,9 @@ from reverie.models.wire import Patience
 from reverie.runtime.loop import MAX_TRIES
 
 WIRES = {"openai": "openai:gpt-5", "anthropic": "anthropic:claude-haiku-4-5"}
-IMPATIENT = Patience(connect_s=5.0, silence_s=0.3, whole_s=0.3, longest_s=5.0)
+PATIENT = Patience(connect_s=20.0, silence_s=20.0, whole_s=20.0, longest_s=30.0)
+IMPATIENT = Patience(connect_s=20.0, silence_s=1.0, whole_s=1.0, longest_s=20.0)
+"""For providers that hang: long enough for a good answer of a busy machine."""
 OVERLOADED, LIMITED, FAILED = (
     "model_overloaded_error",
     "model_rate_limited_error",
@@ -51,11 +53,18 @@ def wire(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def begin(house: House, provider: Provider, wire: str, monkeypatch: pytest.MonkeyPatch, **more: Any) -> str:
+def begin(
+    house: House,
+    provider: Provider,
+    wire: str,
+    monkeypatch: pytest.MonkeyPatch,
+    patience: Patience = PATIENT,
+    **more: Any,
+) -> str:
     """A session whose model is that provider's; the environment stays configured for the test."""
     for name, value in provider.variables.items():
         monkeypatch.setenv(name, value)
-    model = Providers(IMPATIENT).make(WIRES[wire])
+    model = Providers(patience).make(WIRES[wire])
     return house.begin(model, tools=[built_in()], **more)
 
 
@@ -96,7 +105,7 @@ def test_a_fault_that_passes_is_outlived(
     fault, kind = PASSING[name]
     script = [fault, ToolCall("c1", "probe", {"n": 1}), fault, "It is done.", "Still here."]
     with serving(script) as provider:
-        session = begin(house, provider, wire, monkeypatch)
+        session = begin(house, provider, wire, monkeypatch, IMPATIENT if "hang" in name else PATIENT)
         events = house.turn(session)
         assert [retry for _, retry in errors(events)] == ["retrying", "retrying"], errors(events)
         if kind is not None:
