@@ -21,7 +21,7 @@ from reverie.domain.errors import DiskFull, NotFound
 from reverie.domain.messages import ModelRequest, ToolCall
 
 STEPS = 30
-BACK_S = 5.0
+BACK_S = 15.0  # five on a machine of one's own
 """Within so many seconds after there is room, sessions go on."""
 
 

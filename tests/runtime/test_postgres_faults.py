@@ -29,6 +29,7 @@ from reverie.jobs.dbos import DbosEngine
 from reverie.storage.database import Database
 
 RECOVERY_S = 10.0
+PATIENCE_S = 3 * RECOVERY_S  # on a machine that has other things to do
 STEPS = 12
 SESSIONS = 3
 
@@ -279,8 +280,8 @@ def test_sessions_go_on(site: Site, engine: str, fault: Callable[[Site], None]) 
         until(lambda: len(site.effects) > 5)
         fault(site)
         known = len(site.effects)
-        until(lambda: len(site.effects) > known or _settled(house, sessions), RECOVERY_S)
-        until(lambda: tell(house, site, sessions[0]), RECOVERY_S)
+        until(lambda: len(site.effects) > known or _settled(house, sessions), PATIENCE_S)
+        until(lambda: tell(house, site, sessions[0]), PATIENCE_S)
         until(lambda: _settled(house, sessions))
         check(house, site, sessions)
 
@@ -294,9 +295,9 @@ def test_again_and_again(site: Site) -> None:
         sessions = begin(house, site)
         for _ in range(20):
             dice.choice((killed, refused, silent, late))(site)
-            until(lambda: tell(house, site, dice.choice(sessions)), RECOVERY_S)
+            until(lambda: tell(house, site, dice.choice(sessions)), PATIENCE_S)
             known = len(site.effects)
-            until(lambda k=known: len(site.effects) > k or _settled(house, sessions), RECOVERY_S)
+            until(lambda k=known: len(site.effects) > k or _settled(house, sessions), PATIENCE_S)
         until(lambda: _settled(house, sessions), 120)
         check(house, site, sessions)
 
@@ -329,7 +330,7 @@ def test_a_runtime_that_repeats_what_it_could_not_record_is_found_out(site: Site
         site.proxy.refuse()
         time.sleep(0.8)
         site.proxy.open()
-        until(lambda: len(site.effects) > len(set(site.effects)), RECOVERY_S)
+        until(lambda: len(site.effects) > len(set(site.effects)), PATIENCE_S)
         with pytest.raises(AssertionError, match="done twice"):
             check(house, site, sessions)
 
