@@ -5,17 +5,14 @@ See ``docs/explanation/sandbox.md`` for what holds and what does not.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import posixpath
 import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -25,13 +22,14 @@ from reverie.environments import beneath, control, seccomp
 from reverie.environments.doorway import PORT
 from reverie.environments.egress import Egress
 from reverie.environments.files import Files
+from reverie.environments.held import Filed, true_in
 from reverie.environments.limits import resource_limits
 from reverie.environments.output import Output
 from reverie.environments.ownership import give, sandbox_user
 from reverie.environments.room import options
 from reverie.environments.spawner import Ended, Spawner
 from reverie.environments.spawning import Group, Order
-from reverie.plugins import FileFacts, Finished, Mount, SandboxSpec
+from reverie.plugins import Finished, SandboxSpec
 
 __all__ = ["Bubblewrap", "BubblewrapSandbox"]
 
@@ -131,24 +129,15 @@ class Bubblewrap:
         return seccomp.obstacle() or beneath.obstacle() or control.obstacle(self._variables) or self._try()
 
     def _try(self) -> str | None:
-        """Run ``true``; in a thread, for a loop may be running in this one."""
-        with ThreadPoolExecutor(1) as aside:
-            try:
-                finished = aside.submit(lambda: asyncio.run(self._run_true())).result()
-            except (ReverieError, OSError) as error:
-                return _explained(str(error))
+        """Run ``true``."""
+        try:
+            finished = true_in(self._open)
+        except (ReverieError, OSError) as error:
+            return _explained(str(error))
         return None if finished.exit_code == 0 else f"`true` ended with {finished.exit_code} in a sandbox"
 
-    async def _run_true(self) -> Finished:
-        with tempfile.TemporaryDirectory(prefix="reverie-try-") as folder:
-            sandbox = self._open(SandboxSpec("try", [Mount(Path(folder), "/workspace")]))
-            try:
-                return await sandbox.run(["true"], timeout_s=30)
-            finally:
-                await sandbox.close()
 
-
-class BubblewrapSandbox:
+class BubblewrapSandbox(Filed):
     """A ``Sandbox``; see there. Each command is a sandbox of its own over the same folders: what a command
     leaves in ``/tmp`` and ``$HOME`` is gone with it, unless the spec mounts folders there.
 
@@ -168,21 +157,13 @@ class BubblewrapSandbox:
         nested: bool,
         group: Group | None,
     ) -> None:
-        self._spec = spec
-        self._files = files
+        super().__init__(spec, files)
         self._spawner = spawner
         self._egress = egress
         self._program = program
         self._owner = owner
         self._nested = nested
         self._group = group
-        self._live: set[asyncio.Task[Ended]] = set()
-        self._closed = False
-
-    @property
-    def spec(self) -> SandboxSpec:
-        """As it was given."""
-        return self._spec
 
     async def run(
         self,
@@ -200,11 +181,10 @@ class BubblewrapSandbox:
         Raises:
             SandboxFailed: the sandbox could not be made (a ``cwd`` that is not there, too), or was closed.
         """
-        if self._closed:
-            raise SandboxFailed("the sandbox is closed", where=self._spec.id)
+        self._check_open()
         output = Output(max_output, on_output)
         order = self._order(argv, cwd, variables or {})
-        running = asyncio.create_task(
+        ended = await self._held(
             self._spawner.run(
                 order,
                 seccomp.program(sockets="all"),
@@ -214,18 +194,7 @@ class BubblewrapSandbox:
                 listening=self._egress.at if self._egress.wanted else None,
             )
         )
-        self._live.add(running)
-        running.add_done_callback(self._live.discard)
-        return _finished(await self._ended(running), output)
-
-    async def _ended(self, running: asyncio.Task[Ended]) -> Ended:
-        try:
-            return await running
-        except asyncio.CancelledError:
-            current = asyncio.current_task()
-            if current is not None and current.cancelling():
-                raise
-            raise SandboxFailed("the sandbox was closed", where=self._spec.id) from None
+        return _finished(ended, output)
 
     def _order(self, argv: Sequence[str], cwd: str | None, variables: Mapping[str, str]) -> Order:
         spec = self._egress.spec
@@ -248,33 +217,9 @@ class BubblewrapSandbox:
             group=self._group,
         )
 
-    def read(self, path: str, *, offset: int = 0, limit: int | None = None) -> bytes:
-        """See ``Files.read``."""
-        return self._files.read(path, offset=offset, limit=limit)
-
-    def write(self, path: str, data: bytes) -> None:
-        """See ``Files.write``."""
-        self._files.write(path, data)
-
-    def facts(self, path: str) -> FileFacts:
-        """See ``Files.facts``."""
-        return self._files.facts(path)
-
-    def walk(self, path: str, *, limit: int = 100_000) -> Iterator[FileFacts]:
-        """See ``Files.walk``."""
-        return self._files.walk(path, limit=limit)
-
-    def delete(self, path: str) -> None:
-        """See ``Files.delete``."""
-        self._files.delete(path)
-
     async def close(self) -> None:
-        """Kill what runs: their callers are told by SandboxFailed. Files stay."""
-        self._closed = True
-        live = list(self._live)
-        for running in live:
-            running.cancel()
-        await asyncio.gather(*live, return_exceptions=True)
+        """As ``Held.close``; and nothing goes out any more."""
+        await super().close()
         await self._egress.aclose()
 
 

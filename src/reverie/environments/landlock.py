@@ -20,7 +20,6 @@ Anchors: landlock(7), pivot_root(2), user_namespaces(7).
 
 from __future__ import annotations
 
-import asyncio
 import os
 import posixpath
 import shutil
@@ -30,7 +29,6 @@ import tempfile
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, cast
 
@@ -39,13 +37,14 @@ from reverie.environments import beneath, landlocking, seccomp
 from reverie.environments.doorway import PORT
 from reverie.environments.egress import Egress
 from reverie.environments.files import Files
+from reverie.environments.held import Filed, true_in
 from reverie.environments.limits import resource_limits
 from reverie.environments.output import Output
 from reverie.environments.ownership import give, sandbox_user
 from reverie.environments.places import inside_path, real_path
 from reverie.environments.room import ETC, HOME, MERGED, VARIABLES, options
-from reverie.environments.spawner import Ended, Spawner
-from reverie.plugins import FileFacts, Finished, Mount, SandboxSpec
+from reverie.environments.spawner import Spawner
+from reverie.plugins import FileFacts, Finished, SandboxSpec
 
 __all__ = ["Landlocked", "LandlockedSandbox"]
 
@@ -148,24 +147,15 @@ class Landlocked:
         return self._try()
 
     def _try(self) -> str | None:
-        """Run ``true``; in a thread, for a loop may be running in this one."""
-        with ThreadPoolExecutor(1) as aside:
-            try:
-                finished = aside.submit(lambda: asyncio.run(self._run_true())).result()
-            except (ReverieError, OSError) as error:
-                return str(error)
+        """Run ``true``."""
+        try:
+            finished = true_in(self._open)
+        except (ReverieError, OSError) as error:
+            return str(error)
         return None if finished.exit_code == 0 else f"`true` ended with {finished.exit_code} in a sandbox"
 
-    async def _run_true(self) -> Finished:
-        with tempfile.TemporaryDirectory(prefix="reverie-try-") as folder:
-            sandbox = self._open(SandboxSpec("try", [Mount(Path(folder), "/workspace")]))
-            try:
-                return await sandbox.run(["true"], timeout_s=30)
-            finally:
-                await sandbox.close()
 
-
-class LandlockedSandbox:
+class LandlockedSandbox(Filed):
     """A ``Sandbox``; see there. Each command is in a room of its own over the same folders: what a command
     leaves in ``/tmp`` and ``$HOME`` is gone with it, unless the spec mounts folders there. A command that is
     not there ends with 127.
@@ -181,18 +171,10 @@ class LandlockedSandbox:
         egress: Egress,
         owner: tuple[int, int] | None,
     ) -> None:
-        self._spec = spec
-        self._files = files
+        super().__init__(spec, files)
         self._spawner = spawner
         self._egress = egress
         self._owner = owner
-        self._live: set[asyncio.Task[Ended]] = set()
-        self._closed = False
-
-    @property
-    def spec(self) -> SandboxSpec:
-        """As it was given."""
-        return self._spec
 
     async def run(
         self,
@@ -210,11 +192,10 @@ class LandlockedSandbox:
         Raises:
             SandboxFailed: the sandbox could not be made (a ``cwd`` that is not there, too), or was closed.
         """
-        if self._closed:
-            raise SandboxFailed("the sandbox is closed", where=self._spec.id)
+        self._check_open()
         output = Output(max_output, on_output)
         order = self._order(argv, cwd, self._checked(argv, variables or {}))
-        running = asyncio.create_task(
+        ended = await self._held(
             self._spawner.run(
                 cast("Mapping[str, object]", order),
                 seccomp.program(sockets=self._sockets),
@@ -224,22 +205,10 @@ class LandlockedSandbox:
                 listening=self._egress.at if order["door"] is not None else None,
             )
         )
-        self._live.add(running)
-        running.add_done_callback(self._live.discard)
-        ended = await self._ended(running)
         if ended.failed is not None:
             raise SandboxFailed(ended.failed, where=self._spec.id)
         code = -signal.SIGKILL if ended.code is None else ended.code
         return Finished(code, output.kept, output.dropped, ended.timed_out)
-
-    async def _ended(self, running: asyncio.Task[Ended]) -> Ended:
-        try:
-            return await running
-        except asyncio.CancelledError:
-            current = asyncio.current_task()
-            if current is not None and current.cancelling():
-                raise
-            raise SandboxFailed("the sandbox was closed", where=self._spec.id) from None
 
     def _checked(self, argv: Sequence[str], variables: Mapping[str, str]) -> dict[str, str]:
         """All variables of a command."""
@@ -269,33 +238,9 @@ class LandlockedSandbox:
             door=PORT if self._egress.wanted else None,
         )
 
-    def read(self, path: str, *, offset: int = 0, limit: int | None = None) -> bytes:
-        """See ``Files.read``."""
-        return self._files.read(path, offset=offset, limit=limit)
-
-    def write(self, path: str, data: bytes) -> None:
-        """See ``Files.write``."""
-        self._files.write(path, data)
-
-    def facts(self, path: str) -> FileFacts:
-        """See ``Files.facts``."""
-        return self._files.facts(path)
-
-    def walk(self, path: str, *, limit: int = 100_000) -> Iterator[FileFacts]:
-        """See ``Files.walk``."""
-        return self._files.walk(path, limit=limit)
-
-    def delete(self, path: str) -> None:
-        """See ``Files.delete``."""
-        self._files.delete(path)
-
     async def close(self) -> None:
-        """Kill what runs: their callers are told by SandboxFailed. Files stay."""
-        self._closed = True
-        live = list(self._live)
-        for running in live:
-            running.cancel()
-        await asyncio.gather(*live, return_exceptions=True)
+        """As ``Held.close``; and nothing goes out any more."""
+        await super().close()
         await self._egress.aclose()
 
 

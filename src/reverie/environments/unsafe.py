@@ -24,6 +24,7 @@ from typing import Final, Literal
 
 from reverie.domain.errors import SandboxFailed
 from reverie.environments.choosing import UNSAFE, UNSAFE_VARIABLE
+from reverie.environments.held import Held
 from reverie.environments.output import Output
 from reverie.environments.placeholders import Placeholders
 from reverie.environments.places import inside_path, real_path
@@ -69,19 +70,12 @@ class Unsafe:
         return UnsafeSandbox(spec, {**passed_on, **placeholders, **spec.variables})
 
 
-class UnsafeSandbox:
+class UnsafeSandbox(Held):
     """A ``Sandbox`` that holds nothing back."""
 
     def __init__(self, spec: SandboxSpec, variables: Mapping[str, str]) -> None:
-        self._spec = spec
+        super().__init__(spec)
         self._variables = variables
-        self._live: set[asyncio.Task[Finished]] = set()
-        self._closed = False
-
-    @property
-    def spec(self) -> SandboxSpec:
-        """As it was given."""
-        return self._spec
 
     async def run(
         self,
@@ -99,21 +93,11 @@ class UnsafeSandbox:
         Raises:
             SandboxFailed: the command cannot be given to the system, or the sandbox was closed.
         """
-        if self._closed:
-            raise SandboxFailed("the sandbox is closed", where=self._spec.id)
+        self._check_open()
         start = real_path(self._spec, cwd or "")
         told = {**self._variables, "PWD": start, **(variables or {})}
         output = Output(max_output, on_output)
-        running = asyncio.create_task(self._run(list(argv), stdin, start, told, timeout_s, output))
-        self._live.add(running)
-        running.add_done_callback(self._live.discard)
-        try:
-            return await running
-        except asyncio.CancelledError:
-            current = asyncio.current_task()
-            if current is not None and current.cancelling():
-                raise
-            raise SandboxFailed("the sandbox was closed", where=self._spec.id) from None
+        return await self._held(self._run(list(argv), stdin, start, told, timeout_s, output))
 
     async def _run(
         self,
@@ -201,14 +185,6 @@ class UnsafeSandbox:
                     raise PermissionError(f"read-only: {path}")
                 return real
         raise FileNotFoundError(path)
-
-    async def close(self) -> None:
-        """Kill what runs: their callers are told by SandboxFailed. Files stay."""
-        self._closed = True
-        live = list(self._live)
-        for running in live:
-            running.cancel()
-        await asyncio.gather(*live, return_exceptions=True)
 
 
 async def _started(
