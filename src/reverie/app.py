@@ -205,7 +205,7 @@ class Reverie(Workspace):
         Raises:
             ConfigError: a plug-in cannot be loaded.
         """
-        return plugs(self.models.resolve, self._clock)
+        return plugs(self.models.resolve)
 
     def engine_of_work(self) -> Engine:
         """What shares the work among processes."""

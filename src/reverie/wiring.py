@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TypeVar, cast
 
-from reverie.domain.clock import Clock
 from reverie.plugins import ENVIRONMENTS, MODELS, TOOLS, Environment, Model, ModelMaker, Tool, load
 from reverie.runtime.house import Plugs
 
@@ -20,7 +19,7 @@ __all__ = ["plugs"]
 T = TypeVar("T")
 
 
-def plugs(resolve: Callable[[str], str], clock: Clock) -> Plugs:
+def plugs(resolve: Callable[[str], str]) -> Plugs:
     """Everything that is plugged in. ``resolve`` gives the full name of a model.
 
     Raises:
@@ -41,7 +40,6 @@ def plugs(resolve: Callable[[str], str], clock: Clock) -> Plugs:
         environment=_environment(),
         validate=problems,
         spill=spill,
-        clock=clock,
         sleep=asyncio.sleep,
         jitter=random.random,
     )

@@ -74,7 +74,6 @@ class Worker(Reverie):
             environment=none,
             validate=problems,
             spill=spill,
-            clock=self._clock,
             sleep=sleep,
             jitter=random.random,
         )

@@ -217,7 +217,6 @@ class House(Reverie):
             environment=_Environment,
             validate=problems,
             spill=spill,
-            clock=self._clock,
             sleep=sleep,
             jitter=lambda: 0.5,
         )

@@ -238,12 +238,11 @@ def _models(house: Reverie | None, *, call: bool) -> Iterator[Check]:
 
 
 def _model(resolve: Callable[[str], str], name: str, *, call: bool) -> Check:
-    from reverie.domain.clock import system_clock
     from reverie.domain.messages import ModelRequest, Text, UserTurn
     from reverie.wiring import plugs
 
     try:
-        model = plugs(resolve, system_clock).model(name)
+        model = plugs(resolve).model(name)
         if not call:
             return Check("model", "ok", f"{name}: can be asked (--call asks it)")
         request = ModelRequest([UserTurn([Text(_QUESTION)])], settings={"max_tokens": 64})

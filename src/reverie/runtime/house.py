@@ -4,10 +4,9 @@ way round."""
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
 
-from reverie.domain.clock import Clock
 from reverie.domain.events import JsonObject
 from reverie.domain.messages import ToolSpec
 from reverie.jobs.engine import Engine
@@ -92,11 +91,9 @@ class Plugs:
     """Where tools run. Raises SandboxFailed, ConfigError: nowhere."""
     validate: Validate
     spill: Spill
-    clock: Clock
     sleep: Callable[[float], Awaitable[None]]
     jitter: Callable[[], float]
     """Between 0 and 1."""
-    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 class Trouble(Protocol):

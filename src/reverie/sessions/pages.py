@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from reverie.domain.events import PRIMARY_THREAD, Event, EventType, JsonObject, NewEvent
 from reverie.sessions.status import SessionState, Status, StopReason
-from reverie.sessions.turns import Draft, break_off, budget_reached, end_outcome, turn
+from reverie.sessions.turns import Draft, turn
 from reverie.storage import inbox
 from reverie.storage.database import Connection
 from reverie.storage.events import event_id
@@ -35,11 +35,6 @@ class Page:
         """The budget of the session, as its client said it."""
         return self._draft.budget()
 
-    @property
-    def spent(self) -> bool:
-        """Whether the session is paused because its budget is reached."""
-        return budget_reached(self._draft.state)
-
     def waits(self) -> bool:
         """Whether input waits that nobody took."""
         return bool(inbox.waiting(self._conn, self._draft.session_id, limit=1))
@@ -67,14 +62,6 @@ class Page:
     ) -> None:
         """A thread begins to run, goes idle, is rescheduled or ends; see ``LiveSessions.turn``."""
         turn(self._draft, status, thread=thread, stop=stop, details=details)
-
-    def end_outcome(self, result: str, explanation: str) -> None:
-        """Close the outcome that is worked on, if there is one, without a verdict."""
-        end_outcome(self._draft, result, explanation)
-
-    def terminate(self) -> None:
-        """End the session, after an error that nothing mends."""
-        break_off(self._draft)
 
     @property
     def added(self) -> Sequence[Event]:
