@@ -1,0 +1,1 @@
+"""Deterministic checks: what a rubric can ask of a work without asking a model."""
