@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from reverie.app import Reverie
+from reverie.domain.areas import MergeReport
 from reverie.domain.errors import ConfigError
 from reverie.domain.events import Event, JsonObject
 from reverie.domain.messages import (
@@ -142,6 +143,17 @@ class _Folders:
 
     def changed(self) -> bool:
         return False
+
+    def fork(self, name: str) -> Any:
+        return _Folders(SandboxSpec(f"{self.spec.id}.{name}", ()), self.briefing)
+
+    def merge(self, name: str, mark: str = "") -> MergeReport:
+        return MergeReport()
+
+    def copy(self, name: str, network: bool = False) -> Any:
+        return self.fork(name)
+
+    def discard(self, name: str) -> None: ...
 
 
 class _Environment:

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, TypeAlias
 
+from reverie.domain.areas import MergeReport
 from reverie.domain.events import JsonObject
 from reverie.domain.messages import ToolSpec
 from reverie.jobs.engine import Engine
@@ -16,6 +18,7 @@ from reverie.sessions.live import LiveSessions
 from reverie.storage.database import Database
 
 __all__ = [
+    "Copy",
     "Handler",
     "House",
     "McpFound",
@@ -132,6 +135,51 @@ class Mounted(Protocol):
 
     def changed(self) -> bool:
         """Whether ``push`` has anything to do. Cheap."""
+        ...
+
+    def fork(self, name: str) -> Mounted:
+        """The area of a specialist: its own copy of what the agents of this one may write, at the same places.
+        Costs nothing; its first ``pull`` makes it, or finds it as it was, and a later one brings in what was
+        merged meanwhile. Memory is shared."""
+        ...
+
+    def merge(self, name: str, mark: str = "") -> MergeReport:
+        """Take over what was done in an area. Again with the same ``mark`` (not empty): the same report, and
+        nothing done twice, whatever was killed in between."""
+        ...
+
+    def copy(self, name: str, network: bool = False) -> Copy:
+        """A throw-away copy of what is here now. Blocks while it is made.
+
+        Raises:
+            TooLarge: more than is copied.
+        """
+        ...
+
+    def discard(self, name: str) -> None:
+        """Take an area or a copy away, with what was not merged. Again is harmless."""
+        ...
+
+
+class Copy(Mounted, Protocol):
+    """A throw-away copy: without memory, secrets and, unless it was asked for, network. What is written in it
+    is kept nowhere."""
+
+    @property
+    def outputs(self) -> Path:
+        """The folder of this machine with what is handed over. Links in it are not to be followed."""
+        ...
+
+    def files(self) -> Sequence[tuple[str, int]]:
+        """The plain files that are handed over: path below the outputs folder, and bytes. In order."""
+        ...
+
+    def read(self, path: str, limit: int) -> bytes:
+        """At most ``limit`` bytes of one of them.
+
+        Raises:
+            NotFound: there is no plain file of that name.
+        """
         ...
 
 
