@@ -1,0 +1,197 @@
+"""The flight computer: brings a drone over a point, and down, the way a plan says.
+
+It knows what ``sensors`` know and no more. Horizontally it flies at the speed from which it can still stop;
+downwards at the plan's speed, slowing towards the ground; the thrust that this takes is put into a tilt and a
+throttle, within what the drone can do.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from examples.moon.physics import DT, GRAVITY, VEHICLE, Drone
+from examples.moon.sensors import LOOK, Sensors
+from examples.moon.terrain import Site
+
+__all__ = ["GATE", "START", "Flight", "Plan", "Sample"]
+
+START: Final = 260.0
+"""Metres over the ground at which a drone is handed over."""
+GATE: Final = 60.0
+"""Metres over the ground where the approach ends and the landing begins."""
+_CONE: Final = 30.0  # metres beside its point within which a drone begins to go down
+_BRAKE: Final = 0.9  # m/s², horizontally
+_EASE: Final = 0.3  # m/s², at which the descent slows down towards the ground
+_TOUCH: Final = 0.9  # m/s, at the ground
+_LOOKOUT: Final = 24.0  # metres over the ground, from where rocks are looked for
+_STRIDE: Final = 14.0  # metres that it may go aside for one
+_RATE: Final = 20  # looks between two samples that are shown
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How to fly: to (x, y); at most ``descent`` m/s downwards; waiting ``hover_time`` s at ``hover_height`` m;
+    believing inertial sensors alone below ``inertial_below`` m; shutting the engine down at ``cut`` m; and
+    keeping ``margin`` m clear of rocks that the hazard lidar sees from 24 m (0: not looking for any)."""
+
+    x: float
+    y: float
+    descent: float = 4.0
+    hover_height: float = 0.0
+    hover_time: float = 0.0
+    inertial_below: float = 0.0
+    cut: float = 1.2
+    margin: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A moment of a flight: s, m, m/s, kg; ``reading`` is the altimeter's, ``clear`` a share."""
+
+    t: float
+    height: float
+    reading: float
+    vertical: float
+    horizontal: float
+    throttle: float
+    fuel: float
+    clear: float
+    away: float
+
+
+class Flight:
+    """One drone's way down. ``samples`` are taken every four seconds, and every second near the ground."""
+
+    def __init__(self, site: Site, seed: int) -> None:
+        dice = random.Random(f"flight-{site.kind}-{site.seed}-{seed}")  # noqa: S311  (a simulation)
+        x, y = site.start
+        fast = dice.uniform(0.0, 4.0)
+        away = math.hypot(x, y)
+        self.site: Final = site
+        self.drone: Final = Drone(
+            site,
+            position=(x, y, site.height(x, y) + START),
+            velocity=(-x / away * fast, -y / away * fast, -dice.uniform(1.0, 4.0)),
+            fuel=site.fuel,
+        )
+        self._dice = dice
+        self.sensors: Final = Sensors(self.drone, dice)
+        self.samples: list[Sample] = []
+        self.cut_at: tuple[float, float] | None = None
+        self.aside: float | None = None
+        self._hovered = 0.0
+        self._looks = 0
+
+    def hold(self, seconds: float) -> None:
+        """Stay where it is."""
+        known = self.sensors.known
+        here = Plan(known.x, known.y)
+        until, height = self.drone.t + seconds, known.height
+        while self.drone.status == "flying" and self.drone.t < until:
+            self._fly(here, 0.5 * (height - self.sensors.look().height))
+
+    def approach(self, plan: Plan) -> bool:
+        """To ``GATE`` metres over the plan's point. Whether it got there."""
+        while self.drone.status == "flying" and self.drone.t < 600:
+            known = self.sensors.look()
+            left = known.height - GATE
+            away = math.hypot(plan.x - known.x, plan.y - known.y)
+            if left < 1.5 and away < 6.0:
+                return True
+            down = -min(plan.descent, math.sqrt(2 * _BRAKE * left)) if left > 0 else -0.5 * left
+            self._fly(plan, down if away < _CONE else max(down, 0.2 * (START - known.height)))
+        return False
+
+    def land(self, plan: Plan) -> bool:
+        """From there to the ground. Whether it stands."""
+        while self.drone.status == "flying" and self.drone.t < 900:
+            known = self.sensors.look(plan.inertial_below)
+            if plan.margin > 0.0 and self.aside is None and known.height < _LOOKOUT:
+                plan = self._avoid(plan)
+                continue
+            if known.height <= plan.cut or self.cut_at is not None:
+                self._cut()
+                continue
+            self._fly(plan, self._down(plan, known.height))
+        return self.drone.status == "landed"
+
+    def _down(self, plan: Plan, height: float) -> float:
+        if self._hovered < plan.hover_time and height < plan.hover_height + 1.0:
+            self._hovered += LOOK * DT
+            return 0.6 * (plan.hover_height - height)
+        return -min(plan.descent, max(_TOUCH, math.sqrt(2 * _EASE * max(height, 0.0))))
+
+    def _fly(self, plan: Plan, down: float) -> None:
+        """One look's time towards a point, at a vertical speed."""
+        drone, known = self.drone, self.sensors.known
+        east, north = plan.x - known.x, plan.y - known.y
+        away = math.hypot(east, north)
+        fast = min(8.0, 0.35 * away, math.sqrt(2 * _BRAKE * away)) / away if away > 1e-6 else 0.0
+        ax = 0.7 * (east * fast - known.vx)
+        ay = 0.7 * (north * fast - known.vy)
+        level = math.hypot(ax, ay)
+        up = max(GRAVITY + 0.9 * (down - known.vz), 0.25)
+        most = math.tan(VEHICLE.max_tilt if known.height > 15.0 else VEHICLE.max_tilt / 2) * up
+        if level > most:
+            ax, ay, level = ax * most / level, ay * most / level, most
+        push = math.sqrt(level * level + up * up)
+        throttle = min(max(drone.mass * push / VEHICLE.max_thrust, VEHICLE.least_throttle), 1.0)
+        self._steps(throttle, math.atan2(ax, up), math.asin(ay / push))
+
+    def _cut(self) -> None:
+        """Engine off, upright, until the ground is there."""
+        if self.cut_at is None:
+            self.cut_at = (self.drone.height, self.sensors.reading)
+        self._steps(0.0, 0.0, 0.0)
+
+    def _steps(self, throttle: float, pitch: float, roll: float) -> None:
+        drone = self.drone
+        for _ in range(LOOK):
+            drone.step(throttle, pitch, roll)
+        self._looks += 1
+        if self._looks % (_RATE if self.sensors.known.height > 40 else 5) == 0 or drone.status != "flying":
+            self._sample()
+
+    def _sample(self) -> None:
+        d = self.drone
+        away = math.hypot(d.x, d.y)
+        level = math.hypot(d.vx, d.vy)
+        self.samples.append(
+            Sample(d.t, d.height, self.sensors.reading, d.vz, level, d.throttle, d.fuel, self.sensors.clear, away)
+        )
+
+    # ------------------------------------------------------------------ rocks
+
+    def _avoid(self, plan: Plan) -> Plan:
+        """Look for three seconds, and move the point to the nearest one that is clear."""
+        self.hold(3.0)
+        known = self.sensors.known
+        seen = [
+            rock
+            for rock in self.site.rocks_near(known.x, known.y, _STRIDE + 3.0)
+            if rock.radius > 0.17 and self._dice.random() < 0.97 * self.sensors.clear
+        ]
+        best, x, y = max(
+            (self._merit(plan, [(r.x, r.y, r.radius) for r in seen], x, y), x, y) for x, y in _around(plan.x, plan.y)
+        )
+        self.aside = math.hypot(x - plan.x, y - plan.y)
+        return Plan(x, y, plan.descent, plan.hover_height, plan.hover_time, plan.inertial_below, plan.cut, plan.margin)
+
+    def _merit(self, plan: Plan, seen: list[tuple[float, float, float]], x: float, y: float) -> float:
+        """Clear by the margin and level, as near as can be; otherwise as clear and level as can be."""
+        clear = min((math.hypot(rx - x, ry - y) - r for rx, ry, r in seen), default=9.0) - VEHICLE.legs
+        steep = self.site.slope(x, y, 2.0)
+        lacking = max(plan.margin - clear, 0.0) + max(steep - 7.0, 0.0) * 0.5
+        return -10.0 * lacking - 0.1 * math.hypot(x - plan.x, y - plan.y)
+
+
+def _around(x: float, y: float) -> Iterator[tuple[float, float]]:
+    yield x, y
+    for ring in range(1, int(_STRIDE)):
+        for part in range(6 + 2 * ring):
+            angle = math.tau * part / (6 + 2 * ring)
+            yield x + ring * math.cos(angle), y + ring * math.sin(angle)
