@@ -100,11 +100,15 @@ class Story:
         if thread:
             self.live.archive_thread(self.id, thread)
 
+    def close_child(self, thread: str, call: str) -> None:
+        if thread:
+            self.live.advance(self.id, lambda page: page.close_thread(thread), lambda conn: None)
+
     def custom(self, thread: str, call: str) -> None:
-        self._emit("agent.custom_tool_use", thread, name="n", input={})
+        self._call("agent.custom_tool_use", thread, name="n", input={})
 
     def ask(self, thread: str, call: str) -> None:
-        self._emit("agent.tool_use", thread, name="bash", input={}, evaluated_permission="ask")
+        self._call("agent.tool_use", thread, name="bash", input={}, evaluated_permission="ask")
 
     def use(self, thread: str, call: str) -> None:
         self._emit("agent.tool_use", thread, name="web_fetch", input={}, evaluated_permission="allow")
@@ -135,6 +139,10 @@ class Story:
 
     def _send(self, type: Any, **payload: Any) -> None:
         self.live.send(self.id, [ClientEvent(type, payload)])
+
+    def _call(self, type: Any, thread: str, **payload: Any) -> None:
+        if self.live.state(self.id).threads[thread].status == "running":  # none calls that rests
+            self._emit(type, thread, **payload)
 
     def _emit(self, type: Any, thread: str, **payload: Any) -> None:
         self.live.emit(self.id, [NewEvent(type, payload, key=f"k{next(self.keys)}", thread=thread)])

@@ -53,7 +53,9 @@ EventType = Literal[
     "agent.thread_message_sent",  # {to_session_thread_id, to_agent_name?, content}
     "agent.thread_message_received",  # {from_session_thread_id, from_agent_name?, content}
     "agent.thread_context_compacted",  # {trigger?, pre_tokens?}
-    "session.thread_created",  # {thread, parent_tool_use_id?, agent?}
+    # of a log that was imported: {thread, parent_tool_use_id?, agent?}
+    "session.thread_created",  # {session_thread_id, agent_name, workflow_run_id, name?, max_tokens?}
+    "session.thread_updated",  # {max_tokens}: what the thread alone may use
     "session.thread_status_running",  # {session_thread_id, agent_name}
     "session.thread_status_idle",  # {session_thread_id, agent_name, stop_reason, stop_details?}
     "session.thread_status_rescheduled",  # {session_thread_id, agent_name}

@@ -14,13 +14,8 @@ from reverie.domain.events import Event, QueuedEvent
 from reverie.server.endpoint import Call, Endpoint, Page, Stream
 from reverie.server.shaping import since
 from reverie.server.sse import open_stream
-from reverie.server.wire.events import (
-    EventList,
-    EventStream,
-    SendSessionEvents,
-    SessionEvent,
-    ThreadEventList,
-)
+from reverie.server.wire.event_lists import EventList, EventStream, ThreadEventList
+from reverie.server.wire.events import SendSessionEvents, SessionEvent
 from reverie.server.wire.rendering import rendered
 from reverie.server.wire.sending import SendAsk
 from reverie.sessions.views import Asking, Place, View

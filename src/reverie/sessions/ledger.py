@@ -12,9 +12,10 @@ from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from reverie.domain.clock import Clock
-from reverie.domain.errors import UsageError
+from reverie.domain.errors import NotFound, UsageError
 from reverie.domain.events import PRIMARY_THREAD, Event, JsonObject, NewEvent
 from reverie.plugins import Waker
+from reverie.sessions import children
 from reverie.sessions.accepting import Accepted
 from reverie.sessions.feed import Feed
 from reverie.sessions.log import Mask, no_mask
@@ -101,6 +102,18 @@ class Ledger:
             managed.row(conn, session_id)
             return self._state(conn, session_id)
 
+    def agent_of(self, session_id: str, thread: str) -> JsonObject:
+        """The agent that a child thread runs, as it was when the thread was made.
+
+        Raises:
+            NotFound: there is no such thread.
+        """
+        with self._db.read() as conn:
+            found = threads.get(conn, session_id, thread)
+        if found is None:
+            raise NotFound(f"there is no thread {thread!r} in this session", where=session_id)
+        return found.body["agent"]
+
     def states(self, conn: Connection, session_ids: Sequence[str]) -> Mapping[str, SessionState]:
         """The states of several, in the caller's transaction; of those that are run here."""
         names = {thread_id(found, PRIMARY_THREAD): found for found in session_ids}
@@ -165,6 +178,8 @@ class Ledger:
             before = draft.before.threads.get(name)
             if before is None or before.status != thread.status:
                 threads.write_status(conn, thread_id(draft.session_id, name), thread.status, draft.now)
+        for name, last in draft.ended.items():
+            children.keep(conn, draft, name, last)
         if draft.state.label != draft.before.label:
             session_rows.label(conn, draft.session_id, draft.state.label, draft.now)
         if (status := session_status(draft.state)) != session_status(draft.before):

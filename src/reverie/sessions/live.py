@@ -21,8 +21,8 @@ from reverie.domain.events import (
     QueuedEvent,
     event_text,
 )
-from reverie.domain.ids import new_id
 from reverie.domain.sessions import Outcome, SessionInfo
+from reverie.sessions import children
 from reverie.sessions.accepting import Accepted, ClientEvent, accept
 from reverie.sessions.ledger import Ledger, Settled
 from reverie.sessions.pages import Fence, Page, Work
@@ -41,7 +41,6 @@ __all__ = ["FORMAT", "LiveSessions", "NewSession"]
 
 FORMAT: Final = "reverie-managed"
 """The format of sessions that are run here, beside those of the tools that sessions are imported from."""
-MAX_CHILDREN: Final = 25
 GOAL_LENGTH: Final = 300  # characters of the first request that stand for the whole
 
 
@@ -225,13 +224,9 @@ class LiveSessions(Ledger):
             found = threads.get(conn, session_id, thread)
             if found is None:
                 raise NotFound(f"there is no thread {thread!r} in this session")
-            if found.parent is None:
-                raise UsageError("the primary thread is archived with its session", where=thread)
-            if found.status in ("running", "rescheduling"):
+            if found.parent is not None and found.status in ("running", "rescheduling"):
                 raise UsageError(f"it is {found.status}: interrupt it first", where=thread)
-            if found.archived_at is None:
-                turn(draft, "terminated", thread=thread)
-                threads.archive(conn, session_id, thread, draft.now)
+            children.close(conn, draft, thread)
             return self._save(conn, draft)
 
         self.tell(self._db.write(work))
@@ -333,7 +328,7 @@ class LiveSessions(Ledger):
 
         def work(conn: Connection) -> Settled:
             draft = self._open(conn, session_id)
-            self._open_thread(conn, draft, agent, parent, run)
+            children.make(conn, draft, agent, parent=parent, run=run)
             return self._save(conn, draft)
 
         (created,) = self._run(work)
@@ -359,19 +354,6 @@ class LiveSessions(Ledger):
         for queued in found:
             draft.take(_logged(queued, draft))
         inbox.remove(conn, draft.session_id, [queued.position for queued in found])
-
-    def _open_thread(
-        self, conn: Connection, draft: Draft, agent: JsonObject, parent: str, run: str | None
-    ) -> None:
-        children = [t for name, t in draft.state.threads.items() if name and t.status != "terminated"]
-        if len(children) >= MAX_CHILDREN:
-            raise UsageError(f"a session has at most {MAX_CHILDREN} child threads that are not archived")
-        name, now = new_id("sthr", self._entropy), draft.now
-        body = {"agent": agent, "workflow_run_id": run}
-        upward = thread_id(draft.session_id, parent)
-        threads.create(conn, ThreadRow(name, draft.session_id, upward, "idle", now, now, None, body))
-        told = {"session_thread_id": name, "agent_name": str(agent.get("name", "")), "workflow_run_id": run}
-        draft.add("session.thread_created", told, thread=parent)
 
 
 def _named(state: SessionState, name: str, agent_name: str) -> SessionState:

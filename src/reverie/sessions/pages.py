@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from reverie.domain.events import PRIMARY_THREAD, Event, EventType, JsonObject, NewEvent
+from reverie.sessions import children
 from reverie.sessions.status import SessionState, Status, StopReason
 from reverie.sessions.turns import Draft, turn
 from reverie.storage import inbox
@@ -62,6 +63,43 @@ class Page:
     ) -> None:
         """A thread begins to run, goes idle, is rescheduled or ends; see ``LiveSessions.turn``."""
         turn(self._draft, status, thread=thread, stop=stop, details=details)
+
+    def open_thread(
+        self,
+        agent: JsonObject,
+        *,
+        parent: str = PRIMARY_THREAD,
+        run: str | None = None,
+        key: str | None = None,
+        name: str | None = None,
+        max_tokens: int | None = None,
+    ) -> str:
+        """Make a child thread that runs ``agent``, and give its name in the log, which is its id.
+
+        Args:
+            agent: A snapshot, as on the wire; kept as it is.
+            parent: The thread that makes it, by its name in the log.
+            run: The workflow run that it is of.
+            key: What it is made for: the same key gives the same thread, made once, ended or not.
+            name: What it is called beside its agent: a task of the run, say.
+            max_tokens: What it alone may use.
+
+        Raises:
+            UsageError: there are 25 children that are not archived (those of workflow runs, up to 64 each,
+                and graders do not count).
+        """
+        return children.make(
+            self._conn, self._draft, agent, parent=parent, run=run, key=key, name=name, max_tokens=max_tokens
+        )
+
+    def close_thread(self, name: str) -> None:
+        """End a child thread for good, whatever it does, and archive it. Again is harmless.
+
+        Raises:
+            NotFound: no such thread.
+            UsageError: it is the primary one.
+        """
+        children.close(self._conn, self._draft, name)
 
     @property
     def added(self) -> Sequence[Event]:

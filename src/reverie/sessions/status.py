@@ -26,6 +26,7 @@ __all__ = [
     "StopReason",
     "ThreadState",
     "Usage",
+    "ended",
     "fold",
     "session_status",
     "step",
@@ -65,7 +66,11 @@ class Usage(msgspec.Struct, frozen=True):
 
 
 class ThreadState(msgspec.Struct, frozen=True):
-    """One thread. ``running_since`` is set while it runs; ``active_seconds`` counts up to then."""
+    """One thread. ``running_since`` is set while it runs; ``active_seconds`` counts up to then.
+
+    ``workflow_run`` is the run that made it; ``max_tokens`` is what it alone may use (None: no limit of its
+    own).
+    """
 
     status: Status = "idle"
     stop_reason: StopReason | None = None
@@ -75,6 +80,13 @@ class ThreadState(msgspec.Struct, frozen=True):
     active_seconds: float = 0.0
     running_since: datetime | None = None
     started: bool = False
+    workflow_run: str | None = None
+    max_tokens: int | None = None
+
+    @property
+    def spent(self) -> bool:
+        """Whether it has used all the tokens that it may."""
+        return self.max_tokens is not None and self.usage.tokens >= self.max_tokens
 
 
 class OutcomeState(msgspec.Struct, frozen=True):
@@ -97,8 +109,10 @@ class OutcomeState(msgspec.Struct, frozen=True):
 class SessionState(msgspec.Struct, frozen=True):
     """Everything the fold knows. ``threads`` are by their name in the log, the primary one under ``""``.
 
-    ``self_hosted``: built-in tools run at the client, and wait for its results. ``label``: how the session
-    ended, as far as somebody said so.
+    A child thread that ends leaves: a session may have had a thousand, and its state is written with every
+    change. What they used stays in ``retired`` and ``retired_seconds``. ``teamed``: there was a child, so
+    that the primary thread has events of its own. ``self_hosted``: built-in tools run at the client, and wait
+    for its results. ``label``: how the session ended, as far as somebody said so.
     """
 
     threads: dict[str, ThreadState] = msgspec.field(default_factory=lambda: {PRIMARY_THREAD: ThreadState()})
@@ -107,11 +121,14 @@ class SessionState(msgspec.Struct, frozen=True):
     self_hosted: bool = False
     active_seconds: float = 0.0
     running_since: datetime | None = None
+    teamed: bool = False
+    retired: Usage = Usage()
+    retired_seconds: float = 0.0
 
     @property
     def usage(self) -> Usage:
-        """Of all threads together."""
-        return _sum(thread.usage for thread in self.threads.values())
+        """Of all threads together, those that have ended among them."""
+        return _sum((self.retired, *(thread.usage for thread in self.threads.values())))
 
     @property
     def pending(self) -> dict[str, tuple[str, Asked]]:
@@ -146,7 +163,8 @@ def stop_reason(state: SessionState) -> StopReason | None:
     if waiting:
         ids = [event_id for thread in waiting for event_id in thread.pending]
         return {"type": "requires_action", "event_ids": ids}
-    spent = next((thread for thread in idle if _kind(thread) == "budget_reached"), None)
+    # a child that has used what it alone may does not stop the others
+    spent = next((each for each in idle if _kind(each) == "budget_reached" and not each.spent), None)
     return (spent or state.threads[PRIMARY_THREAD]).stop_reason
 
 
@@ -171,14 +189,44 @@ def _kind(thread: ThreadState) -> str:
     return "" if thread.stop_reason is None else str(thread.stop_reason.get("type"))
 
 
+def ended(state: SessionState, event: Event) -> ThreadState | None:
+    """The last state of the child thread that ``event`` ends; None where it ends none."""
+    thread = state.threads.get(event.thread)
+    if event.type != "session.thread_status_terminated" or event.thread == PRIMARY_THREAD or thread is None:
+        return None
+    return _over(thread, event.at)
+
+
+def _over(thread: ThreadState, at: datetime | None) -> ThreadState:
+    seconds = thread.active_seconds + _between(thread.running_since, at)
+    return replace(
+        thread, status="terminated", stop_reason=None, pending={}, active_seconds=seconds, running_since=None
+    )
+
+
+def _retired(state: SessionState, name: str, event: Event) -> SessionState:
+    last = _over(state.threads[name], event.at)
+    after = replace(
+        state,
+        threads={other: thread for other, thread in state.threads.items() if other != name},
+        retired=_sum((state.retired, last.usage)),
+        retired_seconds=state.retired_seconds + last.active_seconds,
+    )
+    return _session_clock(after, event.at)
+
+
 def _with(state: SessionState, name: str, **changes: Any) -> SessionState:
-    thread = replace(state.threads.get(name, ThreadState()), **changes)
+    thread = replace(state.threads[name], **changes)
     return replace(state, threads={**state.threads, name: thread})
 
 
 def _turned(state: SessionState, name: str, event: Event, status: Status) -> SessionState:
     """Thread ``name`` takes ``status`` at the time of ``event``; the clocks of both go on or stop."""
-    thread = state.threads.get(name, ThreadState())
+    thread = state.threads.get(name)
+    if thread is None:
+        return state
+    if status == "terminated" and name != PRIMARY_THREAD:
+        return _retired(state, name, event)
     changes: dict[str, Any] = {"status": status, "started": thread.started or status == "running"}
     if status == "running":
         changes |= {"running_since": thread.running_since or event.at, "stop_reason": None}
@@ -224,7 +272,7 @@ def _session_told(status: Status) -> Callable[[SessionState, Event], SessionStat
             for name in state.threads:
                 state = _turned(state, name, event, status)
             return state
-        if len(state.threads) > 1:
+        if state.teamed:
             return state
         after = _turned(state, PRIMARY_THREAD, event, status)
         return _outcome_running(after) if status == "running" else after
@@ -236,7 +284,19 @@ def _created(state: SessionState, event: Event) -> SessionState:
     name = event.payload.get("session_thread_id")
     if not isinstance(name, str) or name in state.threads:
         return state  # an imported log names its threads otherwise, and has no state
-    return _with(state, name, agent_name=str(event.payload.get("agent_name", "")))
+    told = event.payload
+    thread = ThreadState(
+        agent_name=str(told.get("agent_name", "")),
+        workflow_run=told.get("workflow_run_id"),
+        max_tokens=told.get("max_tokens"),
+    )
+    return replace(state, threads={**state.threads, name: thread}, teamed=True)
+
+
+def _limited(state: SessionState, event: Event) -> SessionState:
+    if event.thread not in state.threads:
+        return state
+    return _with(state, event.thread, max_tokens=event.payload.get("max_tokens"))
 
 
 # ---------------------------------------------------------------------- calls that wait
@@ -245,9 +305,9 @@ def _created(state: SessionState, event: Event) -> SessionState:
 def _called(state: SessionState, event: Event) -> SessionState:
     state = _counted(state, event)
     asked = _asked(state, event)
-    if asked is None:
+    if asked is None or event.thread not in state.threads:
         return state
-    pending = state.threads.get(event.thread, ThreadState()).pending
+    pending = state.threads[event.thread].pending
     return _with(state, event.thread, pending={**pending, event.id: asked})
 
 
@@ -257,7 +317,9 @@ def _asked(state: SessionState, event: Event) -> Asked | None:
     permission = event.payload.get("evaluated_permission")
     if permission == "ask":
         return "confirmation" if event.type == "agent.tool_use" else "mcp_confirmation"
+    private: JsonObject = event.payload.get("private") or {}
     at_client = state.self_hosted and event.type == "agent.tool_use" and permission != "deny"
+    at_client = at_client and not private.get("own")  # those act on the session, and are ours to make
     return "result" if at_client else None
 
 
@@ -265,8 +327,7 @@ def _counted(state: SessionState, event: Event) -> SessionState:
     counter = _WEB.get(str(event.payload.get("name"))) if event.type == "agent.tool_use" else None
     if counter is None or event.payload.get("evaluated_permission") == "deny":
         return state
-    usage = state.threads.get(event.thread, ThreadState()).usage
-    return _with(state, event.thread, usage=replace(usage, **{counter: getattr(usage, counter) + 1}))
+    return _more(state, event.thread, replace(Usage(), **{counter: 1}))
 
 
 def _settled(field: str) -> Callable[[SessionState, Event], SessionState]:
@@ -334,7 +395,7 @@ def _evaluating(state: SessionState, event: Event) -> SessionState:
 def _evaluated(state: SessionState, event: Event) -> SessionState:
     result = str(event.payload.get("result"))
     final = result in FINAL_RESULTS
-    state = _outcome(
+    return _outcome(
         state,
         event.payload.get("outcome_id"),
         result=result if final else "running",
@@ -342,8 +403,7 @@ def _evaluated(state: SessionState, event: Event) -> SessionState:
         iteration=int(event.payload.get("iteration", 0)),
         completed_at=event.at if final else None,
         start_id="",
-    )
-    return _used(state, event, "usage")
+    )  # what it used was counted on the grader's own thread
 
 
 def _labelled(state: SessionState, event: Event) -> SessionState:
@@ -370,8 +430,15 @@ def _used(state: SessionState, event: Event, field: str) -> SessionState:
         ephemeral_5m_input_tokens=told.get("cache_creation_input_tokens") or 0,
         list_cost=_cents(event.payload.get("list_cost")),
     )
-    usage = state.threads.get(event.thread, ThreadState()).usage
-    return _with(state, event.thread, usage=_sum((usage, more)))
+    return _more(state, event.thread, more)
+
+
+def _more(state: SessionState, name: str, used: Usage) -> SessionState:
+    """Thread ``name`` used more; what one uses that has ended is the session's all the same."""
+    thread = state.threads.get(name)
+    if thread is None:
+        return replace(state, retired=_sum((state.retired, used)))
+    return _with(state, name, usage=_sum((thread.usage, used)))
 
 
 def _cents(told: object) -> str | None:
@@ -395,6 +462,7 @@ def _sum(usages: Iterable[Usage]) -> Usage:
 _COUNTERS: Final = tuple(name for name in Usage.__struct_fields__ if name != "list_cost")
 _CHANGES: Final[dict[str, Callable[[SessionState, Event], SessionState]]] = {
     "session.thread_created": _created,
+    "session.thread_updated": _limited,
     "session.thread_status_running": _thread_status("running"),
     "session.thread_status_idle": _thread_status("idle"),
     "session.thread_status_rescheduled": _thread_status("rescheduling"),

@@ -12,14 +12,16 @@ from functools import lru_cache
 from typing import Any, Final, TypeAlias, cast
 
 from reverie.domain.events import PRIMARY_THREAD, Event, EventType, JsonObject, QueuedEvent
-from reverie.domain.ids import derived_id
+from reverie.domain.ids import IdPrefix, derived_id, new_id
 from reverie.domain.sessions import Outcome
 from reverie.sessions.outcomes import of_exit, of_verdict, stands
 from reverie.sessions.status import (
     SessionState,
     Status,
     StopReason,
+    ThreadState,
     Usage,
+    ended,
     session_status,
     step,
     stop_reason,
@@ -89,6 +91,8 @@ class Draft:
         """Asked for only where it is told: it is in the body of the session."""
         self.events: list[Event] = []
         self.queued: list[QueuedEvent] = []
+        self.ended: dict[str, ThreadState] = {}
+        """Child threads that ended, as they were: they have left the state."""
         self.wake = False
         self.end: End | None = None
         """Of the log, where whoever opened the session has learnt it."""
@@ -115,8 +119,14 @@ class Draft:
     def take(self, event: Event) -> Event:
         """One more event, as it is."""
         self.events.append(event)
+        if (last := ended(self.state, event)) is not None:
+            self.ended[event.thread] = last
         self.state = step(self.state, event)
         return event
+
+    def new_id(self, prefix: IdPrefix) -> str:
+        """An id for something that comes to be with these events."""
+        return new_id(prefix, self._entropy)
 
     def queue(self, type: EventType, payload: JsonObject) -> QueuedEvent:
         """One more event for the inbox."""
@@ -146,11 +156,11 @@ def turn(
     An idle thread that has calls waiting stops with ``requires_action``, whatever ``stop`` says but the
     budget. ``before`` is what the session showed before the change that led here.
     """
-    mine = draft.state.threads[thread]
-    if mine.status == "terminated" or (mine.status == status and status != "idle"):
+    mine = draft.state.threads.get(thread)
+    if mine is None or mine.status == "terminated" or (mine.status == status and status != "idle"):
         return
     payload = _stopped(draft.state, thread, stop, details) if status == "idle" else {}
-    if len(draft.state.threads) == 1:
+    if not draft.state.teamed:
         _tell(draft, status, payload)
         return
     before = before or standing(draft.state)
@@ -187,9 +197,8 @@ def _tell(draft: Draft, status: Status, payload: JsonObject) -> None:
 
 def terminate(draft: Draft) -> None:
     """End the session: every thread of it, for good."""
-    many = len(draft.state.threads) > 1
     for name, thread in draft.state.threads.items():
-        if many and thread.status != "terminated":
+        if draft.state.teamed and thread.status != "terminated":
             named = {"session_thread_id": thread_id(draft.session_id, name), "agent_name": thread.agent_name}
             draft.add("session.thread_status_terminated", named, thread=name)
     draft.add("session.status_terminated", {})

@@ -12,6 +12,7 @@ from reverie.domain.clock import Clock
 from reverie.domain.errors import NotFound
 from reverie.domain.events import PRIMARY_THREAD
 from reverie.domain.resources import Cursor
+from reverie.sessions.children import last_state
 from reverie.sessions.live import LiveSessions
 from reverie.sessions.status import SessionState, ThreadState
 from reverie.sessions.turns import thread_id
@@ -106,7 +107,7 @@ class Threads:
             row.updated_at,
             row.archived_at,
             agent,
-            state.threads.get(PRIMARY_THREAD if primary else row.id),
+            state.threads.get(PRIMARY_THREAD if primary else row.id) or last_state(row),
             None if primary else row.body.get("workflow_run_id"),
             self._clock(),
         )

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeAlias
-
-from msgspec import field
+from typing import Any, Literal, TypeAlias
 
 from reverie.server.wire.agents import Metadata
-from reverie.server.wire.base import UNSET, Ask, Meta, Timestamp, UnsetType, Wire
+from reverie.server.wire.base import UNSET, UnsetType, Wire
 from reverie.server.wire.blocks import (
     MessageBlock,
     ResultBlock,
@@ -41,8 +39,6 @@ __all__ = [
     "ByAuto",
     "EndTurn",
     "ErrorObject",
-    "EventList",
-    "EventStream",
     "Raw",
     "Refusal",
     "RefusalDetails",
@@ -62,11 +58,11 @@ __all__ = [
     "SessionUpdated",
     "SessionUsage",
     "SystemMessage",
-    "ThreadEventList",
     "ThreadStatusIdle",
     "ThreadStatusRescheduled",
     "ThreadStatusRunning",
     "ThreadStatusTerminated",
+    "ThreadUpdated",
     "UserCustomToolResult",
     "UserDefineOutcome",
     "UserInterrupt",
@@ -335,9 +331,11 @@ class ThreadStatusTerminated(_OfThread, tag="session.thread_status_terminated"):
 
 
 class SessionThreadCreated(_OfThread, tag="session.thread_created"):
-    """A thread was made."""
+    """A thread was made. Ours are ``name``, what it is called beside its agent, and ``max_tokens``."""
 
     workflow_run_id: str | None = None
+    name: str | UnsetType = UNSET
+    max_tokens: int | UnsetType = UNSET
 
 
 class SessionUpdated(Logged, tag="session.updated"):
@@ -396,6 +394,12 @@ class SessionOutcome(Logged, tag="session.outcome"):
     explanation: str | None = None
 
 
+class ThreadUpdated(Logged, tag="session.thread_updated"):
+    """What a thread alone may use was changed. Shown when asked for by its type."""
+
+    max_tokens: int | None
+
+
 class Raw(Logged, tag="raw"):
     """A record of an imported log that no reader knows. Shown when asked for by its type."""
 
@@ -431,6 +435,7 @@ SessionEvent: TypeAlias = (
     | SpanEvent
     | RunEvent
     | SessionOutcome
+    | ThreadUpdated
     | Raw
 )
 EVENTS: dict[str, type[Wire]] = {
@@ -443,51 +448,3 @@ class SendSessionEvents(Wire):
     """What was taken, in the order in which it was sent."""
 
     data: list[SentEvent]
-
-
-# ------------------------------------------------------------------ what is asked
-
-EventType: TypeAlias = Literal[
-    "user.message", "user.interrupt", "user.tool_confirmation", "user.custom_tool_result", "user.tool_result",
-    "user.define_outcome", "system.message", "agent.message", "agent.thinking", "agent.tool_use",
-    "agent.tool_result", "agent.mcp_tool_use", "agent.mcp_tool_result", "agent.custom_tool_use",
-    "agent.thread_message_sent", "agent.thread_message_received", "agent.thread_context_compacted",
-    "session.status_running", "session.status_idle", "session.status_rescheduled",
-    "session.status_terminated", "session.thread_status_running", "session.thread_status_idle",
-    "session.thread_status_rescheduled", "session.thread_status_terminated", "session.thread_created",
-    "session.updated", "session.usage", "session.error", "span.model_request_start", "span.model_request_end",
-    "span.outcome_evaluation_start", "span.outcome_evaluation_ongoing", "span.outcome_evaluation_end",
-    "workflow_run.created", "workflow_run.status_running", "workflow_run.status_idle",
-    "workflow_run.status_ended", "workflow_run.error", "workflow_run.phase_started",
-    "workflow_run.phase_ended", "session.outcome", "raw",
-]  # fmt: skip
-Limit: TypeAlias = Annotated[int, Meta(ge=1, le=1_000)]
-Preview: TypeAlias = Literal["agent.message", "agent.thinking"]
-
-
-class EventList(Ask):
-    """A page of events."""
-
-    created_at_gt: Timestamp | None = field(default=None, name="created_at[gt]")
-    created_at_gte: Timestamp | None = field(default=None, name="created_at[gte]")
-    created_at_lt: Timestamp | None = field(default=None, name="created_at[lt]")
-    created_at_lte: Timestamp | None = field(default=None, name="created_at[lte]")
-    limit: Limit = 100
-    order: Literal["asc", "desc"] = "asc"
-    page: str | None = None
-    types: list[EventType] = []  # noqa: RUF012  (msgspec copies it)
-
-
-class ThreadEventList(Ask):
-    """A page of a thread's events."""
-
-    limit: Limit = 100
-    page: str | None = None
-
-
-class EventStream(Ask):
-    """A stream of events. ``after`` is where to go on, as the header ``Last-Event-ID``: 0 is the beginning;
-    without either, only what happens from now on is told."""
-
-    after: Annotated[int, Meta(ge=0)] | None = None
-    event_deltas: Annotated[list[Preview], Meta(max_length=100)] = []  # noqa: RUF012

@@ -328,7 +328,7 @@ def _outcome(outcome: OutcomeState) -> dict[str, Any]:
 
 def _stats(state: SessionState, row: SessionRow, now: datetime) -> dict[str, float]:
     """Each thread's time counts here; where they overlap, twice."""
-    active = sum(
+    active = state.retired_seconds + sum(
         thread.active_seconds
         + (0.0 if thread.running_since is None else max(0.0, (now - thread.running_since).total_seconds()))
         for thread in state.threads.values()

@@ -93,7 +93,7 @@ def _counts(seen: ThreadView) -> dict[str, Any]:
     if state.running_since is not None:
         running = max(0.0, (seen.now - state.running_since).total_seconds())
     active = state.active_seconds + running
-    end = seen.updated_at if seen.archived_at is not None else seen.now
+    end = seen.updated_at if seen.status == "terminated" else seen.now
     stats = {
         "active_seconds": active,
         "duration_seconds": max(0.0, (end - seen.created_at).total_seconds()),
