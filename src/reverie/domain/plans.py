@@ -95,25 +95,19 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Map:
-    """One specialist over many inputs: a plan with a task for each, named ``item-1`` and so on.
+    """One specialist over many inputs: a task for each, named ``item-1`` and so on.
 
     ``prompt`` is a template: ``{input}`` is the input (as JSON, where it is no text), ``{index}`` its number
-    from 1, ``{name}`` a field of an input that is an object; ``{{`` and ``}}`` are braces.
-    ``orchestration.checking.expanded`` makes the plan.
+    from 1, ``{name}`` a field of an input that is an object; ``{{`` and ``}}`` are braces. The rest holds for
+    each of the tasks.
     """
 
-    name: str
     agent: str
     inputs: Sequence[str | Mapping[str, Any]]
     prompt: str
-    description: str = ""
-    at_once: int = AT_ONCE
     retries: int = 0
     timeout_s: float | None = None
-    task_max_tokens: int | None = None
-    on_failure: OnFailure = "skip"
     max_tokens: int | None = None
-    reduce: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

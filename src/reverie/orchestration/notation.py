@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import msgspec
 
@@ -35,9 +35,9 @@ def plan_of(told: Mapping[str, Any]) -> Plan:
 
 def _said(part: _Part) -> dict[str, Any]:
     """The fields that are not as always; tuples as lists."""
-    values = {field.name: (getattr(part, field.name), field.default) for field in fields(part)}
-    return {
-        name: list(value) if isinstance(value, tuple) else value
-        for name, (value, default) in values.items()
-        if default is MISSING or value != default
-    }
+    told: dict[str, Any] = {}
+    for field in fields(part):
+        value = getattr(part, field.name)
+        if field.default is MISSING or value != field.default:
+            told[field.name] = list(cast("tuple[Any, ...]", value)) if isinstance(value, tuple) else value
+    return told
