@@ -1,0 +1,128 @@
+"""The shape of a rubric's blocks: what an item's text is, and what a list or a table is meant as."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from markdown_it import MarkdownIt
+from markdown_it.tree import SyntaxTreeNode
+
+__all__ = [
+    "LISTS",
+    "alternatives",
+    "checks_in",
+    "head_of",
+    "is_check",
+    "line_of",
+    "lists_in",
+    "parsed",
+    "rendered",
+    "scale",
+    "text_of",
+    "uncommented",
+]
+
+LISTS: Final = ("bullet_list", "ordered_list")
+_ALTERNATIVES: Final = re.compile(
+    r"\b(?:one|any|either|some|(?:two|three|\d+)(?: or more)?) of\b|\beither\b|\bfor (?:example|instance)\b|\be\.?g\b"
+    r"|\bsuch as\b|\bin (?:this|the following) order\b",
+    re.I,
+)
+_STEP: Final = re.compile(
+    r"[*_]*(?:(?:score|level|grade)\s+)?(?:\d{1,3}(?:\s*[-–]\s*\d{1,3})?\s*(?:points?|pts?|marks?|stars?|%)?|[A-F][+-]?"
+    r"|excellent|very good|good|fair|acceptable|average|poor|unacceptable|pass|fail|full marks|no marks)"
+    r"\s*(?:\([^)\n]*\))?[*_]*\s*(?:[:=–—]|-\s)",
+    re.I,
+)
+
+
+def parsed(text: str) -> SyntaxTreeNode:
+    """CommonMark's blocks, and tables. What stands within a line stays as it is written, and a line such as
+    ``[must]: three sources`` is no link reference, which would vanish."""
+    markdown = MarkdownIt("commonmark", {"maxNesting": 60}).enable("table").disable("reference")
+    markdown.core.ruler.enableOnly(["normalize", "block"])
+    return SyntaxTreeNode(markdown.parse(text))
+
+
+def line_of(node: SyntaxTreeNode) -> int:
+    """Where a block begins, from 1."""
+    return (node.map or (0, 0))[0] + 1
+
+
+def is_check(node: SyntaxTreeNode) -> bool:
+    return node.type == "fence" and node.info.split()[:1] == ["check"]
+
+
+def checks_in(node: SyntaxTreeNode) -> Iterator[SyntaxTreeNode]:
+    """Every check block, however deep."""
+    return (each for each in node.walk() if is_check(each))
+
+
+def lists_in(node: SyntaxTreeNode) -> list[SyntaxTreeNode]:
+    """The lists that stand directly in an item."""
+    return [each for each in node.children if each.type in LISTS]
+
+
+def text_of(node: SyntaxTreeNode) -> str:
+    """A paragraph's, heading's or cell's words, comments left out."""
+    return uncommented("".join(each.content for each in node.children)).strip()
+
+
+def head_of(item: SyntaxTreeNode) -> str:
+    """An item's first paragraph."""
+    first = item.children[0] if item.children else None
+    return text_of(first) if first is not None and first.type in ("paragraph", "heading") else ""
+
+
+def rendered(nodes: Sequence[SyntaxTreeNode]) -> str:
+    """The text of blocks, as Markdown, without check blocks and comments."""
+    told = (_render(node) for node in nodes if not is_check(node))
+    return "\n".join(text for text in told if text.strip())
+
+
+def uncommented(text: str) -> str:
+    """Without ``<!-- … -->``: what a rubric's author does not want read."""
+    kept: list[str] = []
+    at = 0
+    while (start := text.find("<!--", at)) >= 0 and (end := text.find("-->", start + 4)) >= 0:
+        kept.append(text[at:start])
+        at = end + 3
+    return "".join([*kept, text[at:]])
+
+
+def scale(lists: Sequence[SyntaxTreeNode]) -> bool:
+    """Whether lists are steps of a scale (``5: …``, ``Poor: …``), which belong to what is above them."""
+    items = [item for each in lists for item in each.children]
+    return len(items) > 1 and all(_STEP.match(head_of(item)) for item in items)
+
+
+def alternatives(lead: str) -> bool:
+    """Whether what is listed after these words is one demand: "one of", "for example", "in this order"."""
+    return _ALTERNATIVES.search(lead) is not None
+
+
+def _render(node: SyntaxTreeNode) -> str:
+    match node.type:
+        case "paragraph" | "heading":
+            return text_of(node)
+        case "fence":
+            return f"{node.markup}{node.info}\n{node.content}{node.markup}"
+        case "code_block" | "html_block":
+            return uncommented(node.content).rstrip("\n")
+        case "blockquote":
+            return _indented(rendered(node.children), "> ", "> ")
+        case _:
+            return _render_rows(node)
+
+
+def _render_rows(node: SyntaxTreeNode) -> str:
+    if node.type in LISTS:
+        return "\n".join(_indented(rendered(item.children), "- ", "  ") for item in node.children)
+    rows = (row for part in node.children for row in part.children)  # of a table; a rule across has none
+    return "\n".join(" | ".join(text_of(cell) for cell in row.children) for row in rows)
+
+
+def _indented(text: str, first: str, rest: str) -> str:
+    return first + text.replace("\n", f"\n{rest}")
