@@ -10,7 +10,19 @@ from typing import Final, TypeAlias
 
 from reverie.runtime.context import Call, ThreadContext
 
-__all__ = ["Act", "Ask", "Close", "Compact", "Exhausted", "Rest", "Rules", "Want", "decide"]
+__all__ = [
+    "MAX_STEPS",
+    "Act",
+    "Ask",
+    "Close",
+    "Compact",
+    "Exhausted",
+    "Grade",
+    "Rest",
+    "Rules",
+    "Want",
+    "decide",
+]
 
 MAX_STEPS: Final = 500
 MAX_ALIKE: Final = 8
@@ -63,11 +75,16 @@ class Exhausted:
 
 
 @dataclass(frozen=True, slots=True)
+class Grade:
+    """Judge the work: an evaluation has begun."""
+
+
+@dataclass(frozen=True, slots=True)
 class Rest:
     """There is nothing to do: the turn is over, or somebody else's answers are waited for."""
 
 
-Want: TypeAlias = Ask | Act | Close | Compact | Exhausted | Rest
+Want: TypeAlias = Ask | Act | Close | Compact | Exhausted | Grade | Rest
 
 UNKNOWN: Final = (
     "The outcome of this call is unknown: the process that made it ended before it could record a result. "
@@ -87,6 +104,8 @@ def decide(thread: ThreadContext, rules: Rules, cut_off: frozenset[str] | set[st
     ready = [call for call in thread.open.values() if call.granted and rules.mine(call)]
     if ready:
         return Act(_together(ready, rules))
+    if thread.outcome is not None and thread.outcome.evaluation is not None:
+        return Grade()
     if thread.open or not thread.due:
         return Rest()
     return _ask(thread, rules)

@@ -24,7 +24,7 @@ from reverie.domain.messages import (
 )
 from reverie.runtime.blocks import Load, parts_of, text_of
 
-__all__ = ["CALLS", "RESULTS", "Call", "CallKind", "SessionContext", "ThreadContext"]
+__all__ = ["CALLS", "RESULTS", "Call", "CallKind", "SessionContext", "ThreadContext", "Wanted"]
 
 CallKind: TypeAlias = Literal["tool", "mcp", "custom"]
 CALLS: Final[Mapping[str, CallKind]] = {
@@ -58,6 +58,29 @@ class Call:
     granted: bool = True
     denied: str | None = None
     begun: bool = False
+    own: bool = False
+    """It is one of a tool of ours, that acts on the session itself."""
+
+
+@dataclass(slots=True)
+class Wanted:
+    """An outcome that is worked on. ``told`` is what defined it; ``verdicts`` are the ends of its evaluations so
+    far; ``evaluation`` the start of the one under way. ``given``: the work was done elsewhere, and is only
+    judged."""
+
+    told: JsonObject
+    verdicts: list[JsonObject] = field(default_factory=list[JsonObject])
+    evaluation: Event | None = None
+
+    @property
+    def id(self) -> str:
+        return str(self.told["outcome_id"])
+
+    @property
+    def given(self) -> JsonObject | None:
+        """What was made elsewhere: its ``message``."""
+        private: JsonObject = self.told.get("private") or {}
+        return private.get("given")
 
 
 @dataclass(slots=True)
@@ -65,6 +88,11 @@ class ThreadContext:
     """One thread. ``due``: something was said since the model answered last."""
 
     name: str
+    agent_name: str = ""
+    parent: str | None = None
+    """The thread that made it; None of the primary one."""
+    run: str | None = None
+    """The workflow run that it belongs to."""
     messages: list[Message] = field(default_factory=list[Message])
     open: dict[str, Call] = field(default_factory=dict[str, Call])
     due: bool = False
@@ -82,10 +110,48 @@ class ThreadContext:
     """Requests since then that did not fit. (Known to this process alone: whoever comes next tries again.)"""
     last_calls: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     """The latest calls since a person said something: name, input and result, as text."""
+    news: int = 0
+    """How often somebody else than its own model and hands said something to it."""
+    outcome: Wanted | None = None
+    """What it works towards."""
+    trouble: str = ""
+    """What went wrong with it last."""
+    _asking: bool = False
+    _heard: bool = False
+    _held: list[Said] = field(default_factory=list["Said"])
 
     # ------------------------------------------------------------------ turns
 
-    def say(self, parts: Iterable[Text | Image | Document | ToolResult]) -> None:
+    def hear(self, parts: Iterable[Said]) -> None:
+        """Another thread said this. While the model answers, or calls have no result, it waits its turn: results
+        stand right behind their calls."""
+        self.news += 1
+        self._held += parts
+        if not self._asking:
+            self.listen()
+
+    def asked(self) -> None:
+        """The model is being asked. (A request before that nobody ended was cut off.)"""
+        self.listen()
+        self._asking, self._heard = True, False
+
+    @property
+    def holds(self) -> bool:
+        """Whether something that was said waits its turn."""
+        return bool(self._held)
+
+    def listen(self) -> None:
+        """What waited its turn is said now, where nothing stands before it."""
+        self._asking = False
+        if self._held and not self.open:
+            self.say(self._held)
+            self._held, self._heard = [], True
+
+    def rest(self) -> None:
+        """The turn is over. What another thread said meanwhile is answered in the next one."""
+        self.due, self.failures = self._heard, 0
+
+    def say(self, parts: Iterable[Said]) -> None:
         """Somebody else than the model said this."""
         last = self.messages[-1] if self.messages else None
         if isinstance(last, UserTurn):
@@ -101,6 +167,13 @@ class ThreadContext:
             cast(list[Any], last.parts).append(part)
         else:
             self.messages.append(AssistantTurn([part]))
+
+    @property
+    def text(self) -> str:
+        """What the model said last."""
+        last = next((turn for turn in reversed(self.messages) if isinstance(turn, AssistantTurn)), None)
+        parts = () if last is None else last.parts
+        return "".join(part.text for part in parts if isinstance(part, Text))
 
 
 class SessionContext:
@@ -142,6 +215,7 @@ class SessionContext:
         return parts_of(content, self._load)
 
 
+Said: TypeAlias = Text | Image | Document | ToolResult
 Change: TypeAlias = Callable[[SessionContext, ThreadContext, Event], None]
 
 
@@ -149,6 +223,7 @@ Change: TypeAlias = Callable[[SessionContext, ThreadContext, Event], None]
 
 
 def _said(context: SessionContext, thread: ThreadContext, event: Event) -> None:
+    thread.news += 1
     thread.say(context.parts(event.payload.get("content")))
     _begin(thread)
 
@@ -161,9 +236,14 @@ def _begin(thread: ThreadContext) -> None:
 def _system(context: SessionContext, thread: ThreadContext, event: Event) -> None:
     thread.messages.append(SystemTurn(text_of(event.payload.get("content"))))
     thread.due = True
+    thread.news += 1
 
 
 def _outcome(context: SessionContext, thread: ThreadContext, event: Event) -> None:
+    thread.outcome = Wanted(event.payload)
+    thread.news += 1
+    if thread.outcome.given is not None:
+        return
     rubric: JsonObject = event.payload.get("rubric") or {}
     wanted = f"{event.payload.get('description', '')}\n\nThe work will be judged by this rubric:\n\n"
     thread.say([Text(wanted + str(rubric.get("content", "")))])
@@ -171,12 +251,34 @@ def _outcome(context: SessionContext, thread: ThreadContext, event: Event) -> No
 
 
 def _received(context: SessionContext, thread: ThreadContext, event: Event) -> None:
-    _said(context, thread, event)
+    thread.hear(context.parts(event.payload.get("content")))
+    _begin(thread)
+
+
+def _evaluating(context: SessionContext, thread: ThreadContext, event: Event) -> None:
+    if thread.outcome is not None:
+        thread.outcome.evaluation = event
+
+
+def _evaluated(context: SessionContext, thread: ThreadContext, event: Event) -> None:
+    told, wanted = event.payload, thread.outcome
+    if wanted is None or told.get("outcome_id") != wanted.id:
+        return
+    wanted.evaluation = None
+    wanted.verdicts.append(told)
+    thread.news += 1
+    if told.get("result") != "needs_revision":
+        thread.outcome = None
+    private: JsonObject = told.get("private") or {}
+    if private.get("feedback"):
+        thread.say([Text(str(private["feedback"]))])
+        _begin(thread)
 
 
 def _interrupted(context: SessionContext, thread: ThreadContext, event: Event) -> None:
     told = event.payload.get("session_thread_id")
     for each in [thread] if told is not None else list(context.threads.values()):
+        each.news += 1
         if each.running or each.failures:
             each.interrupted = True
 
@@ -210,6 +312,7 @@ def _called(context: SessionContext, thread: ThreadContext, event: Event) -> Non
         str(told.get("mcp_server_name", "")),
         granted=told.get("evaluated_permission") != "ask",
         begun=thread.running,
+        own=bool(private.get("own")),
     )
 
 
@@ -217,6 +320,7 @@ def _confirmed(context: SessionContext, thread: ThreadContext, event: Event) -> 
     call = thread.open.get(str(event.payload.get("tool_use_id")))
     if call is None:
         return
+    thread.news += 1
     call.granted, call.begun = True, thread.running
     if event.payload.get("result") == "deny":
         call.denied = str(event.payload.get("deny_message") or "The user did not allow this call.")
@@ -229,14 +333,25 @@ def _result(field: str) -> Change:
         if call is None:
             return
         content = context.parts(event.payload.get("content")) or [Text("")]
+        thread.news += event.type.startswith("user.")
         thread.say([ToolResult(id, call.name, content, bool(event.payload.get("is_error")))])
         thread.last_calls.append((f"{call.name} {call.input!r}", text_of(event.payload.get("content"))))
         del thread.last_calls[:-16]
+        thread.listen()
 
     return change
 
 
+def _asked(context: SessionContext, thread: ThreadContext, event: Event) -> None:
+    thread.asked()
+
+
 def _requested(context: SessionContext, thread: ThreadContext, event: Event) -> None:
+    _counted(thread, event)
+    thread.listen()
+
+
+def _counted(thread: ThreadContext, event: Event) -> None:
     if event.payload.get("is_error"):
         thread.failures += not event.payload.get("interrupted")
         return
@@ -273,11 +388,23 @@ def _status(context: SessionContext, thread: ThreadContext, event: Event) -> Non
         thread.interrupted = False
         reason: JsonObject = event.payload.get("stop_reason") or {}
         if reason.get("type") in _OVER:
-            thread.due, thread.failures = False, 0
+            thread.rest()
 
 
 def _created(context: SessionContext, thread: ThreadContext, event: Event) -> None:
-    context.thread(str(event.payload.get("session_thread_id")))
+    made = context.thread(str(event.payload.get("session_thread_id")))
+    made.agent_name = str(event.payload.get("agent_name", ""))
+    made.parent = thread.name
+    made.run = event.payload.get("workflow_run_id")
+
+
+def _ended(context: SessionContext, thread: ThreadContext, event: Event) -> None:
+    context.threads.pop(thread.name, None)
+
+
+def _erred(context: SessionContext, thread: ThreadContext, event: Event) -> None:
+    error: JsonObject = event.payload.get("error") or {}
+    thread.trouble = str(error.get("message", ""))
 
 
 def _updated(context: SessionContext, thread: ThreadContext, event: Event) -> None:
@@ -291,6 +418,9 @@ _CHANGES: Final[Mapping[str, Change]] = {
     "user.interrupt": _interrupted,
     "user.tool_confirmation": _confirmed,
     "agent.thread_message_received": _received,
+    "span.outcome_evaluation_start": _evaluating,
+    "span.outcome_evaluation_end": _evaluated,
+    "span.model_request_start": _asked,
     "agent.thinking": _thought,
     "agent.message": _answered,
     **dict.fromkeys(CALLS, _called),
@@ -299,6 +429,8 @@ _CHANGES: Final[Mapping[str, Change]] = {
     "agent.thread_context_compacted": _compacted,
     **{f"session.status_{status}": _status for status in _STATUSES},
     **{f"session.thread_status_{status}": _status for status in _STATUSES},
+    "session.thread_status_terminated": _ended,
     "session.thread_created": _created,
     "session.updated": _updated,
+    "session.error": _erred,
 }

@@ -45,13 +45,22 @@ def result_payload(kind: CallKind, id: str, output: Output) -> dict[str, Any]:
 
 
 class Workshop:
-    """What the agents of one session share: its folders, its sandbox, its connections."""
+    """What an agent works with: folders (``mount`` gives them when they are first wanted), a sandbox that shows
+    them, connections."""
 
-    def __init__(self, room: Room, plugs: Plugs, session_id: str, body: JsonObject) -> None:
+    def __init__(
+        self,
+        room: Room,
+        plugs: Plugs,
+        session_id: str,
+        body: JsonObject,
+        mount: Callable[[], Awaitable[Mounted]],
+    ) -> None:
         self.session_id = session_id
         self.body = body
         self._room = room
         self._plugs = plugs
+        self._mount = mount
         self._mounted: Mounted | None = None
         self._sandbox: Sandbox | None = None
         self._links: dict[str, McpLink] = {}
@@ -68,16 +77,25 @@ class Workshop:
         """Whether built-in tools run at the client."""
         return bool(self.body.get("self_hosted"))
 
+    @property
+    def opened(self) -> bool:
+        """Whether its folders were wanted."""
+        return self._mounted is not None
+
     async def open(self) -> Mounted:
-        """The session's folders, made and filled."""
+        """The folders, made and filled."""
         async with self._door:
             if self._mounted is None:
-                self._mounted = await asyncio.to_thread(self._room.mount, self.session_id, self.body)
+                self._mounted = await self._mount()
                 self._note(await asyncio.to_thread(self._mounted.pull))
             return self._mounted
 
+    def trouble(self, message: str, kind: str) -> None:
+        """Something that did not stop anybody, for the log to tell."""
+        self.troubles.append(_error("unknown_error", message, trouble=kind))
+
     async def sandbox(self) -> Sandbox:
-        """The session's sandbox.
+        """The sandbox.
 
         Raises:
             SandboxFailed: none can be made here. Nothing runs outside one instead.
@@ -176,10 +194,12 @@ class Hands:
         """Whether a call is made here, and not by the client."""
         if call.kind == "custom":
             return call.name in self._handlers
-        return call.kind == "mcp" or not self._workshop.self_hosted
+        return call.kind == "mcp" or call.own or not self._workshop.self_hosted
 
     def repeatable(self, call: Call) -> bool:
         """Whether a call that was cut off may be made again."""
+        if call.own:
+            return True
         if call.kind == "tool":
             tool = self.toolbox.tool(call.name)
             return tool is not None and tool.repeatable
@@ -205,6 +225,8 @@ class Hands:
         return result_payload(call.kind, call.id, output)
 
     def _maker(self, call: Call) -> Callable[[Call], Awaitable[Output]]:
+        if call.own and (own := self.toolbox.own(call.name)) is not None:
+            return own.call
         makers: Mapping[CallKind, Callable[[Call], Awaitable[Output]]] = {
             "tool": self._built_in,
             "mcp": self._of_server,

@@ -45,11 +45,11 @@ class Journal:
         self.outbox: list[NewEvent] = []
         """Events that are folded, and will be written with the next transaction."""
         self._live = live
-        self._session_id = session_id
+        self.session_id: Final = session_id
         self._context = context
         self._fence = fence
         self.db: Final = asked
-        self._entropy = entropy
+        self.entropy: Final = entropy
         self._told = told
         self._ahead: set[str] = set()
         self._reading = asyncio.Lock()
@@ -73,7 +73,7 @@ class Journal:
                 page.add(event)
             gave.append(work(page))
 
-        events = await self.db(lambda: self._live.advance(self._session_id, whole, self._fence))
+        events = await self.db(lambda: self._live.advance(self.session_id, whole, self._fence))
         await self._absorb(events)
         return events, gave[-1]
 
@@ -81,20 +81,24 @@ class Journal:
         """An event that is known at once and written with the next transaction."""
         new = self.new(type, payload, thread)
         self.outbox.append(new)
-        event = Event("", self._session_id, 0, new.type, new.payload, new.key, None, thread, None, b"")
+        event = Event("", self.session_id, 0, new.type, new.payload, new.key, None, thread, None, b"")
         self._context.fold(event)
         self._ahead.add(new.key)
 
-    def new(self, type: EventType, payload: JsonObject, thread: str) -> NewEvent:
-        """An event to be added to a page, masked."""
-        return self._live.masked(NewEvent(type, payload, self._entropy(16).hex(), thread=thread))
+    def new(self, type: EventType, payload: JsonObject, thread: str, *, key: str | None = None) -> NewEvent:
+        """An event to be added to a page, masked; under a key of its own, where it has none."""
+        return self.masked(NewEvent(type, payload, key or self.entropy(16).hex(), thread=thread))
+
+    def masked(self, event: NewEvent) -> NewEvent:
+        """The event without secrets, to be added to a page."""
+        return self._live.masked(event)
 
     async def read(self, until: int | None = None) -> None:
         """Fold everything in the log that is not known yet, at least up to event ``until``."""
         async with self._reading:
             while until is None or self._context.seq < until:
                 seq = self._context.seq
-                links = await self.db(lambda: self._live.log_after(self._session_id, seq, _PAGE))  # noqa: B023
+                links = await self.db(lambda: self._live.log_after(self.session_id, seq, _PAGE))  # noqa: B023
                 self._fold([read(link) for link in links])
                 if len(links) < _PAGE:
                     return

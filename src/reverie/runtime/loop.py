@@ -8,9 +8,8 @@ anything is done. Nothing has an effect before it is on the disk that it will.
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
 from reverie.domain.errors import (
     ConfigError,
@@ -21,34 +20,29 @@ from reverie.domain.errors import (
     ModelRateLimited,
     NotFound,
 )
-from reverie.domain.events import PRIMARY_THREAD, Event, JsonObject, NewEvent
+from reverie.domain.events import PRIMARY_THREAD, Event, JsonObject
 from reverie.domain.messages import ModelRequest, ModelResponse, Text
-from reverie.plugins import Handler, Model, Output
-from reverie.runtime import brain, compacting
+from reverie.domain.outcomes import GRADER
+from reverie.plugins import Handler, Output
+from reverie.runtime import brain, compacting, resting
 from reverie.runtime.answering import Preview, answered, ended, stopped
-from reverie.runtime.brain import Act, Ask, Close, Compact, Exhausted, Rules, Want, decide
+from reverie.runtime.attention import Attention, Interrupted, broken_off
+from reverie.runtime.brain import Act, Ask, Close, Compact, Exhausted, Grade, Want, decide
 from reverie.runtime.budget import allows
 from reverie.runtime.context import Call, SessionContext, ThreadContext
-from reverie.runtime.hands import Hands, Workshop, result_payload, result_type
+from reverie.runtime.hands import Hands, result_payload, result_type
 from reverie.runtime.house import Plugs, Room
 from reverie.runtime.journal import Asked, Journal
-from reverie.runtime.toolbox import Toolbox
+from reverie.runtime.seats import Seats
+from reverie.runtime.toolbox import OwnTool
 from reverie.sessions.pages import Fence, Page
-from reverie.storage.events import Link
 
 __all__ = ["Run"]
-
-T = TypeVar("T")
-log: Final = logging.getLogger("reverie.runtime")
 
 MAX_TRIES: Final = 5
 _FIRST_WAIT: Final = 1.0
 _LONGEST_WAIT: Final = 60.0
 _LONGEST_ASKED: Final = 600.0  # however long a provider asks us to wait
-_PAGE: Final = 1_000
-_CONTEXT: Final = 200_000  # tokens, of a model that does not say
-_END_TURN: Final[JsonObject] = {"type": "end_turn"}
-_GAVE_UP: Final[JsonObject] = {"type": "retries_exhausted"}
 
 
 class Run:
@@ -68,26 +62,24 @@ class Run:
         entropy: Callable[[int], bytes],
     ) -> None:
         self.session_id = session_id
-        self._room = room
-        self._plugs = plugs
+        self.room = room
+        self.plugs = plugs
         self._handlers = handlers
         self._fresh = context is None
         self.context = SessionContext(room.load_file) if context is None else context
-        self._journal = Journal(
+        self.attention = Attention(self.context, lambda: self.journal.read())  # noqa: PLW0108  (not there yet)
+        self.journal = Journal(
             room.live,
             session_id,
             self.context,
             fence=fence,
             asked=asked,
             entropy=entropy,
-            told=self._told,
+            told=self.attention.told,
         )
+        self.entropy = entropy
         self._cut_off: set[str] = set()
-        self._busy: dict[str, asyncio.Task[Any]] = {}
-        self._news: asyncio.Task[None] | None = None
-        self._hands: dict[str, Hands] = {}
-        self._models: dict[str, Model] = {}
-        self._loop = asyncio.get_running_loop()
+        self._at_rest: dict[str, int] = {}
 
     # ------------------------------------------------------------------ from wake to rest
 
@@ -98,28 +90,65 @@ class Run:
             LeaseLost: somebody else goes on with it.
             StorageError: nothing can be written now.
         """
-        row = await self._journal.db(lambda: self._room.live.row(self.session_id))
-        self._workshop = Workshop(self._room, self._plugs, self.session_id, row.body or {})
-        unsubscribe = self._room.feed.subscribe(self.session_id, self)
+        row = await self.journal.db(lambda: self.room.live.row(self.session_id))
+        self.seats = Seats(
+            self.room, self.plugs, self.session_id, row.body or {}, self._handlers, self.journal, self._own
+        )
+        unsubscribe = self.room.feed.subscribe(self.session_id, self.attention)
         try:
             await self._begin()
-            await self.drive(PRIMARY_THREAD)
+            await self._drive_all()
         finally:
             unsubscribe()
-            if self._news is not None:
-                self._news.cancel()
-            await self._workshop.close()
+            self.attention.close()
+            await self.seats.close()
 
     async def _begin(self) -> None:
-        await self._journal.read()
-        if self._fresh:
-            calls = (call for thread in self.context.threads.values() for call in thread.open.values())
-            self._cut_off = {call.id for call in calls if call.begun}
+        await self.journal.read()
+        if not self._fresh:
+            return
+        threads = self.context.threads.values()
+        self._cut_off = {call.id for thread in threads for call in thread.open.values() if call.begun}
+        for thread in threads:
+            thread.listen()  # whoever asked its model is gone
+
+    async def _drive_all(self) -> None:
+        """Every thread that has something to do, side by side, until none has."""
+        driven: dict[str, asyncio.Task[None]] = {}
+        changed = self.attention.listen()
+        news = asyncio.ensure_future(changed.wait())
+        try:
+            while True:
+                for name in self._due(driven):
+                    driven[name] = asyncio.ensure_future(self.drive(name))
+                if not driven:
+                    return
+                if news.done():
+                    changed.clear()
+                    news = asyncio.ensure_future(changed.wait())
+                done, _ = await asyncio.wait((news, *driven.values()), return_when=asyncio.FIRST_COMPLETED)
+                for name in [name for name, task in driven.items() if task in done]:
+                    await driven.pop(name)
+        finally:
+            self.attention.unlisten(changed)
+            await broken_off([news, *driven.values()])
+
+    def _due(self, driven: Mapping[str, object]) -> list[str]:
+        """Threads that somebody said something to since they rested. A grader's is driven by who asked it."""
+        return [
+            name
+            for name, thread in self.context.threads.items()
+            if name not in driven
+            and thread.agent_name != GRADER
+            and self._at_rest.get(name) != thread.news
+            and (name == PRIMARY_THREAD or thread.due or thread.open or thread.interrupted)
+        ]
 
     async def drive(self, name: str) -> None:
         """One thread, step by step."""
         thread = self.context.thread(name)
         while True:
+            self._at_rest[name] = thread.news
             if self.context.changed:
                 await self._changed()
             want = await self._decided(thread)
@@ -127,10 +156,12 @@ class Run:
                 return
 
     async def _decided(self, thread: ThreadContext) -> Want:
-        if not (thread.due or thread.open):
+        judging = thread.outcome is not None and thread.outcome.evaluation is not None
+        if not (thread.due or thread.open or thread.interrupted or judging):
             return brain.Rest()
         try:
-            return decide(thread, await self._rules(thread), self._cut_off)
+            seat = await self.seats.of(thread)
+            return decide(thread, await seat.rules(), self._cut_off)
         except (ConfigError, NotFound) as error:
             return Exhausted("model_request_failed_error", str(error))
 
@@ -146,6 +177,8 @@ class Run:
                 return await self._compact(thread)
             case Exhausted(kind, message):
                 await self._give_up(thread, kind, message)
+            case Grade():
+                return await self._evaluation(thread)
             case brain.Rest():
                 return await self._rest(thread)
         return True
@@ -157,32 +190,54 @@ class Run:
         start = await self._start(thread)
         if start is None:
             return False
-        hands = await self._hands_of(thread)
+        seat = await self.seats.of(thread)
+        hands = await seat.hands()
         request = ModelRequest(
-            tuple(thread.messages), await self._system(), hands.toolbox.specs, self._settings
+            tuple(thread.messages), await seat.system(), hands.toolbox.specs, seat.settings
         )
         response = await self._respond(thread, start, request)
         if response is None:
             return True
+        await self.journal.write(self._answered(thread, start, response, hands))
+        return True
+
+    def _answered(
+        self, thread: ThreadContext, start: Event, response: ModelResponse, hands: Hands
+    ) -> Callable[[Page], None]:
+        """An answer goes to the log; where it is the last of the turn, the thread rests in the same transaction,
+        unless that is not all there is to it (``_rest``)."""
         events = answered(self.session_id, thread.name, start, response, hands.toolbox)
         calls = any(event.type.endswith("tool_use") for event in events)
-        await self._journal.write(lambda page: _settle(page, thread, events, response, calls=calls))
-        return True
+        refused = response.stop == "refusal"
+        rest = (
+            None
+            if calls
+            else self._resting(thread, resting.said(response), refused=response.details if refused else None)
+        )
+
+        def work(page: Page) -> None:
+            for event in events:
+                page.add(event)
+            if rest is not None and not thread.holds and not self.seats.has_area(thread):
+                rest(page)
+
+        return work
 
     async def _prepare(self, thread: ThreadContext) -> None:
         """What has to be there before a model is asked, and what went wrong with it."""
+        seat = await self.seats.of(thread)
         if thread.steps == 0:
-            await self._workshop.refresh()
-        await self._hands_of(thread)
-        await self._system()
-        for error in self._workshop.troubles:
-            self._journal.put("session.error", {"error": error}, PRIMARY_THREAD)
-        self._workshop.troubles.clear()
+            await seat.workshop.refresh()
+        await seat.hands()
+        await seat.system()
+        for error in seat.workshop.troubles:
+            self.journal.put("session.error", {"error": error}, PRIMARY_THREAD)
+        seat.workshop.troubles.clear()
 
     async def _start(self, thread: ThreadContext) -> Event | None:
         """Begin a request: with whatever waits, and if the budget allows. In one transaction."""
-        start = self._journal.new("span.model_request_start", {}, thread.name)
-        model = await self._model()
+        start = self.journal.new("span.model_request_start", {}, thread.name)
+        model = await (await self.seats.of(thread)).model()
 
         def work(page: Page) -> None:
             if thread.name == PRIMARY_THREAD:
@@ -192,22 +247,22 @@ class Run:
             page.turn("running", thread=thread.name)
             page.add(start)
 
-        events = await self._journal.write(work)
+        events = await self.journal.write(work)
         return next((event for event in events if event.key == start.key), None)
 
     async def _respond(
         self, thread: ThreadContext, start: Event, request: ModelRequest
     ) -> ModelResponse | None:
         """Ask the model. None where it has no answer; then the log says why."""
-        live = self._room.live
+        live = self.room.live
         preview = Preview(
             self.session_id, start, lambda shown: live.preview(self.session_id, shown, thread=thread.name)
         )
         try:
-            model = await self._model()
-            return await self._interruptible(thread, model.respond(request, preview))
-        except _Interrupted:
-            await self._journal.write(lambda page: page.add(stopped(thread.name, start, interrupted=True)))
+            model = await (await self.seats.of(thread)).model()
+            return await self.attention.interruptible(thread, model.respond(request, preview))
+        except Interrupted:
+            await self.journal.write(lambda page: page.add(stopped(thread.name, start, interrupted=True)))
         except (ConfigError, NotFound) as error:
             await self._failed(thread, start, ModelFailed(str(error), retryable=False))
         except ModelFailed as error:
@@ -218,12 +273,13 @@ class Run:
         end = stopped(thread.name, start, interrupted=False)
         tries = thread.failures + 1
         if isinstance(error, ContextTooLong):
-            await self._journal.write(lambda page: page.add(end))
+            await self.journal.write(lambda page: page.add(end))
             thread.too_long += 1  # the brain sees to it
             return
         again = error.retryable and tries < MAX_TRIES
         told = _model_error(error, "retrying" if again else "exhausted")
-        failure = self._journal.new("session.error", {"error": told}, thread.name)
+        failure = self.journal.new("session.error", {"error": told}, thread.name)
+        given_up = self._given_up(thread, str(error))
 
         def work(page: Page) -> None:
             page.add(end)
@@ -231,25 +287,24 @@ class Run:
             if again:
                 page.turn("rescheduling", thread=thread.name)
             else:
-                page.take()  # what waits is not worked on either
-                page.turn("idle", thread=thread.name, stop=_GAVE_UP)
+                given_up(page)
 
-        await self._journal.write(work)
+        await self.journal.write(work)
         if again:
             await self._wait(thread, tries, error.retry_after)
 
     async def _wait(self, thread: ThreadContext, tries: int, told: float | None) -> None:
-        seconds = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (tries - 1)) * (0.5 + self._plugs.jitter())
+        seconds = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (tries - 1)) * (0.5 + self.plugs.jitter())
         try:
             wanted = min(told or 0.0, _LONGEST_ASKED)
-            await self._interruptible(thread, self._plugs.sleep(max(seconds, wanted)))
-        except _Interrupted:
+            await self.attention.interruptible(thread, self.plugs.sleep(max(seconds, wanted)))
+        except Interrupted:
             return
 
     async def _act(self, thread: ThreadContext, calls: Sequence[Call]) -> None:
-        hands = await self._hands_of(thread)
-        if not thread.running or (self._journal.outbox and not all(map(hands.repeatable, calls))):
-            await self._journal.write(lambda page: page.turn("running", thread=thread.name))
+        hands = await (await self.seats.of(thread)).hands()
+        if not thread.running or (self.journal.outbox and not all(map(hands.repeatable, calls))):
+            await self.journal.write(lambda page: page.turn("running", thread=thread.name))
         if len(calls) == 1:
             made = [(calls[0], await self._made(thread, hands, calls[0]))]
         else:
@@ -257,26 +312,22 @@ class Run:
             made = list(zip(calls, results, strict=True))
         for call, payload in made:
             if payload is not None and call.id in thread.open:
-                self._journal.put(result_type(call.kind), payload, thread.name)
+                self.journal.put(result_type(call.kind), payload, thread.name)
             self._cut_off.discard(call.id)
 
     async def _made(self, thread: ThreadContext, hands: Hands, call: Call) -> dict[str, Any] | None:
         try:
-            return await self._interruptible(thread, hands.make(call), key=call.id)
-        except _Interrupted:
+            return await self.attention.interruptible(thread, hands.make(call), key=call.id)
+        except Interrupted:
             return None
 
     async def _close(self, thread: ThreadContext, calls: Sequence[tuple[Call, str]], stop: bool) -> None:
         for call, why in calls:
             payload = result_payload(call.kind, call.id, Output([Text(why)], is_error=True))
-            self._journal.put(result_type(call.kind), payload, thread.name)
+            self.journal.put(result_type(call.kind), payload, thread.name)
         self._cut_off -= {call.id for call, _ in calls}
         if stop:
-
-            def work(page: Page) -> None:
-                page.turn("idle", thread=thread.name, stop=_END_TURN)
-
-            await self._journal.write(work)
+            await self.journal.write(resting.stopped(self.journal, thread, None))
             thread.interrupted = thread.due = False
 
     async def _compact(self, thread: ThreadContext) -> bool:
@@ -284,8 +335,9 @@ class Run:
         start = await self._start(thread)
         if start is None:
             return False
-        hands = await self._hands_of(thread)
-        request = compacting.asking(thread, await self._system(), hands.toolbox.specs, self._settings)
+        seat = await self.seats.of(thread)
+        specs = (await seat.hands()).toolbox.specs
+        request = compacting.asking(thread, await seat.system(), specs, seat.settings)
         response = await self._respond(thread, start, request)
         if response is None:
             return True
@@ -294,32 +346,56 @@ class Run:
             "pre_tokens": thread.prompt_tokens,
             "summary": compacting.summary(thread, response),
         }
-        compacted = self._journal.new("agent.thread_context_compacted", told, thread.name)
+        compacted = self.journal.new("agent.thread_context_compacted", told, thread.name)
         end = ended(thread.name, start, response, compaction=True)
 
         def work(page: Page) -> None:
             page.add(compacted)
             page.add(end)
 
-        await self._journal.write(work)
+        await self.journal.write(work)
         return True
 
     async def _give_up(self, thread: ThreadContext, kind: str, message: str) -> None:
         told = {"type": kind, "message": message, "retry_status": {"type": "exhausted"}}
-        failure = self._journal.new("session.error", {"error": told}, thread.name)
+        failure = self.journal.new("session.error", {"error": told}, thread.name)
+        given_up = self._given_up(thread, message)
 
         def work(page: Page) -> None:
-            page.take()
             page.turn("running", thread=thread.name)
             page.add(failure)
-            page.turn("idle", thread=thread.name, stop=_GAVE_UP)
+            given_up(page)
 
-        await self._journal.write(work)
+        await self.journal.write(work)
+
+    # ------------------------------------------------------------------ what is ours
+
+    def _own(self, thread: ThreadContext, agent: JsonObject) -> Sequence[OwnTool]:
+        """The tools of ours that the agent of a thread has."""
+        return []
+
+    async def _evaluation(self, thread: ThreadContext) -> bool:
+        """Judge the work. Whether there is something to do after that."""
+        return False
+
+    # ------------------------------------------------------------------ rest
+
+    def _resting(
+        self, thread: ThreadContext, said: str, *, refused: JsonObject | None = None
+    ) -> Callable[[Page], None]:
+        """What becomes of a thread whose turn is over."""
+        return resting.over(self.journal, self.context, thread, said, refused=refused)
+
+    def _given_up(self, thread: ThreadContext, why: str) -> Callable[[Page], None]:
+        return resting.given_up(self.journal, thread, why)
 
     async def _rest(self, thread: ThreadContext) -> bool:
         """Go idle, unless something waits: it is taken in the same transaction that finds it. Whether there
         is something to do after all."""
         waiting = frozenset(thread.open)
+        troubles = await self.seats.merge(thread) if not waiting else []
+        said = "\n\n".join((thread.text, *troubles))
+        over = self._resting(thread, said)
 
         def work(page: Page) -> bool:
             mine = page.state.threads[thread.name]
@@ -327,138 +403,23 @@ class Run:
                 return True  # the client has answered: it is in the log behind what we know
             if thread.name == PRIMARY_THREAD and not waiting:
                 page.take()
-            if not page.added and mine.status in ("running", "rescheduling"):
-                page.turn("idle", thread=thread.name, stop=_END_TURN)
+            if not page.added and (mine.status in ("running", "rescheduling") or resting.judges_only(thread)):
+                over(page)
             return False
 
-        events, answered = await self._journal.written(work)
+        events, answered = await self.journal.written(work)
         if answered:
-            await self._journal.read()
-        return answered or (bool(events) and thread.due)
-
-    # ------------------------------------------------------------------ news of others, interrupts
-
-    def appended(self, links: Sequence[Link]) -> None:
-        if any(link.type == "user.interrupt" for link in links):
-            self.changed()
-
-    def changed(self) -> None:
-        self._loop.call_soon_threadsafe(self._look)
-
-    def previewed(self, thread: str, preview: JsonObject) -> None:
-        """Our own."""
-
-    def deleted(self) -> None:
-        """The next write will say so."""
-
-    def _look(self) -> None:
-        if self._busy and (self._news is None or self._news.done()):
-            self._news = self._loop.create_task(self._journal.read())
-
-    def _told(self) -> None:
-        """The fold has changed: what an interrupted thread is about ends."""
-        for thread in self.context.threads.values():
-            if thread.interrupted:
-                for key, task in self._busy.items():
-                    if key.startswith(f"{thread.name}\0"):
-                        task.cancel()
-
-    async def _interruptible(
-        self, thread: ThreadContext, work: Awaitable[T] | Coroutine[Any, Any, T], key: str = ""
-    ) -> T:
-        """``work``, unless a person interrupts the thread meanwhile.
-
-        Raises:
-            _Interrupted: one did.
-        """
-        name = f"{thread.name}\0{key}"
-        task = self._busy[name] = asyncio.ensure_future(work)
-        try:
-            if thread.interrupted:
-                task.cancel()
-            return await task
-        except asyncio.CancelledError:
-            if thread.interrupted and (current := asyncio.current_task()) and not current.cancelling():
-                raise _Interrupted from None
-            task.cancel()
-            raise
-        finally:
-            del self._busy[name]
+            await self.journal.read()
+        judging = thread.outcome is not None and thread.outcome.evaluation is not None
+        return answered or (bool(events) and (thread.due or judging))
 
     # ------------------------------------------------------------------ what the session says of itself
-
-    @property
-    def _agent(self) -> JsonObject:
-        return self._workshop.body["agent"]
 
     async def _changed(self) -> None:
         """The session's tools or servers were changed by its client."""
         self.context.changed = False
-        row = await self._journal.db(lambda: self._room.live.row(self.session_id))
-        self._workshop.body = row.body or {}
-        self._hands.clear()
-
-    async def _hands_of(self, thread: ThreadContext) -> Hands:
-        found = self._hands.get(thread.name)
-        if found is None:
-            agent = self._agent
-            mcp = [
-                tool for server in agent.get("mcp_servers") or () for tool in await self._workshop.mcp(server)
-            ]
-            toolbox = Toolbox(agent, self._plugs.tools, mcp, self._plugs.validate)
-            self._workshop.wanted = self._workshop.wanted or toolbox.built_in
-            found = self._hands[thread.name] = Hands(
-                self._workshop, toolbox, self._plugs, self._handlers, thread
-            )
-        return found
-
-    async def _rules(self, thread: ThreadContext) -> Rules:
-        hands = await self._hands_of(thread)
-        tokens = (await self._model()).context_tokens or _CONTEXT if thread.due else _CONTEXT
-        return Rules(hands.mine, hands.repeatable, tokens)
-
-    async def _model(self) -> Model:
-        """The agent's model.
-
-        Raises:
-            ConfigError, NotFound: there is none of that name, or no key for it.
-        """
-        name = str(self._agent["model"]["id"])
-        if name not in self._models:  # a provider's modules take a second or two to load
-            self._models[name] = await asyncio.to_thread(self._plugs.model, name)
-        return self._models[name]
-
-    @property
-    def _settings(self) -> JsonObject:
-        told: JsonObject = self._agent["model"]
-        effort: JsonObject = told.get("effort") or {}
-        return {"effort": effort.get("type"), "speed": told.get("speed")}
-
-    async def _system(self) -> str:
-        parts = (str(self._agent.get("system") or ""), await self._workshop.briefing())
-        return "\n\n".join(part for part in parts if part)
-
-
-class _Interrupted(Exception):
-    """A person interrupted the thread."""
-
-
-def _settle(
-    page: Page, thread: ThreadContext, events: Sequence[NewEvent], response: ModelResponse, *, calls: bool
-) -> None:
-    """An answer goes to the log; where it is the last of the turn, the thread rests in the same transaction."""
-    for event in events:
-        page.add(event)
-    if response.stop == "refusal":
-        category = response.details.get("category")
-        details = {
-            "type": "refusal",
-            "category": category,
-            "explanation": response.details.get("explanation"),
-        }
-        page.turn("idle", thread=thread.name, stop={"type": "refusal"}, details=details)
-    elif not calls and not (thread.name == PRIMARY_THREAD and page.waits()):
-        page.turn("idle", thread=thread.name, stop=_END_TURN)
+        row = await self.journal.db(lambda: self.room.live.row(self.session_id))
+        self.seats.changed(row.body or {})
 
 
 def _model_error(error: ModelFailed, retry: str) -> JsonObject:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeAlias, cast
+from typing import Any, Final, Literal, Protocol, TypeAlias, cast
 
 from reverie.domain.events import EventType, JsonObject
 from reverie.domain.messages import Message, Text, ToolCall, ToolResult, ToolSpec, UserTurn
-from reverie.plugins import Shown, Tool
+from reverie.plugins import Output, Shown, Tool
+from reverie.runtime.context import Call
 from reverie.runtime.house import McpFound, Validate
 
-__all__ = ["Judged", "Toolbox"]
+__all__ = ["Judged", "OwnTool", "Toolbox"]
 
 _WEB: Final = ("web_fetch", "web_search")
 _BUILT_IN: Final = "agent_toolset_20260401"
@@ -36,8 +37,21 @@ class _Policed:
     config: JsonObject
 
 
+class OwnTool(Protocol):
+    """A tool of ours that acts on the session itself (delegate, wait, give a verdict). It needs no sandbox, asks
+    nobody, and can be called again where it was cut off: what it does is known by the id of the call."""
+
+    @property
+    def spec(self) -> ToolSpec: ...
+
+    async def call(self, call: Call) -> Output:
+        """Do it. An Output with ``is_error`` is what went wrong in the model's words."""
+        ...
+
+
 class Toolbox:
-    """``agent`` is the snapshot in the session; ``tools`` what is installed; ``mcp`` what its servers have."""
+    """``agent`` is the snapshot in the session; ``tools`` what is installed; ``mcp`` what its servers have;
+    ``own`` what of ours it has besides."""
 
     def __init__(
         self,
@@ -45,8 +59,10 @@ class Toolbox:
         tools: Mapping[str, Tool],
         mcp: Sequence[McpFound],
         validate: Validate,
+        own: Sequence[OwnTool] = (),
     ) -> None:
         self._validate = validate
+        self._own = {tool.spec.name: tool for tool in own}
         self._tools: dict[str, tuple[Tool, _Policed]] = {}
         self._mcp: dict[str, tuple[McpFound, _Policed]] = {}
         self._custom: dict[str, JsonObject] = {}
@@ -70,6 +86,7 @@ class Toolbox:
     def specs(self) -> list[ToolSpec]:
         """Everything that the model may call."""
         return [
+            *(tool.spec for tool in self._own.values()),
             *(tool.spec for tool, _ in self._tools.values()),
             *(found.spec for found, _ in self._mcp.values()),
             *(ToolSpec(t["name"], t["description"], t["input_schema"]) for t in self._custom.values()),
@@ -84,6 +101,10 @@ class Toolbox:
         """A built-in tool of this agent."""
         found = self._tools.get(name)
         return None if found is None else found[0]
+
+    def own(self, name: str) -> OwnTool | None:
+        """A tool of ours."""
+        return self._own.get(name)
 
     def config(self, name: str) -> JsonObject:
         """What the agent says of a built-in tool."""
@@ -112,6 +133,10 @@ class Toolbox:
             private["details"] = call.details
         if call.garbled is not None:
             private["garbled"] = call.garbled
+        if own := self._own.get(call.name):
+            permission = _permitted("allow", _ALLOW)
+            private["own"] = True
+            return self._judged("agent.tool_use", call, private, own.spec.input_schema, permission)
         if call.name in self._custom:
             return self._judged(
                 "agent.custom_tool_use", call, private, self._custom[call.name]["input_schema"]
