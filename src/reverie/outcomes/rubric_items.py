@@ -9,6 +9,8 @@ from typing import Final
 from markdown_it import MarkdownIt
 from markdown_it.tree import SyntaxTreeNode
 
+from reverie.outcomes.rubric_marks import at_line
+
 __all__ = [
     "LISTS",
     "alternatives",
@@ -24,6 +26,8 @@ __all__ = [
     "uncommented",
 ]
 
+_DEEPEST: Final = 60
+"""Levels of blocks; a list has two. What is deeper the parser leaves out."""
 LISTS: Final = ("bullet_list", "ordered_list")
 _ALTERNATIVES: Final = re.compile(
     r"\b(?:one|any|either|some|(?:two|three|\d+)(?: or more)?) of\b|\beither\b|\bfor (?:example|instance)\b|\be\.?g\b"
@@ -40,10 +44,20 @@ _STEP: Final = re.compile(
 
 def parsed(text: str) -> SyntaxTreeNode:
     """CommonMark's blocks, and tables. What stands within a line stays as it is written, and a line such as
-    ``[must]: three sources`` is no link reference, which would vanish."""
-    markdown = MarkdownIt("commonmark", {"maxNesting": 60}).enable("table").disable("reference")
+    ``[must]: three sources`` is no link reference, which would vanish.
+
+    Raises:
+        Invalid: lists and quotes in each other, deeper than they are read.
+    """
+    markdown = MarkdownIt("commonmark", {"maxNesting": _DEEPEST}).enable("table").disable("reference")
     markdown.core.ruler.enableOnly(["normalize", "block"])
-    return SyntaxTreeNode(markdown.parse(text))
+    tokens = markdown.parse(text)
+    for token in tokens:
+        if token.level >= _DEEPEST - 1:
+            raise at_line(
+                (token.map or (0, 0))[0] + 1, "nested too deep", "write it with fewer levels of lists"
+            )
+    return SyntaxTreeNode(tokens)
 
 
 def line_of(node: SyntaxTreeNode) -> int:
