@@ -24,11 +24,14 @@ START: Final = 260.0
 GATE: Final = 60.0
 """Metres over the ground where the approach ends and the landing begins."""
 _CONE: Final = 30.0  # metres beside its point within which a drone begins to go down
-_BRAKE: Final = 0.9  # m/s², horizontally
+_BRAKE: Final = 0.6  # m/s², horizontally
+_DROP: Final = 0.7  # m/s², at which it begins to go down: some thrust is needed to steer
 _EASE: Final = 0.3  # m/s², at which the descent slows down towards the ground
 _TOUCH: Final = 0.9  # m/s, at the ground
 _LOOKOUT: Final = 24.0  # metres over the ground, from where rocks are looked for
 _STRIDE: Final = 14.0  # metres that it may go aside for one
+_STILL: Final = 6.0  # metres over the ground below which only drift is taken out, wherever that leads
+_UPRIGHT: Final = math.radians(8)  # the greatest tilt near the ground
 _RATE: Final = 20  # looks between two samples that are shown
 
 
@@ -84,6 +87,7 @@ class Flight:
         self.cut_at: tuple[float, float] | None = None
         self.aside: float | None = None
         self._hovered = 0.0
+        self._above = False
         self._looks = 0
 
     def hold(self, seconds: float) -> None:
@@ -103,7 +107,8 @@ class Flight:
             if left < 1.5 and away < 6.0:
                 return True
             down = -min(plan.descent, math.sqrt(2 * _BRAKE * left)) if left > 0 else -0.5 * left
-            self._fly(plan, down if away < _CONE else max(down, 0.2 * (START - known.height)))
+            self._above = self._above or away < _CONE
+            self._fly(plan, down if self._above else 0.2 * (START - known.height))
         return False
 
     def land(self, plan: Plan) -> bool:
@@ -130,12 +135,12 @@ class Flight:
         drone, known = self.drone, self.sensors.known
         east, north = plan.x - known.x, plan.y - known.y
         away = math.hypot(east, north)
-        fast = min(8.0, 0.35 * away, math.sqrt(2 * _BRAKE * away)) / away if away > 1e-6 else 0.0
+        fast = min(8.0, 0.35 * away, math.sqrt(2 * _BRAKE * away)) / away if away > 1e-6 and known.height > _STILL else 0.0
         ax = 0.7 * (east * fast - known.vx)
         ay = 0.7 * (north * fast - known.vy)
         level = math.hypot(ax, ay)
-        up = max(GRAVITY + 0.9 * (down - known.vz), 0.25)
-        most = math.tan(VEHICLE.max_tilt if known.height > 15.0 else VEHICLE.max_tilt / 2) * up
+        up = GRAVITY + min(max(0.9 * (down - known.vz), -_DROP), 2.0)
+        most = math.tan(VEHICLE.max_tilt if known.height > 15.0 else _UPRIGHT) * up
         if level > most:
             ax, ay, level = ax * most / level, ay * most / level, most
         push = math.sqrt(level * level + up * up)

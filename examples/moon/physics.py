@@ -49,7 +49,7 @@ class Vehicle:
     centre: float = 0.9
     clearance: float = 0.45
     stroke: float = 0.3
-    max_vertical: float = 2.5
+    max_vertical: float = 3.0
     max_horizontal: float = 1.1
     max_lean: float = math.radians(12)
     max_slope: float = 15.0
