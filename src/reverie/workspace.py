@@ -188,6 +188,7 @@ class Workspace:
             agents=self.agents,
             environments=self.environments,
             vaults=self.vaults,
+            files=self.files,
             memory=self.memory,
             secrets=self.secrets,
             webhooks=self.webhooks,

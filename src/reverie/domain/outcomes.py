@@ -158,6 +158,16 @@ class GraderSettings:
     instructions: str = ""
     full: bool = False
 
+    @classmethod
+    def of(cls, agent: JsonObject, session: JsonObject, outcome: JsonObject) -> GraderSettings:
+        """What holds for an outcome: what is said in ``user.define_outcome`` (its payload), else of the
+        session, else of its agent (their bodies), field by field."""
+        said: dict[str, Any] = {}
+        for body in (agent, session, outcome):
+            told: JsonObject = body.get("grader") or {}
+            said |= {name: value for name, value in told.items() if value is not None}
+        return cls(**said)
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:

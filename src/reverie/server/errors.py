@@ -142,6 +142,7 @@ _RANGE: Final = re.compile(r"Expected `(?:int|float|decimal)[^`]*` (<=|>=|<|>) (
 _PATTERN: Final = re.compile(r"Expected `str` matching regex (.*)")
 _TYPE: Final = re.compile(r"Expected `([^`]+)`(?:, got `([^`]+)`)?")
 _MISSING: Final = re.compile(r"Object missing required field `(.+?)`")
+_UNKNOWN: Final = re.compile(r"Object contains unknown field `(.+?)`")
 _SIDES: Final = {"<=": "at most", ">=": "at least", "<": "less than", ">": "more than", "==": "exactly"}
 _UNITS: Final = {"str": "characters", "array": "items", "object": "entries", "bytes": "bytes"}
 _NAMES: Final = {
@@ -183,6 +184,8 @@ def validation_error(error: msgspec.ValidationError, data: Any) -> UsageError:
     steps = _steps(at["path"]) if at else []
     if missing := _MISSING.match(said):
         return Invalid(_field([*steps, missing[1]]), "required, and it is missing")
+    if unknown := _UNKNOWN.match(said):
+        return Invalid(_field([*steps, unknown[1]]), "unknown here")
     if at and at["key"]:
         return Invalid(_field(steps), f"keys of {_limit(said)}", _longest_key(_walk(data, steps)))
     steps = _settle(data, steps, said)

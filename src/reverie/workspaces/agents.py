@@ -13,9 +13,11 @@ from functools import partial
 from typing import Any, Final, TypeAlias
 
 from reverie.domain.clock import Clock
-from reverie.domain.errors import Archived
+from reverie.domain.errors import Archived, Invalid
+from reverie.domain.outcomes import GRADER
 from reverie.domain.resources import ALWAYS, Cursor, Period, Resource
 from reverie.storage.database import Connection
+from reverie.workspaces.grading import resolved_grader, resolved_model
 from reverie.workspaces.metadata import patched, said
 from reverie.workspaces.resources import Resources
 from reverie.workspaces.roster import merged, pinned, shown
@@ -23,11 +25,10 @@ from reverie.workspaces.secrets import Secrets
 from reverie.workspaces.tools import CheckSchema, checked_servers, resolved_skills, resolved_tools
 from reverie.workspaces.webhooks import Webhooks
 
-__all__ = ["AGENT", "DEPLOYMENT", "Agents", "resolved_model"]
+__all__ = ["AGENT", "DEPLOYMENT", "Agents"]
 
 AGENT: Final = "agent"
 DEPLOYMENT: Final = "deployment"
-_EFFORT: Final = "high"
 _SERVICE_ACCOUNT: Final[Mapping[str, Any]] = {"type": "service_account"}
 
 Said: TypeAlias = Mapping[str, Any]
@@ -156,8 +157,11 @@ class Agents:
             said(asked, "tools", stored.get("tools"), empty=[]), servers, self.check_schema
         )
         model = _model(asked, stored)
+        name = asked.get("name", stored.get("name"))
+        if name == GRADER:
+            raise Invalid("name", "not that of the platform's own grader", name)
         return {
-            "name": asked.get("name", stored.get("name")),
+            "name": name,
             "description": said(asked, "description", stored.get("description")) or None,
             "system": said(asked, "system", stored.get("system")) or None,
             "model": model,
@@ -169,6 +173,7 @@ class Agents:
             "execution_identity": said(
                 asked, "execution_identity", stored.get("execution_identity"), empty=_SERVICE_ACCOUNT
             ),
+            **_grader(asked, stored),
         }
 
     def _roster(
@@ -184,24 +189,18 @@ class Agents:
         return pinned(merged(asked["multiagent"], before), owner=owner, geo=geo, find=find)
 
 
-def resolved_model(asked: str | Said, stored: Said | None = None) -> dict[str, Any]:
-    """A model with everything said. ``stored`` is what it replaces: an effort left out stays."""
-    if isinstance(asked, str):
-        asked = {"id": asked}
-    effort: str | Said = asked.get("effort") or (stored or {}).get("effort") or _EFFORT
-    return {
-        "id": asked["id"],
-        "effort": {"type": effort} if isinstance(effort, str) else effort,
-        "inference_geo": asked.get("inference_geo"),
-        "speed": asked.get("speed") or "standard",
-    }
-
-
 def _model(asked: Said, stored: Said) -> dict[str, Any]:
     before: dict[str, Any] | None = stored.get("model")
     if before is not None and "model" not in asked:
         return before
     return resolved_model(asked["model"], before)
+
+
+def _grader(asked: Said, stored: Said) -> dict[str, Any]:
+    """Nothing where nothing is said: agents made before have none either."""
+    told: Said = said(asked, "grader", stored.get("grader"), empty={})
+    found = resolved_grader(told)
+    return {"grader": found} if found else {}
 
 
 def _archived(now: datetime, resource: Resource) -> Resource:

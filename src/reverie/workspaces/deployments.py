@@ -19,6 +19,8 @@ from reverie.memory.stores import MemoryService
 from reverie.storage.database import Connection
 from reverie.workspaces.agents import DEPLOYMENT, Agents
 from reverie.workspaces.environments import Environments
+from reverie.workspaces.files import Files
+from reverie.workspaces.grading import resolved_grader, rubric_text
 from reverie.workspaces.metadata import patched, said
 from reverie.workspaces.resources import Resources
 from reverie.workspaces.schedule import checked, upcoming
@@ -58,6 +60,7 @@ class Deployments:
         agents: Agents,
         environments: Environments,
         vaults: Vaults,
+        files: Files,
         memory: MemoryService,
         secrets: Secrets,
         webhooks: Webhooks,
@@ -67,6 +70,7 @@ class Deployments:
         self._agents = agents
         self._environments = environments
         self._vaults = vaults
+        self._files = files
         self._memory = memory
         self._secrets = secrets
         self._webhooks = webhooks
@@ -80,6 +84,7 @@ class Deployments:
             Archived: one that is archived.
             Invalid: events or a schedule that are none; the 1,001st schedule.
         """
+        asked = self._looked_at(asked)
 
         def work(conn: Connection) -> Resource:
             body = self._body(asked, {}, conn)
@@ -106,6 +111,7 @@ class Deployments:
             Archived: it is archived.
             NotFound, Invalid: as for ``create``.
         """
+        asked = self._looked_at(asked)
 
         def work(conn: Connection) -> Resource:
             before = self._held(deployment_id, conn)
@@ -225,7 +231,7 @@ class Deployments:
             "description": said(asked, "description", stored.get("description")) or None,
             "agent": _or_stored("agent", asked, stored, partial(self._agent, conn)),
             "environment_id": _or_stored("environment_id", asked, stored, partial(self._environment, conn)),
-            "initial_events": _or_stored("initial_events", asked, stored, _events),
+            "initial_events": asked.get("initial_events", stored.get("initial_events")),
             "metadata": patched(stored.get("metadata", {}), asked.get("metadata")),
             "resources": _or_stored("resources", asked, stored, partial(self._mounts, conn), []),
             "schedule": _or_stored("schedule", asked, stored, _schedule, None),
@@ -262,6 +268,35 @@ class Deployments:
                     raise Archived("the memory store is archived: no session mounts it", where=store.id)
         return [{key: value for key, value in resource.items() if key != TOKEN} for resource in asked]
 
+    def _looked_at(self, asked: Said) -> Said:
+        """What is asked for, its first events checked: that reads files, and no transaction waits for it."""
+        if "initial_events" not in asked:
+            return asked
+        return {**asked, "initial_events": self._events(asked["initial_events"])}
+
+    def _events(self, asked: Sequence[Said]) -> builtins.list[Said]:
+        """The first events, in an order that a session takes."""
+        types = [event["type"] for event in asked]
+        if (outcomes := types.count("user.define_outcome")) > 1:
+            raise Invalid("initial_events", "at most one user.define_outcome", outcomes)
+        for number, type_ in enumerate(types):
+            follows = number > 0 and types[number - 1] == "user.message"
+            if type_ == "system.message" and (number + 1 < len(types) or not follows):
+                where = f"initial_events[{number}]"
+                raise UsageError(
+                    "a system.message is the last event, right behind a user.message", where=where
+                )
+        return [self._event(event, f"initial_events[{number}]") for number, event in enumerate(asked)]
+
+    def _event(self, asked: Said, field: str) -> Said:
+        """An event as each session is sent it. A rubric that was uploaded stays one: it is read when it is used."""
+        if asked["type"] != "user.define_outcome":
+            return asked
+        rubric_text(asked["rubric"], f"{field}.rubric", self._files)
+        said = {name: value for name, value in asked.items() if name != "grader"}
+        grader = resolved_grader(asked.get("grader") or {})
+        return {**said, "grader": grader} if grader else said
+
 
 def paused_by(reason: Said | None) -> Callable[[Resource], Resource]:
     """The change that pauses a deployment for a reason; None: that lets it go on."""
@@ -294,16 +329,3 @@ def _or_stored(key: str, asked: Said, stored: Said, made: Callable[[Any], Any], 
 def _schedule(asked: Said) -> dict[str, Any]:
     checked(asked["expression"], asked["timezone"])
     return {"type": "cron", "expression": asked["expression"], "timezone": asked["timezone"]}
-
-
-def _events(asked: Sequence[Said]) -> builtins.list[Said]:
-    """The first events, in an order that a session takes."""
-    types = [event["type"] for event in asked]
-    if (outcomes := types.count("user.define_outcome")) > 1:
-        raise Invalid("initial_events", "at most one user.define_outcome", outcomes)
-    for number, type_ in enumerate(types):
-        follows = number > 0 and types[number - 1] == "user.message"
-        if type_ == "system.message" and (number + 1 < len(types) or not follows):
-            where = f"initial_events[{number}]"
-            raise UsageError("a system.message is the last event, right behind a user.message", where=where)
-    return list(asked)

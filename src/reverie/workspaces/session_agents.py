@@ -9,7 +9,8 @@ from typing import Any, Final, TypeAlias
 from reverie.domain.errors import Archived
 from reverie.domain.resources import Resource
 from reverie.storage.database import Connection
-from reverie.workspaces.agents import Agents, resolved_model
+from reverie.workspaces.agents import Agents
+from reverie.workspaces.grading import resolved_model
 from reverie.workspaces.tools import CheckSchema, checked_servers, resolved_skills, resolved_tools
 
 __all__ = ["changed_tools", "snapshot", "without_roster"]
@@ -37,6 +38,8 @@ def snapshot(agents: Agents, asked: str | Said, conn: Connection) -> Body:
     body = _definition(agent)
     if said["type"] == "agent_with_overrides":
         body |= _overrides(said, body, agents.check_schema)
+    if (grader := agent.body.get("grader")) is not None:
+        body["grader"] = grader
     return {**body, "multiagent": _roster(agents, agent.body["multiagent"], conn)}
 
 

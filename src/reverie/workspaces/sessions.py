@@ -29,6 +29,7 @@ from reverie.storage.managed import Filters, SessionRow
 from reverie.workspaces.agents import Agents
 from reverie.workspaces.environments import Environments
 from reverie.workspaces.files import Files
+from reverie.workspaces.grading import resolved_grader, rubric_text
 from reverie.workspaces.metadata import patched
 from reverie.workspaces.session_agents import changed_tools, snapshot
 from reverie.workspaces.session_resources import Mounts, check, refs
@@ -43,7 +44,6 @@ Said: TypeAlias = Mapping[str, Any]
 Body: TypeAlias = dict[str, Any]
 
 MAX_FILE_BLOCKS: Final = 100
-MAX_RUBRIC: Final = 262_144
 _BEGINS_WORK: Final = frozenset({"user.message", "user.define_outcome"})
 
 
@@ -105,7 +105,7 @@ class Sessions:
             Archived: one that is archived.
             Invalid: resources that break a limit; more than one outcome among the first events.
         """
-        events = self._events(asked.get("initial_events") or [])
+        events = self._events(asked.get("initial_events") or [], "initial_events")
 
         def work(conn: Connection) -> Settled:
             new = self._new(conn, asked, deployment)
@@ -210,7 +210,7 @@ class Sessions:
             UsageError, Invalid: the session's state, or the others among them, do not allow one.
             NotFound: a file that is not here.
         """
-        events = self._events(asked)
+        events = self._events(asked, "events")
         begins = any(event.type in _BEGINS_WORK for event in events)
 
         def enqueue(conn: Connection, state: SessionState) -> None:
@@ -344,6 +344,8 @@ class Sessions:
             "vault_ids": vaults,
             "resources": resources,
         }
+        if grader := resolved_grader(asked.get("grader") or {}):
+            body["grader"] = grader
         return NewSession(
             session_id,
             _info(session_id, agent, asked),
@@ -360,39 +362,34 @@ class Sessions:
                 raise Archived("the vault is archived: no session opens it", where=vault_id)
         return list(dict.fromkeys(vault_ids))
 
-    def _events(self, asked: Sequence[Said]) -> builtins.list[ClientEvent]:
-        """The events with what they refer to looked up.
+    def _events(self, asked: Sequence[Said], field: str) -> builtins.list[ClientEvent]:
+        """The events with what they refer to looked up; ``field`` is what the request calls them.
 
         Raises:
             NotFound: a file that is not here.
-            Invalid: more than 100 documents from files; a rubric that is not text.
+            Invalid: more than 100 documents from files; a rubric that is none.
         """
         outcomes = sum(said["type"] == "user.define_outcome" for said in asked)
         if outcomes > 1:
-            raise Invalid("events", "at most one user.define_outcome", outcomes)
+            raise Invalid(field, "at most one user.define_outcome", outcomes)
         files = list(_files(asked))
         if len(files) > MAX_FILE_BLOCKS:
-            raise Invalid("events", f"at most {MAX_FILE_BLOCKS} documents from files", len(files))
+            raise Invalid(field, f"at most {MAX_FILE_BLOCKS} documents from files", len(files))
         for file_id in {*files, *_images(asked)}:
             self._files.get(file_id)
-        return [ClientEvent(said["type"], self._payload(said)) for said in asked]
+        return [
+            ClientEvent(said["type"], self._payload(said, f"{field}[{number}]"))
+            for number, said in enumerate(asked)
+        ]
 
-    def _payload(self, said: Said) -> JsonObject:
+    def _payload(self, said: Said, field: str) -> JsonObject:
         payload = {name: value for name, value in said.items() if name != "type"}
-        rubric: Said | None = payload.get("rubric")
-        if rubric is not None and rubric["type"] == "file":
-            payload["rubric"] = {"type": "text", "content": self._rubric(rubric["file_id"])}
+        if said["type"] == "user.define_outcome":
+            text = rubric_text(said["rubric"], f"{field}.rubric", self._files)
+            payload["rubric"] = {"type": "text", "content": text}
+            if grader := resolved_grader(payload.pop("grader", None) or {}):
+                payload["grader"] = grader
         return payload
-
-    def _rubric(self, file_id: str) -> str:
-        _, chunks = self._files.read(file_id)
-        try:
-            text = b"".join(chunks).decode("utf-8")
-        except UnicodeDecodeError:
-            raise Invalid("rubric.file_id", "a file of UTF-8 text", file_id) from None
-        if not 1 <= len(text) <= MAX_RUBRIC:
-            raise Invalid("rubric.file_id", f"a file of 1 to {MAX_RUBRIC} characters", len(text))
-        return text
 
 
 # ---------------------------------------------------------------------- what is said of a session

@@ -7,6 +7,8 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import field
 
 from reverie.server.wire.base import UNSET, Ask, Meta, Timestamp, UnsetType, Wire
+from reverie.server.wire.grading import Grader, GraderAsk
+from reverie.server.wire.model_configs import ModelAsk, ModelConfig, ModelId
 from reverie.server.wire.tools import McpServer, ServersAsk, Skill, SkillsAsk, Tool, ToolsAsk
 
 __all__ = [
@@ -24,15 +26,8 @@ __all__ = [
     "CoordinatorAsk",
     "Description",
     "ExecutionIdentity",
-    "High",
-    "Low",
-    "Max",
-    "Medium",
     "Metadata",
     "MetadataPatch",
-    "ModelAsk",
-    "ModelConfig",
-    "ModelConfigAsk",
     "Multiagent",
     "Multiagent2026",
     "Multiagent2026Ask",
@@ -45,7 +40,6 @@ __all__ = [
     "Spawning",
     "SpawningAsk",
     "VersionList",
-    "Xhigh",
 ]
 
 Key: TypeAlias = Annotated[str, Meta(min_length=1, max_length=64)]
@@ -55,55 +49,9 @@ MetadataPatch: TypeAlias = dict[Key, Value | None]
 Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=256)]
 Description: TypeAlias = Annotated[str, Meta(max_length=2048)]
 System: TypeAlias = Annotated[str, Meta(max_length=100_000)]
-ModelId: TypeAlias = Annotated[str, Meta(min_length=1, max_length=256)]
 
 
-# ------------------------------------------------------------------ the model
-
-
-class Low(Wire, tag_field="type", tag="low"):
-    """Little effort."""
-
-
-class Medium(Wire, tag_field="type", tag="medium"):
-    """Some effort."""
-
-
-class High(Wire, tag_field="type", tag="high"):
-    """Much effort."""
-
-
-class Xhigh(Wire, tag_field="type", tag="xhigh"):
-    """Very much effort."""
-
-
-class Max(Wire, tag_field="type", tag="max"):
-    """All the effort there is."""
-
-
-Effort: TypeAlias = Low | Medium | High | Xhigh | Max
-EffortAsk: TypeAlias = Literal["low", "medium", "high", "xhigh", "max"] | Effort
-
-
-class ModelConfig(Wire):
-    """A model and how to use it."""
-
-    id: str
-    effort: Effort | None
-    inference_geo: str | None
-    speed: Literal["standard", "fast"] | None
-
-
-class ModelConfigAsk(Ask):
-    """A model that is asked for, with more to say than its id."""
-
-    id: ModelId
-    effort: EffortAsk | None = None
-    inference_geo: Annotated[str, Meta(max_length=64)] | None = None
-    speed: Literal["standard", "fast"] | None = None
-
-
-ModelAsk: TypeAlias = ModelId | ModelConfigAsk
+# ------------------------------------------------------------------ who it acts as
 
 
 class ServiceAccount(Wire, tag_field="type", tag="service_account"):
@@ -214,7 +162,7 @@ MultiagentAsk: TypeAlias = CoordinatorAsk | Multiagent2026Ask
 
 
 class Agent(Wire):
-    """An agent at one of its versions."""
+    """An agent at one of its versions. Ours is ``grader``: how its outcomes are graded."""
 
     id: str
     archived_at: Timestamp | None
@@ -231,6 +179,7 @@ class Agent(Wire):
     tools: list[Tool]
     updated_at: Timestamp
     version: int
+    grader: Grader | None = None
     type: Literal["agent"] = "agent"
 
 
@@ -241,6 +190,7 @@ class AgentCreate(Ask):
     name: Name
     description: Description | None = None
     execution_identity: ExecutionIdentity | None = None
+    grader: GraderAsk | None = None
     mcp_servers: ServersAsk | None = None
     metadata: Metadata | None = None
     multiagent: MultiagentAsk | None = None
@@ -254,6 +204,7 @@ class AgentUpdate(Ask):
 
     description: Description | UnsetType | None = UNSET
     execution_identity: ExecutionIdentity | UnsetType | None = UNSET
+    grader: GraderAsk | UnsetType | None = UNSET
     mcp_servers: ServersAsk | UnsetType | None = UNSET
     metadata: MetadataPatch | UnsetType | None = UNSET
     model: ModelAsk | UnsetType = UNSET

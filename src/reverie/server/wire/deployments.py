@@ -9,6 +9,7 @@ from msgspec import field
 from reverie.server.wire.agents import AgentRef, AgentRefAsk, Description, Metadata, MetadataPatch, Name
 from reverie.server.wire.base import UNSET, Ask, Meta, Timestamp, UnsetType, Wire
 from reverie.server.wire.blocks import SystemBlock, UserBlock
+from reverie.server.wire.grading import Grader
 from reverie.server.wire.money import Budget, BudgetAsk
 from reverie.server.wire.sending import (
     FileRubric,
@@ -66,6 +67,7 @@ class FirstOutcome(Wire, tag_field="type", tag="user.define_outcome"):
     description: str
     rubric: TextRubric | FileRubric
     max_iterations: int | None
+    grader: Grader | None = None
 
 
 class FirstSystemMessage(Wire, tag_field="type", tag="system.message"):

@@ -13,6 +13,7 @@ from reverie.server.wire.blocks import (
     ThreadBlock,
     UserBlock,
 )
+from reverie.server.wire.grading import Grader
 from reverie.server.wire.logged import Logged, Said
 from reverie.server.wire.money import Budget, Used
 from reverie.server.wire.sending import FileRubric, TextRubric
@@ -117,12 +118,13 @@ class UserToolResult(Said, tag="user.tool_result"):
 
 
 class UserDefineOutcome(Logged, tag="user.define_outcome"):
-    """What is wanted."""
+    """What is wanted. Ours is ``grader``, where something was said of it."""
 
     description: str
     outcome_id: str
     rubric: TextRubric | FileRubric
     max_iterations: int | None = None
+    grader: Grader | UnsetType = UNSET
 
 
 class SystemMessage(Said, tag="system.message"):

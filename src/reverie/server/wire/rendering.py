@@ -31,6 +31,9 @@ _DEFAULTS: Final[dict[str, Body]] = {
     }
     for tag, struct in EVENTS.items()
 }
+_UNSHOWN: Final = frozenset({"private", "feedback", "plan"})
+"""What the model's provider wants back, and thoughts; what a grader told the worker; a plan, which has pages of
+its own."""
 _BLOCKS: Final = {
     "agent.message": ("text", "redacted"),
     "system.message": ("text",),
@@ -47,8 +50,8 @@ def rendered(event: Event | QueuedEvent, seen: View, otherwise: datetime) -> Bod
     payload = event.payload
     if seen.imported and (form := _IMPORTED.get(event.type)) is not None:
         payload = form(event.session_id, payload)
-    elif "private" in payload:  # what the model's provider wants back, and thoughts
-        payload = {name: value for name, value in payload.items() if name != "private"}
+    elif not _UNSHOWN.isdisjoint(payload):
+        payload = {name: value for name, value in payload.items() if name not in _UNSHOWN}
     body = {
         **_DEFAULTS.get(event.type, {}),
         **payload,

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from reverie.server.wire.base import Ask, Meta, Wire
 from reverie.server.wire.blocks import MessageAsk, ResultAsk, SystemAsk
+from reverie.server.wire.grading import GraderAsk
 
 __all__ = [
     "MAX_INITIAL",
@@ -76,11 +77,12 @@ class ToolResultAsk(Ask, tag_field="type", tag="user.tool_result"):
 
 
 class OutcomeAsk(Ask, tag_field="type", tag="user.define_outcome"):
-    """What is wanted, and how it will be graded."""
+    """What is wanted, and how it will be graded. Ours is ``grader``."""
 
     description: Annotated[str, Meta(min_length=1)]
     rubric: TextRubric | FileRubric
     max_iterations: Annotated[int, Meta(ge=1, le=20)] | None = None
+    grader: GraderAsk | None = None
 
 
 class SystemMessageAsk(Ask, tag_field="type", tag="system.message"):

@@ -16,13 +16,13 @@ from reverie.server.wire.agents import (
     ExecutionIdentity,
     Metadata,
     MetadataPatch,
-    ModelAsk,
-    ModelConfig,
     Off,
     On,
     System,
 )
 from reverie.server.wire.base import UNSET, Ask, Meta, Timestamp, UnsetType, Wire
+from reverie.server.wire.grading import Grader, GraderAsk
+from reverie.server.wire.model_configs import ModelAsk, ModelConfig
 from reverie.server.wire.money import Budget, BudgetAsk, Used
 from reverie.server.wire.sending import InitialAsk
 from reverie.server.wire.session_resources import ResourceAsk, SessionResource, resource_body
@@ -112,6 +112,7 @@ class SessionAgent(Wire, tag_field="type", tag="agent"):
     system: str | None
     tools: list[Tool]
     version: int
+    grader: Grader | None = None
 
 
 # ------------------------------------------------------------------ sessions
@@ -152,7 +153,7 @@ class Labelled(Wire):
 
 
 class Session(Wire):
-    """A session. Ours are ``source``, None unless the session was imported, and ``outcome``."""
+    """A session. Ours are ``source``, None unless the session was imported, ``outcome``, and ``grader``."""
 
     id: str
     agent: SessionAgent
@@ -172,6 +173,7 @@ class Session(Wire):
     updated_at: Timestamp
     usage: Used
     vault_ids: list[str]
+    grader: Grader | None = None
     type: Literal["session"] = "session"
 
 
@@ -207,6 +209,7 @@ class SessionCreate(Ask):
     agent: Id | AgentAsk | AgentWithOverridesAsk
     environment_id: Id
     budget: BudgetAsk | None = None
+    grader: GraderAsk | None = None
     initial_events: InitialAsk | None = None
     metadata: Metadata | None = None
     resources: Annotated[list[ResourceAsk], Meta(max_length=1_000)] | None = None

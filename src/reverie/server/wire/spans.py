@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from reverie.server.wire.base import Wire
+from reverie.server.wire.base import UNSET, UnsetType, Wire
+from reverie.server.wire.grading import Judged, Remark
 from reverie.server.wire.logged import Logged
 from reverie.server.wire.money import SpanUsage
 
@@ -57,12 +58,16 @@ class OutcomeEvaluationOngoing(_Evaluation, tag="span.outcome_evaluation_ongoing
 
 
 class OutcomeEvaluationEnd(_Evaluation, tag="span.outcome_evaluation_end"):
-    """A verdict."""
+    """A verdict. Ours are what became of each criterion, the weighted share of those that are met, and remarks
+    on the work; an outcome that ends without an evaluation has none."""
 
     explanation: str
     outcome_evaluation_start_id: str
     result: str
     usage: SpanUsage
+    criteria: list[Judged] | UnsetType = UNSET
+    score: float | UnsetType | None = UNSET
+    notes: list[Remark] | UnsetType = UNSET
 
 
 class Phase(Wire):

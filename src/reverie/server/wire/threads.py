@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 
-from reverie.server.wire.agents import Advisor, ExecutionIdentity, ModelConfig
+from reverie.server.wire.agents import Advisor, ExecutionIdentity
 from reverie.server.wire.base import Ask, Meta, Timestamp, Wire
+from reverie.server.wire.model_configs import ModelConfig
 from reverie.server.wire.money import Used
 from reverie.server.wire.sessions import ThreadAgent, imported_agent
 from reverie.server.wire.tools import McpServer, Skill, Tool
