@@ -3,22 +3,23 @@ that belong together; the first of them that names a cause is the cause, the res
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from examples.builds.logs import Change, Line, Log, Rarity, changes
-from examples.builds.signs import NOTHING, Sign, continues, frame, level, sign
+from examples.builds.signs import Sign, continues, frame, level, sign
 
 __all__ = ["Anomaly", "Span", "find", "spans"]
 
 FARTHEST_FRAME: Final = 12
 """A message of an exception has at most so many lines between its first and the first frame of its trace."""
 
-END: Final = 60
-"""So many last lines are the end of a log: what is said there in a failed build only is strange, even if the
-passing one said it somewhere (a build that runs failing builds as its tests does)."""
+END: Final = 25
+"""So many last lines are the end of a log: an error told there is strange if the passing log does not end with it,
+even where it has it elsewhere (a build that runs failing builds as its tests does)."""
 
 LONGEST: Final = 4_000
 """Lines of one unit: a trace of a stack that overflowed has more, and says nothing new in them."""
@@ -67,10 +68,12 @@ class _Reading:
         self._ends_with = {line.template for line in passing.lines[-2 * END :]} if passing else set[str]()
 
     def strange(self, i: int) -> bool:
-        """Whether the passing log has no such line; near the end, not near its end."""
-        if i >= self._end and self.lines[i].template not in self._ends_with:
+        """Whether the passing log has no such line; of an error at the very end, not at its end."""
+        if self.changes[i] in {"new", "more"}:
             return True
-        return self.changes[i] in {"new", "more"}
+        line = self.lines[i]
+        told = self.signs[i].role == "effect" or level(line.text)
+        return i >= self._end and bool(told) and line.template not in self._ends_with
 
     def seed(self, i: int) -> bool:
         return self.strange(i) and self.signs[i].role in {"root", "effect"}
@@ -130,17 +133,42 @@ def _grown(reading: _Reading, stream: Sequence[int]) -> Iterator[_Block]:
             continue
         first, last = _back(reading, stream, at), _forth(reading, stream, at)
         lines = [stream[k] for k in range(first, last + 1)]
+        while len(lines) > 1 and not re.search(r"\w", reading.lines[lines[-1]].text):
+            lines.pop()
         best = max(lines, key=lambda i: (reading.strange(i), reading.signs[i].strength, -i))
-        yield _Block(lines, best, reading.signs[best])
+        yield _Block(lines, _head(reading, lines, best), reading.signs[best])
         at = last + 1
 
 
+def _head(reading: _Reading, lines: Sequence[int], best: int) -> int:
+    """The line that stands for a block: the first that tells of a failure and does not go on with another."""
+    told = (
+        i
+        for i in lines
+        if reading.strange(i)
+        and reading.signs[i].role in {"root", "effect"}
+        and not continues(reading.lines[i].text)
+    )
+    return next(told, best)
+
+
 def _back(reading: _Reading, stream: Sequence[int], at: int) -> int:
-    """The first place of a block: lines with the same mark of an error stand before the seed, too."""
+    """The first place of a block: before the seed stand lines with the same mark of an error, and such as
+    belong to what comes after them (what a test printed, the package that does not compile)."""
     mark = level(reading.lines[stream[at]].text)
-    while mark and at and level(reading.lines[stream[at - 1]].text) == mark and reading.changes[stream[at - 1]] != "same":
+    while at:
+        i = stream[at - 1]
+        text = reading.lines[i].text
+        alike = bool(mark) and level(text) == mark and reading.changes[i] != "same"
+        leads = reading.changes[i] == "new" and reading.signs[i].role in {"root", "none"} and _leads(text)
+        if not (alike or leads):
+            break
         at -= 1
     return at
+
+
+def _leads(text: str) -> bool:
+    return (text[:1] in " \t" and bool(text.strip())) or text.startswith("# ")
 
 
 def _forth(reading: _Reading, stream: Sequence[int], at: int) -> int:
@@ -169,11 +197,12 @@ def _reach(reading: _Reading, stream: Sequence[int], last: int, mark: str) -> in
     text, said = reading.lines[i].text, reading.signs[i]
     if mark and level(text) == mark and not blanks:
         return last + 1
-    if said.role == "summary" and not blanks and reading.strange(i) and not _marked(text):
+    if said.role == "summary" and not blanks and reading.strange(i) and level(reading.lines[stream[last]].text):
         return last + 1
     if said.role in {"summary", "advice", "noise"} or reading.changes[i] == "same":
         return last
-    if continues(text) or (reading.strange(i) and (said is not NOTHING or not _marked(text))):
+    told = said.role in {"root", "effect"}
+    if continues(text) or (reading.strange(i) and (told or not (blanks or _marked(text)))):
         return last + blanks + 1
     frames = [k for k, j in enumerate(following) if frame(reading.lines[j].text)]
     return last + frames[0] + 1 if frames else last
@@ -181,7 +210,7 @@ def _reach(reading: _Reading, stream: Sequence[int], last: int, mark: str) -> in
 
 def _marked(text: str) -> bool:
     """Whether a line says of itself that it is no error."""
-    return text.lstrip().startswith(("[INFO]", "[DEBUG]", "INFO", "[main] INFO", "##[", ">", "+ ", "$ "))
+    return text.lstrip().startswith(("[INFO]", "[DEBUG]", "INFO", "[main] INFO", "##[", "> Task", "+ ", "$ "))
 
 
 def _joined(reading: _Reading, blocks: Iterable[_Block]) -> list[_Block]:

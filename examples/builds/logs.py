@@ -28,7 +28,7 @@ _CLOCKS: Final = re.compile(
     r"(?:\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?\]?|\[?\d\d:\d\d:\d\d(?:[.,]\d+)?\]?)"
     r"(?: \d\d[OE][+ ]?)?(?:[ \t]|$)"  # GitLab's stream
 )
-_STREAM: Final = re.compile(r"#\d+ (?:\d+\.\d+ )?|[\w.-]{1,40} +\| ")  # BuildKit's step, a service of Compose
+_STREAM: Final = re.compile(r"#\d+ (?:\d+\.\d+ )?|[A-Za-z][\w.-]{0,40} +\| ")  # BuildKit's step, a service of Compose
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,8 @@ _COUNTED: Final = re.compile(
 _VOLATILE: Final = re.compile(
     r"(?P<url>\b[a-z][a-z0-9+.-]{1,12}://[^\s'\"<>)\]]+)"
     r"|(?P<uuid>\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b)"
-    r"|(?P<path>(?<![\w<])(?:~|\.{1,2}|[A-Za-z]:)?(?:[/\\][\w.@+~%$*=-]+){2,}[/\\]?|(?<![\w/.<])(?:[\w.@+=-]+/){2,}[\w.@+*=-]+)"
+    r"|(?P<q>'[\w.$-]{1,80}'|`[\w.$-]{1,80}`|\"[\w.$-]{1,80}\")"
+    r"|(?P<path>(?<![\w<])(?:~|\.{1,2}|[A-Za-z]:)?(?:[/\\][\w.@+~%$*=-]+){2,}[/\\]?|(?<![\w/.<])(?:[\w.@+=-]+/){2,}[\w.@+*=-]+|(?<![\w/.<])[\w@+=-]+/[\w.@+=-]*\.[a-z]{1,5}\b)"
     r"|(?P<hash>\b(?:sha\d+[:-])?(?=[a-f]*[0-9])(?=[0-9]*[a-f])[0-9a-f]{7,128}\b|\bsha\d+-[A-Za-z0-9+/=]{20,})"
     r"|(?P<time>\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?|\b\d{1,2}:\d\d(?::\d\d(?:[.,]\d+)?)?\b(?: [AP]M\b)?)"
     r"|(?P<size>\b\d+(?:[.,]\d+)*\s?(?:[kKMGT]i?B|[kKMG]|bytes|B)(?:/s)?\b)"

@@ -45,15 +45,16 @@ class Sign:
 
 
 NOTHING: Final = Sign("none")
+_TOLD_LAST: Final = frozenset({"memory", "disk", "timeout", "agent"})  # that which ends a build names them
 
 # Read in this order; the first that fits counts. (?i) everywhere.
 _NOISE: Final = (
     r"\b(?:0|no|zero) (?:\w+ )?(?:errors?|failures?|failed|problems?|vulnerabilities)\b(?!.*\b[1-9]\d* (?:errors?|failures?|failed))",
     r"\b(?:failures?|errors?|failed): 0\b(?!.*\b(?:failures?|errors?|failed): [1-9])",
     r"^(?:\[\w+\] )?(?:Download(?:ed|ing)|Progress|Fetched|Get:|Collecting|Unpacking|Setting up|Selecting|Using cached)\b",
-    r"(?:\bPASS(?:ED)?$|^PASS\b|^(?:\S+ )?✓|^ok \d|\bok$|\.\.\. ok\b)",
+    r"(?:\bPASS(?:ED)?$|^PASS\b|^(?:\S+ )?✓|^ok[ \t]|\bok$|\.{3,}\s+Passed\b|\.\.\. ok\b)",
     r"^\s*(?:\+ |\$ |> git |Run |##\[command\]|\[command\]|##\[group\])",
-    r"\b(?:retry(?:ing)?|will (?:try again|retry)|attempt \d+ (?:of|/) ?\d+|trying again|recovered|ignored|ignoring|expected (?:error|failure|exception))\b",
+    r"\b(?:retry(?:ing)?|will (?:try again|retry)|attempt \d+ (?:of|/) ?\d+|trying again|tries remaining|recover(?:ed (?:from|after)|ing$)|ignored|ignoring|expected (?:error|failure|exception))\b",
     r"^(?:\[?(?:INFO|DEBUG|TRACE|NOTICE)\b\]?|\S+ \[?(?:INFO|DEBUG|TRACE)\]?:? )(?!.*(?:FAIL|ERROR))",
     r"^\s*(?:\[?WARN(?:ING)?\]?|warn(?:ing)?|npm (?:warn|WARN)|##\[warning\]|W:)\b",
     r"\bwarning(?: \w*\d+)?: ",
@@ -61,45 +62,45 @@ _NOISE: Final = (
 )
 _ADVICE: Final = (
     r"\[ERROR\]\s*$|^\[ERROR\] -> \[Help|\[Help \d+\] http|To see the full stack trace|Re-?run Maven|For more information about the error|After correcting the problems|mvn <\w+> -rf|mvn <args> -rf",
-    r"^\* (?:Try|Get more help|What went wrong)|^> (?:Run with|Get more help)|^(?:npm (?:ERR!|error)) (?:A complete log|\s+\S*_logs|$)|^For more information, run|^error: (?:aborting due to|could not compile)|^For more information about this error",
-    r"^(?:note|hint|help):|rerun with|RUST_BACKTRACE|^(?:Sending e-?mails?|\* Exception is:)",
+    r"^\* (?:Try|Get more help|What went wrong)|^> (?:Run with|Get more help)|^(?:npm (?:ERR!|error)) (?:A complete log|\s+\S*_logs|$)|^For more information, run|^For more information about this error",
+    r"^(?:note|hint|help):|rerun with|RUST_BACKTRACE|^(?:Sending e-?mails?|\* Exception is:|Finished: )|^=+ [\w ]+ =+$",
 )
 _SUMMARY: Final = (
-    r"\bBUILD (?:FAILURE|FAILED)\b|^Finished: (?:FAILURE|ABORTED|UNSTABLE)|\.{4,}.*\bFAILURE\b|^\[?\w*\]? ?\d+ errors? ?$|^\d+ (?:errors?|warnings?)(?: generated)?\.?$",
+    r"\bBUILD (?:FAILURE|FAILED)\b|\.{4,}.*\bFAILURE\b|^\[?\w*\]? ?\d+ errors? ?$|^\d+ (?:errors?|warnings?)(?: generated)?\.?$",
     r"Process completed with exit code|exited with code [1-9]|The command .* exited with [1-9]|\bexit status [1-9]|^ERROR: Job failed|Build step .* marked build as failure|marked build as fail|^make(?:\[\d+\])?: \*\*\*|^ninja: build stopped|^gmake|^##\[error\](?:Process completed|The operation was cancel)|Notifier: Build has started failing|^\[INFO\] \d+ errors",
     r"^=+ .*\b\d+ failed.* in [\d.]+s.*=+$|^Tests:\s+\d+ failed|^Test Suites:|^\d+ tests? completed, \d+ failed|^test result: FAILED|^The following tests FAILED|tests passed, \d+ tests? failed out of",
     r"^Done\. Your build exited with|^Errors were encountered while processing|^Error: Maven compile",
 )
 _EFFECT: Final = (
     r"Failed to execute goal|FAILURE: Build (?:failed|completed)|^\[ERROR\] COMPILATION ERROR|^> Task \S+ FAILED|^Execution failed for task|^> There were failing tests|^(?:npm (?:ERR!|error)) (?:code |errno |Exit status|Failed at|command|path |lifecycle)|^Error: Command failed|^ELIFECYCLE|^error Command failed",
-    r"There (?:was|were) (?:a )?(?:test )?(?:failure|error|failing)|^CMake Error: .*(?:Configuring incomplete|build failed)|^-- Configuring incomplete|^FAILED: \S",
+    r"^error: (?:aborting due to|could not compile|test failed)|There (?:was|were) (?:a )?(?:test )?(?:failure|error|failing)|^CMake Error: .*(?:Configuring incomplete|build failed)|^-- Configuring incomplete|^FAILED: \S",
     r"^ERROR: Step .* failed|archive does not exist",
 )
 _ROOTS: Final = (
-    ("memory", r"OutOfMemoryError|out of memory|\bOOM[- ]?kill|Cannot allocate memory|heap out of memory|exit(?:ed)? (?:code|status|with code|with) 137|std::bad_alloc|^MemoryError|insufficient memory|GC overhead limit|^Killed$|virtual memory exhausted|signal: 9, SIGKILL"),
+    ("memory", r"OutOfMemoryError|out of memory|\bOOM[- ]?kill|Cannot allocate memory|heap out of memory|exit(?:ed)? (?:code|status|with code|with) 137|std::bad_alloc|^MemoryError|insufficient memory|GC overhead limit|(?-i:\bKilled\b(?:\s|$))|signal: Killed|virtual memory exhausted|signal: 9, SIGKILL"),
     ("disk", r"No space left on device|ENOSPC|disk quota exceeded|not enough (?:disk )?space|disk (?:is )?full|Disk full"),
-    ("licence", r"licen[cs]e header|unapproved licen[cs]e|Too many files with unapproved|missing (?:a )?(?:licen[cs]e|SPDX|copyright)|licen[cs]es? .*(?:not allowed|denied|forbidden|incompatible|rejected|violat)|disallowed licen[cs]e|(?:Some files do not have|do not have) the expected license|Missing header in|not (?:explicitly )?allow(?:ed)?(?:.*)licen[cs]e"),
+    ("licence", r"licen[cs]e header|unapproved licen[cs]e|Too many files with unapproved|missing (?:a )?(?:licen[cs]e|SPDX|copyright)|licen[cs]es? .*(?:not allowed|denied|forbidden|incompatible|rejected|violat)|disallowed licen[cs]e|(?:Some files do not have|do not have) the expected license|Missing header in|not (?:explicitly )?allow(?:ed)?(?:.*)licen[cs]e|licen[cs]e defined by|licen[cs]es? (?:requirements|FAILED|.* is not allowed)|COPYRIGHT AND LICENSING|no copyright and licen|not compliant with"),
     ("checkout", r"Error (?:cloning|fetching) remote|fatal: (?:unable to access|could not read|repository|Could not read from remote|reference is not a tree|couldn't find remote|unsafe repository|detected dubious|not a git|early EOF|Authentication failed|clone of)|git (?:fetch|clone|checkout).*failed|Couldn't find any revision|error: (?:RPC failed|pathspec)|GitException|submodule path .* fail"),
-    ("timeout", r"(?:job|build|step|test|task|execution|command|operation)\b.{0,60}\b(?:timed out|exceeded the maximum (?:execution )?time|has exceeded|exceeded (?:the )?(?:time|timeout|\d+))|No output has been received|Build timed out|TimeoutExpired|Failed: Timeout|Timeout (?:of \d+|after|>\d+)|deadline exceeded|Exceeded timeout|\*\*\*Timeout|The job running on runner .* exceeded|TestTimedOut|has been (?:cancelled|terminated) (?:because|after).*tim"),
-    ("dependency", r"Could not (?:resolve (?:all )?(?:dependenc|artifact|files)|find artifact)|Could not find (?!or load)\S+:\S+|Failure to find|DependencyResolution|No matching (?:distribution|version|package)|Could not find a version|ETARGET|ERESOLVE|E404|404 Not Found - GET|Non-resolvable|unresolved dependency|failed to select a version|no matching package|Unmet dependenc|Unable to locate package|ResolutionImpossible|conflicting dependencies|ModuleNotFoundError|Cannot find module|Could not find a package configuration|Could NOT find \S+|package \S+ is not in|cannot find module providing|failed to (?:load|get) .* as a dependency|Failed to collect dependencies|find_package"),
-    ("network", r"ECONNRE(?:SET|FUSED)|ETIMEDOUT|EAI_AGAIN|ENOTFOUND|Connection (?:reset|refused|timed out)|Could not (?:transfer|GET|HEAD)|Temporary failure in name resolution|(?:Unknown|UnknownHost|resolve) ?host|UnknownHostException|SocketTimeout|SSL(?:Error|HandshakeException)|(?:502|503|504) (?:Bad Gateway|Service|Gateway)|returned error: 5\d\d|status code:? 5\d\d|Read timed out|ReadTimeoutError|ConnectTimeout|network (?:is )?unreachable|spurious network error|Failed to connect|TLS handshake|ConnectException|NewConnectionError|curl: \(\d+\)|toomanyrequests|429 Too Many"),
-    ("agent", r"OrderlyShutdown|ChannelClosedException|RequestAbortedException|agent (?:went )?offline|runner has received a shutdown signal|lost communication with the server|Connection to the agent|Cannot contact \S+|spot (?:instance )?(?:interrupt|terminat)"),
+    ("timeout", r"(?:job|build|step|test|task|execution|command|operation)\b.{0,60}\b(?:timed out|exceeded the maximum (?:execution )?time|has exceeded|exceeded (?:the )?(?:time|timeout|\d+))|No output has been received|Build timed out|TimeoutExpired|Failed: Timeout|Timeout (?:of \d+|after|>\d+)|deadline exceeded|Exceeded timeout|\*\*\*Timeout|The job running on runner .* exceeded|TestTimedOut|has been (?:cancelled|terminated) (?:because|after).*tim|took longer than \d|\(Timeout\)$"),
+    ("network", r"ECONNRE(?:SET|FUSED)|ETIMEDOUT|EAI_AGAIN|ENOTFOUND|Connection (?:reset|refused|timed out)|Could not (?:transfer|GET|HEAD)|Temporary failure in name resolution|(?:Unknown|UnknownHost|resolve) ?host|UnknownHostException|SocketTimeout|SSL(?:Error|HandshakeException)|(?:502|503|504) (?:Bad Gateway|Service|Gateway)|returned error: 5\d\d|status code:? 5\d\d|Read timed out|ReadTimeoutError|ConnectTimeout|network (?:is )?unreachable|spurious network error|Failed to connect|TLS handshake|ConnectException|NewConnectionError|curl: \(\d+\)|toomanyrequests|429 Too Many|dial tcp|i/o timeout|failed to do request"),
+    ("dependency", r"Could not (?:resolve (?:all )?(?:dependenc|artifact|files)|find artifact)|Could not find (?!or load)\S+:\S+|Failure to find|DependencyResolution|No matching (?:distribution|version|package)|Could not find a version|ETARGET|ERESOLVE|E404|404 Not Found - GET|Non-resolvable|unresolved dependency|failed to select a version|no matching package|Unmet dependenc|Unable to locate package|ResolutionImpossible|conflicting dependencies|ModuleNotFoundError|Cannot find module|Could not find a package configuration|Could NOT find \S+|package \S+ is not in|cannot find module providing|failed to (?:load|get) .* as a dependency|Failed to collect dependencies|find_package|unknown revision|is not in this registry"),
+    ("agent", r"OrderlyShutdown|ClosedChannelException|Backing channel|ChannelClosedException|RequestAbortedException|agent (?:went )?offline|runner has received a shutdown signal|lost communication with the server|Connection to the agent|Cannot contact \S+|spot (?:instance )?(?:interrupt|terminat)"),
     ("permission", r"Permission denied|EACCES|AccessDenied|Access is denied|403 Forbidden|401 Unauthorized|Operation not permitted|not authorized"),
+    ("lint", r"checkstyle|\bPMD\b|SpotBugs|FindBugs|ktlint|spotless|(?:lint|format|style) (?:check|error|violation|issue)|eslint|\bviolations? (?:were |was )?found|: \b[EWFCN]\d{3,4}\b (?:\[\*\] )?\w|\((?:sizes|imports|whitespace|naming|javadoc|blocks|coding|design|errcheck|govet|staticcheck|unused|gosimple|ineffassign|revive|gocritic)\)(?: \w+:|$)|would reformat|✖ \d+ problem|clippy|flake8|ruff|pylint|rubocop|code style|\d+:\d+ +error +|mypy|error: .*\[[\w-]+\]$"),
     ("compile", r"COMPILATION ERROR|cannot find symbol|incompatible types|error: (?!failed|could not)(?:[\w' `]*)(?:expected|undeclared|undefined|no matching function|unknown type|cannot|mismatched|not found in this scope|class, interface)|\berror\[E\d+\]|\berror TS\d+|\berror C\d{4}|\berror CS\d+|: (?:fatal )?error: |undefined reference|undefined symbol|Undefined (?:symbols|reference)|collect2: error|ld: error|linker command failed|SyntaxError|IndentationError|unresolved reference|Compilation failed|Compilation failure|^e: |Could not compile|\.(?:java|kt|scala|groovy):\[?\d+[,:\]].*|\.go:\d+:\d+: |Module not found: Error|package .* does not exist"),
-    ("lint", r"checkstyle|\bPMD\b|SpotBugs|FindBugs|ktlint|spotless|(?:lint|format|style) (?:check|error|violation|issue)|eslint|\bviolations? (?:were |was )?found|\b[EWFCN]\d{3,4}\b .*|would reformat|✖ \d+ problem|clippy|flake8|ruff|pylint|rubocop|code style|\d+:\d+ +error +|mypy|error: .*\[[\w-]+\]$"),
-    ("test", r"<<< (?:FAILURE|ERROR)!|Tests run:.*(?:Failures|Errors): [1-9]|Failed tests?:|Tests in error|There are test failures|\bAssertion(?:Failed)?Error|^E\s{2,}|^FAILED \S+::|^FAIL(?:ED)?\b[: ]|--- FAIL|\bFAILED$|test .* \.\.\. FAILED|● |✕|✗|^\s*\d+\) |\*\*\*Failed|\*\*\*Exception|panicked at|ComparisonFailure|expect\(|AssertionError|assertion .*failed|^_{3,} .* _{3,}$|^={3,} FAILURES|^failures:|Expected:|Expecting"),
+    ("test", r"<<< (?:FAILURE|ERROR)!|^FAIL$|Tests run:.*(?:Failures|Errors): [1-9]|Failed tests?:|Tests in error|There are test failures|\bAssertion(?:Failed)?Error|^E\s{2,}(?=assert|.*Assert|\+)|^FAILED \S+::|^FAIL(?:ED)?\b[: ]|--- FAIL|(?-i:\bFAILED$)|test .* \.\.\. FAILED|● |✕|✗|^\s*\d+\) |\*\*\*Failed|\*\*\*Exception|panicked at|ComparisonFailure|expect\(|AssertionError|assertion .*failed|^failures:|(?-i:: Failure$|\[  FAILED  \])|Expected:|Expecting"),
     ("configuration", r"(?:Invalid|Unknown|unrecognized|unsupported|missing) (?:option|argument|configuration|workflow|property|lifecycle|plugin|parameter|script|input|key|task)|ConfigurationException|No such (?:target|task)|Task '.*' not found|Missing script|command not found|is not recognized as|Unsupported class file|invalid target release|Unable to create Root Module|JAVA_HOME|No such file or directory|NoSuchFileException|FileNotFoundError|ENOENT|does not look like|must be (?:set|defined)|not set\b.*(?:required|must)|Could not find or load main class|UnsupportedClassVersionError|invalid (?:source|target) release"),
-    ("crash", r"Segmentation fault|SIGSEGV|SIGABRT|core dumped|The forked VM terminated|fatal error has been detected|internal compiler error|Aborted$|Fatal Python error|signal 11|Illegal instruction|StackOverflowError"),
+    ("crash", r"Segmentation fault|SIGSEGV|SIGABRT|core dumped|SegFault|SEGV|(?-i:^panic: )|The forked VM terminated|fatal error has been detected|internal compiler error|Aborted$|Fatal Python error|signal 11|Illegal instruction|StackOverflowError"),
 )  # fmt: skip
 _GENERIC: Final = (
     r"^\[?(?:ERROR|FATAL|SEVERE|CRITICAL)\b|^(?:ERROR|Error|error|fatal|FATAL|panic|Fatal error)\b ?[:!\[]|^\S{0,60}: (?:error|fatal|cannot|failed)\b|^npm (?:ERR!|error)|^##\[error\]|^E: |^E\s{2,}",
-    r"(?-i:\b[\w.$]*(?:Exception|Error)\b(?:: |$| at))|^Traceback \(most recent|^Caused by:|^Caused: |\bFAILED\b|^Something went wrong|: Exiting with failure|^error\b",
+    r"(?-i:\b[\w.$]*(?:Exception|Error)\b(?:: |$| at))|^Traceback \(most recent|^Caused by:|^Caused: |\bFAILED\b|^_{3,} .* _{3,}$|^Something went wrong|: Exiting with failure|^error\b",
 )
 
 _TELLING: Final = re.compile(
     r"(?i)err|fail|fatal|excep|fault|kill|denied|cannot|could not|unable|unknown|unresolved|undefined|not |no |miss|"
     r"invalid|timeout|timed|exceed|memory|space|lost|abort|panic|assert|expect|violat|licen|lint|style|trace|caused|"
-    r"exit|\*\*\*|<<<|✖|✕|✗|●|\bE\d|_{3}|-rf|help|try|refused|reset|connection|signal|terminat|curl:|wrong|reformat|"
+    r"exit|pass|^ok|^=|took|revision|dial|registry|compliant|disconnect|channel|dumped|segv|\*\*\*|<<<|✖|✕|✗|●|\bE\d|_{3}|-rf|help|try|refused|reset|connection|signal|terminat|curl:|wrong|reformat|"
     r"\.(?:java|kt|go|scala|groovy):|^e:|^E |^\s*\d+\) |\b[EWFCN]\d{3}|mypy|warn|retry|5\d\d|42\d|40\d|oom|shutdown|"
     r"offline|find_package|sigsegv|enospc|^>|e-?mail"
 )
@@ -127,7 +128,8 @@ def sign(text: str) -> Sign:
         return NOTHING
     for role, pattern in _PLAIN:
         if pattern.search(said):
-            return Sign(role, _cause(said) if role == "effect" else "failure", 1)
+            cause = _cause(said) if role in {"effect", "summary"} else "failure"
+            return Sign("root", cause, 3) if role == "summary" and cause in _TOLD_LAST else Sign(role, cause, 1)
     generic = _ERROR.search(said) is not None
     for cause, pattern in _NAMED:
         if pattern.search(said):
@@ -149,7 +151,7 @@ _GOES_ON: Final = re.compile(
     r"^\s*(?:\^|~+|\||\d+ +\||-->|=)|^\s*(?:symbol|location|required|found|reason|expected|actual|but was|but:|note)\b ?:|^In file included"
 )
 _LEVEL: Final = re.compile(
-    r"^\s*(?:\[(ERROR|FATAL|SEVERE)\]|(npm (?:ERR!|error))|(##\[error\])|(E)(?=\s{2,}|$)|(error|ERROR|FATAL):?(?= ))"
+    r"^\s*(?:\[(ERROR|FATAL|SEVERE)\]|(npm (?:ERR!|error))|(##\[error\])|(E)(?=\s{2,}|$)|(error|Error|ERROR|FATAL)(?=: ))"
 )
 
 
