@@ -23,7 +23,7 @@ from reverie.agents.definition import EVERY_TOOL
 from reverie.domain.errors import NotFound, UsageError
 from reverie.workspaces.tools import BUILT_IN
 
-__all__ = ["SUFFIXES", "AgentFile", "read_agent"]
+__all__ = ["SUFFIXES", "AgentFile", "agent_arguments", "read_agent", "read_toml"]
 
 SUFFIXES: Final = (".md", ".toml")
 _KINDS: Final[Mapping[str, tuple[type, ...]]] = {
@@ -59,19 +59,33 @@ def read_agent(path: Path) -> AgentFile:
         NotFound: there is no such file.
         UsageError: it cannot be read as what it is, or a key has a value of the wrong kind.
     """
-    told = _toml(path) if path.suffix == ".toml" else _markdown(path)
+    if path.suffix == ".toml":
+        found = agent_arguments(read_toml(path), str(path))
+        return AgentFile({"name": path.stem, "tools": [EVERY_TOOL], **found})
+    told = _markdown(path)
     ignored = [key for key in told if key not in _KINDS]
-    if path.suffix == ".toml" and ignored:
+    found = agent_arguments({key: value for key, value in told.items() if key in _KINDS}, str(path))
+    tools: list[str] = found.get("tools", [EVERY_TOOL])
+    ignored += [f"tool {name}" for name in tools if not _is_tool(name)]
+    kept = [name for name in tools if _is_tool(name)]
+    return AgentFile({"name": path.stem, **found, "tools": kept}, ignored)
+
+
+def agent_arguments(told: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Arguments of ``reverie.Agent`` as a file says them, under the same keys; ``where`` is the place of it.
+
+    Raises:
+        UsageError: an unknown key, or one with a value of the wrong kind.
+    """
+    if unknown := [key for key in told if key not in _KINDS]:
         known = ", ".join(_KINDS)
-        raise UsageError(f"no such key: {', '.join(ignored)}", where=str(path), hint=f"the keys are {known}")
-    found = {key: _checked(path, key, told[key]) for key in _KINDS if told.get(key) is not None}
-    found.setdefault("name", path.stem)
-    tools = found.get("tools", [EVERY_TOOL])
-    found["tools"] = [name for name in map(_tool, tools) if path.suffix == ".toml" or _is_tool(name)]
-    ignored += [f"tool {name}" for name in tools if path.suffix != ".toml" and not _is_tool(_tool(name))]
+        raise UsageError(f"no such key: {', '.join(unknown)}", where=where, hint=f"the keys are {known}")
+    found = {key: _checked(where, key, told[key]) for key in _KINDS if told.get(key) is not None}
+    if "tools" in found:
+        found["tools"] = [_tool(name) for name in found["tools"]]
     if found.get("model") in _ALIASES:
         del found["model"]
-    return AgentFile(found, ignored)
+    return found
 
 
 def _text(path: Path) -> str:
@@ -83,7 +97,13 @@ def _text(path: Path) -> str:
         raise UsageError(f"it cannot be read: {error}", where=str(path)) from error
 
 
-def _toml(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> dict[str, Any]:
+    """What a TOML file says.
+
+    Raises:
+        NotFound: there is no such file.
+        UsageError: it cannot be read, or is no TOML: the line is named.
+    """
     try:
         return tomllib.loads(_text(path))
     except tomllib.TOMLDecodeError as error:
@@ -104,10 +124,10 @@ def _markdown(path: Path) -> dict[str, Any]:
     return {**told, "system": body} if body else told
 
 
-def _checked(path: Path, key: str, value: Any) -> Any:
+def _checked(where: str, key: str, value: Any) -> Any:
     if not isinstance(value, _KINDS[key]) or isinstance(value, bool):
         kinds = " or ".join(kind.__name__ for kind in _KINDS[key])
-        raise UsageError(f"{key} is {type(value).__name__}, and should be {kinds}", where=str(path))
+        raise UsageError(f"{key} is {type(value).__name__}, and should be {kinds}", where=where)
     if key in _LISTS and isinstance(value, str):
         return [part for each in value.split(",") if (part := each.strip())]
     return cast(Any, value)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
-from typing import Annotated, Any, Final, Literal, NoReturn, TypeAlias, TypeVar, cast
+from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar, cast
 
 import msgspec
 from msgspec import Meta, Struct
@@ -25,9 +25,8 @@ MAX_EDGES: Final = 50_000
 """Dependencies of a plan, all tasks together."""
 MAX_RETRIES: Final = 10
 
-_Told = TypeVar("_Told")
-_ID: Final = r"\A\w[\w.:/-]*\Z"
-_Id: TypeAlias = Annotated[str, Meta(max_length=64, pattern=_ID)]
+_Told = TypeVar("_Told", bound=Struct)
+_Id: TypeAlias = Annotated[str, Meta(max_length=64, pattern=r"\A\w[\w.:/-]*\Z")]
 _Prompt: TypeAlias = Annotated[str, Meta(min_length=1, max_length=MAX_PROMPT)]
 _Retries: TypeAlias = Annotated[int, Meta(ge=0, le=MAX_RETRIES)]
 _Seconds: TypeAlias = Annotated[float, Meta(gt=0, le=RUN_SECONDS)]
@@ -126,14 +125,17 @@ def _converted(told: object, kind: type[_Told], where: str) -> _Told:
     try:
         return msgspec.convert({name: value for name, value in fields.items() if value is not None}, kind)
     except msgspec.ValidationError as error:
-        _refuse(str(error), where)
+        known = ", ".join(kind.__struct_fields__)
+        raise _refusal(str(error), where, f"the fields are {known}") from error
 
 
-def _refuse(message: str, where: str) -> NoReturn:
+def _refusal(message: str, where: str, fields: str) -> Invalid:
     """``Expected `int` >= 1 - at `$.at_once``` as an error of ours."""
     what, _, place = message.partition(" - at `$")
-    limit = what.replace("`", "").removeprefix("Expected ").replace(_ID, "letters, digits and _ . : / -")
-    raise Invalid(where + place.removesuffix("`"), limit)
+    if "matching regex" in what:
+        what = "letters, digits and _ . : / -, the first being a letter or digit"
+    limit = what.replace("`", "").removeprefix("Expected ")
+    return Invalid(where + place.removesuffix("`"), limit, hint=fields if "field" in what else None)
 
 
 def _tasks(asked: _PlanAsk, where: str, most: int) -> tuple[Task, ...]:

@@ -40,6 +40,7 @@ __all__ = [
     "backoff",
     "decide",
     "due",
+    "retry_wait",
 ]
 
 FIRST_RETRY_SECONDS: Final = 2.0
@@ -160,7 +161,7 @@ def due(state: PlanState, now: datetime) -> float | None:
         at = state.tasks[task.id]
         if at.status == "running" and task.timeout_s is not None:
             waits.append(max(0.0, task.timeout_s - _since(at.started_at, now)))
-        elif at.status == "waiting" and at.attempts and (wait := _retry_wait(at, now)) > 0:
+        elif at.status == "waiting" and at.attempts and (wait := retry_wait(at, now)) > 0:
             waits.append(wait)
     return min(waits)
 
@@ -310,14 +311,14 @@ def _ready(state: PlanState, now: datetime) -> Iterable[Task]:
     }
     for task in state.plan.tasks:
         at = state.tasks[task.id]
-        if at.status == "waiting" and given.issuperset(task.depends_on) and _retry_wait(at, now) <= 0:
+        if at.status == "waiting" and given.issuperset(task.depends_on) and retry_wait(at, now) <= 0:
             yield task
 
 
 # ---------------------------------------------------------------------- time
 
 
-def _retry_wait(at: TaskState, now: datetime) -> float:
+def retry_wait(at: TaskState, now: datetime) -> float:
     """Seconds before a task may be tried again. A clock that was set back does not make it wait longer."""
     if at.ended_at is None or now < at.ended_at:
         return 0.0
