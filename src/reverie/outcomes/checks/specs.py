@@ -324,7 +324,7 @@ class _Rules:
         if wants.schema is not None and wants.schema_file is not None:
             raise Invalid("schema_file", "either `schema` or `schema_file`", wants.schema_file)
         if wants.schema is not None:
-            from reverie.outcomes.checks.schemas import why_not_a_schema
+            from reverie.outcomes.documents.schemas import why_not_a_schema
 
             if fault := why_not_a_schema(wants.schema):
                 raise Invalid("schema", f"a JSON Schema ({fault})")

@@ -97,5 +97,5 @@ def _markdown_facts(gathering: Gathering) -> None:
             elif before.strip() and _UNDERLINE.search(line.text):
                 gathering.heading(line.place, before)
             for image in _IMAGE.finditer(line.text):
-                gathering.image(line.place, image.group(1))
+                gathering.image(line.place, image.group(1), shown=True)
         before = line.text

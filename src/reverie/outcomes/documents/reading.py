@@ -154,9 +154,11 @@ class Gathering:
             self._sizes.add(points)
             self.facts.sizes.append(Sized(points, place, text.strip()[:200]))
 
-    def image(self, place: str, alt: str) -> None:
+    def image(self, place: str, alt: str, *, shown: bool = False) -> None:
+        """An image. Its alternative text is hidden, unless it is ``shown`` (Markdown is read as it is)."""
         self._add(self.facts.images, Image(place, alt.strip()[:_LONGEST_HIDDEN]))
-        self.hide("alternative text of an image", place, alt)
+        if not shown:
+            self.hide("alternative text of an image", place, alt)
 
     def slide(self, place: str, title: str, words: int) -> None:
         self._add(self.facts.slides, Slide(place, self._plain(title), words))

@@ -1,7 +1,7 @@
 """JSON held against a JSON Schema. Nothing is fetched for a ``$ref``, and patterns run in linear time.
 
 Alternatives of a schema multiply: thirty lines can keep a validator busy for hours. ``plain`` schemas, which
-have none, are looked at here; the others where time is limited (``documents.limited``).
+have none, are looked at here; the others where time is limited (``limited``).
 """
 
 from __future__ import annotations
