@@ -176,20 +176,29 @@ def backoff(failures: int) -> float:
 
 def _end(state: PlanState, now: datetime) -> End | None:
     """How the run ends, where that is settled; tasks that run are to be cut first."""
+    statuses = {task.status for task in state.tasks.values()}
+    over = statuses.isdisjoint(OPEN)
+    if (failure := _failure(state)) is not None:
+        return failure
+    cut_short = not over or "stopped" in statuses  # else a limit that is reached came too late
+    if cut_short and (halt := _halt(state, now)) is not None:
+        return halt
+    return End("completed", _counted(state)) if over else None
+
+
+def _halt(state: PlanState, now: datetime) -> End | None:
     plan = state.plan
-    if all(task.status not in OPEN for task in state.tasks.values()):
-        return End("completed", _counted(state))
     if state.stop is not None:
         return End("stopped", state.stop)
     if plan.max_tokens is not None and (used := state.tokens) >= plan.max_tokens:
         return End("error", f"the plan's {plan.max_tokens} tokens are used up ({used})", "budget_reached")
     if _since(state.began_at, now) >= plan.timeout_s:
         return End("error", f"it took longer than {plan.timeout_s:g} s", "timeout")
-    return _failure(state) if plan.on_failure == "stop" else None
+    return None
 
 
 def _failure(state: PlanState) -> End | None:
-    for task in state.plan.tasks:
+    for task in state.plan.tasks if state.plan.on_failure == "stop" else ():
         at = state.tasks[task.id]
         if at.status == "failed" and not task.optional:
             return End("error", f"task {task.id} failed: {_line(at.why)}", "task_failed")
@@ -237,32 +246,29 @@ class _Link:
 
 
 def _skips(state: PlanState) -> Iterator[Skip]:
-    """Every task that cannot start any more, each once, nearest to the cause first."""
-    optional = {task.id for task in state.plan.tasks if task.optional}
-    lost = deque(_Link(name, name) for name, at in state.tasks.items() if _gave_nothing(at, name, optional))
+    """Every task that cannot start any more, each once, nearest to the cause first. Those that were skipped
+    before are gone through again, so that the chains of the others are the same in one go or in two."""
+    lost = deque(_Link(name, name) for name, at in state.tasks.items() if at.status in ("failed", "stopped"))
     if not lost:
         return
+    optional = {task.id for task in state.plan.tasks if task.optional}
     dependents = _dependents(state)
-    told: set[str] = set()
+    seen: set[str] = set()
     while lost:
         link = lost.popleft()
-        for name in dependents[link.task]:
-            if name not in told:
-                told.add(name)
-                yield Skip(name, _because(link, state.tasks[link.root]))
-                if name not in optional:
-                    lost.append(_Link(name, link.root, link.depth + 1, link))
-
-
-def _gave_nothing(at: TaskState, name: str, optional: set[str]) -> bool:
-    return at.status not in OPEN and at.status != "finished" and name not in optional
+        for name in () if link.task in optional else dependents[link.task]:
+            if name not in seen:
+                seen.add(name)
+                lost.append(_Link(name, link.root, link.depth + 1, link))
+                if state.tasks[name].status == "waiting":
+                    yield Skip(name, _because(link, state.tasks[link.root]))
 
 
 def _dependents(state: PlanState) -> Mapping[str, list[str]]:
-    """Tasks that have not started, by what they need."""
+    """Tasks that never started, by what they need."""
     found: defaultdict[str, list[str]] = defaultdict(list)
     for task in state.plan.tasks:
-        if state.tasks[task.id].status == "waiting":
+        if state.tasks[task.id].status in ("waiting", "skipped"):
             for need in task.depends_on:
                 found[need].append(task.id)
     return found
