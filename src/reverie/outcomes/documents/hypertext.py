@@ -96,6 +96,8 @@ class _Parser(HTMLParser):
             self._open.pop()
         if tag in _BREAKING:
             self._break()
+            if self._open[-1].tag == "p":  # a block ends a paragraph
+                self._open.pop()
         if tag in _CELLS and self._line:
             self._line.append("\t")
         element = self._element(tag, told)

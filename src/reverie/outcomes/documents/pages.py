@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from io import BytesIO
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from pypdf import PdfReader
 from pypdf.generic import ContentStream, NameObject
@@ -153,4 +153,4 @@ def _told(operands: Any) -> str:
 
 
 def _list(parts: Any) -> list[Any]:
-    return parts if isinstance(parts, list) else []
+    return cast(list[Any], parts) if isinstance(parts, list) else []
