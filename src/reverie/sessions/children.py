@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from reverie.domain.errors import NotFound, UsageError
+from reverie.domain.errors import Invalid, NotFound, UsageError
 from reverie.domain.events import PRIMARY_THREAD, JsonObject
 from reverie.domain.ids import derived_id
 from reverie.domain.outcomes import GRADER
@@ -21,7 +21,7 @@ from reverie.storage.events import event_id
 from reverie.storage.text import json_text
 from reverie.storage.threads import ThreadRow
 
-__all__ = ["MAX_CHILDREN", "MAX_OF_A_RUN", "close", "keep", "last_state", "make"]
+__all__ = ["MAX_CHILDREN", "MAX_OF_A_RUN", "close", "keep", "last_state", "limit", "make"]
 
 MAX_CHILDREN: Final = 25
 """Child threads of a session at a time, but for those of workflow runs and the graders."""
@@ -91,6 +91,23 @@ def close(conn: Connection, draft: Draft, name: str) -> None:
     if found.archived_at is None:
         turn(draft, "terminated", thread=found.id)
         threads.archive(conn, draft.session_id, found.id, draft.now)
+
+
+def limit(conn: Connection, draft: Draft, thread: str, max_tokens: int | None) -> None:
+    """Say what a thread (by its id) alone may use; see ``LiveSessions.limit_thread``."""
+    found = threads.get(conn, draft.session_id, thread)
+    if found is None:
+        raise NotFound(f"there is no thread {thread!r} in this session")
+    name = PRIMARY_THREAD if found.parent is None else found.id
+    mine = draft.state.threads.get(name)
+    if mine is None:
+        raise UsageError("it has ended, and uses nothing any more", where=thread)
+    if max_tokens == mine.max_tokens:
+        return
+    if max_tokens is not None and max_tokens <= mine.usage.tokens:
+        raise Invalid("max_tokens", f"more than what it used already, {mine.usage.tokens}", max_tokens)
+    draft.wake = mine.status == "idle" and mine.spent
+    draft.add("session.thread_updated", {"max_tokens": max_tokens}, thread=name)
 
 
 def keep(conn: Connection, draft: Draft, name: str, last: ThreadState) -> None:

@@ -231,6 +231,23 @@ class LiveSessions(Ledger):
 
         self.tell(self._db.write(work))
 
+    def limit_thread(self, session_id: str, thread: str, max_tokens: int | None) -> None:
+        """Say what a thread alone may use, by its id; None lifts the limit. One that rests because it used
+        what it might goes on.
+
+        Raises:
+            NotFound: no such thread.
+            Invalid: no more than what it used already.
+            UsageError: it has ended.
+        """
+
+        def work(conn: Connection) -> Settled:
+            draft = self._open(conn, session_id)
+            children.limit(conn, draft, thread, max_tokens)
+            return self._save(conn, draft)
+
+        self.tell(self._db.write(work))
+
     # ------------------------------------------------------------------ the loop
 
     def take(self, session_id: str, limit: int = 1_000) -> list[Event]:

@@ -14,6 +14,7 @@ from reverie.storage.database import Connection
 from reverie.workspaces.agents import Agents
 from reverie.workspaces.environments import ENVIRONMENT
 from reverie.workspaces.resources import Resources
+from reverie.workspaces.roster import members
 from reverie.workspaces.session_resources import FILE
 from reverie.workspaces.vaults import VAULT
 
@@ -61,7 +62,8 @@ class Obstacles:
         yield from _blocked_servers(agent.body, environment.body["config"])
 
     def _archived_agents(self, agent: Resource, conn: Connection) -> Iterator[Obstacle]:
-        for agent_id in (agent.id, *_roster(agent.body["multiagent"])):
+        called = (entry["id"] for _, entry in members(agent.body["multiagent"] or {}, ""))
+        for agent_id in (agent.id, *called):
             if self._agents.get(agent_id, conn=conn).archived_at is not None:
                 yield Obstacle("agent_archived_error", f"the agent {agent_id} is archived")
 
@@ -111,16 +113,6 @@ def refused(error: ReverieError) -> Obstacle:
     if isinstance(error, UsageError):
         return Obstacle("session_creation_rejected_error", str(error))
     return Obstacle("unknown_error", error.what)
-
-
-def _roster(multiagent: Said | None) -> Iterator[str]:
-    """The ids of the agents that one may call."""
-    said: Said = multiagent or {}
-    members: list[Said] = [*said.get("agents", ())]
-    for name in ("subagents", "workflows"):
-        spawning: Said = said.get(name, {})
-        members += spawning.get("predefined_agents", ())
-    yield from (entry["id"] for entry in members if entry["type"] == "agent")
 
 
 def _files(events: Sequence[Said]) -> Iterator[str]:

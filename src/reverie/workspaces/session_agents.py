@@ -3,7 +3,7 @@ otherwise, and with every agent that it may call beside it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from reverie.domain.errors import Archived
@@ -40,7 +40,8 @@ def snapshot(agents: Agents, asked: str | Said, conn: Connection) -> Body:
         body |= _overrides(said, body, agents.check_schema)
     if (grader := agent.body.get("grader")) is not None:
         body["grader"] = grader
-    return {**body, "multiagent": _roster(agents, agent.body["multiagent"], conn)}
+    team = _Team(agents, conn, agent.id)
+    return {**body, "multiagent": team.roster(agent.body["multiagent"], "agent.multiagent")}
 
 
 def _definition(agent: Resource) -> Body:
@@ -77,21 +78,46 @@ def changed_tools(said: Said, body: Said, check: CheckSchema) -> Body:
     return {"mcp_servers": servers, "tools": resolved_tools(tools, servers, check)}
 
 
-def _roster(agents: Agents, said: Said | None, conn: Connection) -> Body | None:
-    """The roster with whole definitions in the place of references."""
-    if said is None:
-        return None
-    if said["type"] == "coordinator":
-        return {**said, "agents": [_member(agents, entry, conn) for entry in said["agents"]]}
-    found = dict(said)
-    for name in ("subagents", "workflows"):
-        if said[name]["type"] == "enabled":
-            members = [_member(agents, entry, conn) for entry in said[name]["predefined_agents"]]
-            found[name] = {**said[name], "predefined_agents": members}
-    return found
+class _Team:
+    """Finds those whom an agent may call, and whom they may, as deep as was allowed when it was saved."""
 
+    def __init__(self, agents: Agents, conn: Connection, lead: str) -> None:
+        self._agents, self._conn, self._lead = agents, conn, lead
 
-def _member(agents: Agents, entry: Said, conn: Connection) -> Body:
-    if entry["type"] != "agent":
-        return dict(entry)
-    return _definition(agents.get(entry["id"], entry["version"], conn=conn))
+    def roster(self, said: Said | None, field: str) -> Body | None:
+        """The roster with whole definitions in the place of references.
+
+        Raises:
+            Archived: one of them is.
+        """
+        if said is None:
+            return None
+        if said["type"] == "coordinator":
+            depth: int = said.get("max_depth", 1)
+            return {**said, "agents": self._members(said["agents"], f"{field}.agents", depth)}
+        found = dict(said)
+        for name in ("subagents", "workflows"):
+            part: Said = said[name]
+            if part["type"] == "enabled":
+                place = f"{field}.{name}.predefined_agents"
+                members = self._members(part["predefined_agents"], place, part.get("max_depth", 1))
+                found[name] = {**part, "predefined_agents": members}
+        return found
+
+    def _members(self, entries: Sequence[Said], field: str, depth: int) -> list[Body]:
+        return [self._member(entry, f"{field}[{n}]", depth) for n, entry in enumerate(entries)]
+
+    def _member(self, entry: Said, field: str, depth: int) -> Body:
+        if entry["type"] != "agent":
+            return dict(entry)
+        agent = self._agents.get(entry["id"], entry["version"], conn=self._conn)
+        if self._agents.get(agent.id, conn=self._conn).archived_at is not None:
+            told = f"the agent {agent.id} of its roster is archived: no session starts with it"
+            raise Archived(told, where=field)
+        if depth == 1 or agent.id == self._lead or agent.body["multiagent"] is None:
+            return _definition(agent)
+        below = _Team(self._agents, self._conn, agent.id)
+        return {
+            **_definition(agent),
+            "multiagent": below.roster(agent.body["multiagent"], f"{field}.multiagent"),
+        }

@@ -31,7 +31,7 @@ Said: TypeAlias = Mapping[str, Any]
 @dataclass(frozen=True, slots=True)
 class ThreadView:
     """A thread as of ``now``. ``agent`` is its agent's snapshot, None in a session that was imported;
-    ``state`` is what the fold knows of it."""
+    ``state`` is what the fold knows of it, or knew when it ended; ``name`` is what it is called beside its agent."""
 
     session: SessionRow
     id: str
@@ -43,6 +43,7 @@ class ThreadView:
     agent: Said | None
     state: ThreadState | None
     workflow_run: str | None
+    name: str | None
     now: datetime
 
 
@@ -95,6 +96,17 @@ class Threads:
         self._live.archive_thread(session_id, thread)
         return self.get(session_id, thread)
 
+    def limit(self, session_id: str, thread: str, max_tokens: int | None) -> ThreadView:
+        """Say how many tokens a thread alone may use; None: as many as its session.
+
+        Raises:
+            Invalid: no more than what it used already.
+            UsageError: it has ended, or was imported.
+        """
+        self.get(session_id, thread)
+        self._live.limit_thread(session_id, thread, max_tokens)
+        return self.get(session_id, thread)
+
     def _view(self, session: SessionRow, row: ThreadRow, state: SessionState) -> ThreadView:
         primary = row.parent is None
         agent = without_roster((session.body or {})["agent"]) if primary else row.body["agent"]
@@ -109,6 +121,7 @@ class Threads:
             agent,
             state.threads.get(PRIMARY_THREAD if primary else row.id) or last_state(row),
             None if primary else row.body.get("workflow_run_id"),
+            None if primary else row.body.get("name"),
             self._clock(),
         )
 
@@ -130,6 +143,7 @@ class Threads:
                 session.created_at,
                 session.updated_at,
                 session.archived_at,
+                None,
                 None,
                 None,
                 None,

@@ -39,6 +39,8 @@ __all__ = [
     "ServiceAccount",
     "Spawning",
     "SpawningAsk",
+    "Subagents",
+    "SubagentsAsk",
     "VersionList",
 ]
 
@@ -94,6 +96,7 @@ class AgentRefAsk(Ask, tag_field="type", tag="agent"):
     version: Annotated[int, Meta(ge=1)] | None = None
 
 
+Depth: TypeAlias = Annotated[int, Meta(ge=1, le=3)]
 PredefinedAsk: TypeAlias = str | AgentRefAsk | Self
 Roster: TypeAlias = Annotated[list[PredefinedAsk], Meta(max_length=20)]
 
@@ -120,6 +123,18 @@ class SpawningAsk(Ask, tag_field="type", tag="enabled"):
     predefined_agents: Roster | UnsetType | None = UNSET
 
 
+class Subagents(Spawning, tag_field="type", tag="enabled"):
+    """Threads of these agents. Ours is ``max_depth``: how deep agents may call one another."""
+
+    max_depth: int = 1
+
+
+class SubagentsAsk(SpawningAsk, tag_field="type", tag="enabled"):
+    """Threads that are asked for."""
+
+    max_depth: Depth | UnsetType | None = UNSET
+
+
 class Consulting(Wire, tag_field="type", tag="enabled"):
     """An advisor."""
 
@@ -127,16 +142,17 @@ class Consulting(Wire, tag_field="type", tag="enabled"):
 
 
 class Coordinator(Wire, tag_field="type", tag="coordinator"):
-    """The agents that a coordinator may start."""
+    """The agents that a coordinator may start. Ours is ``max_depth``: how deep agents may call one another."""
 
     agents: list[AgentRef | Advisor]
+    max_depth: int = 1
 
 
 class Multiagent2026(Wire, tag_field="type", tag="multiagent_20261001"):
     """Three things, each on or off."""
 
     advisor: Consulting | Off
-    subagents: Spawning | Off
+    subagents: Subagents | Off
     workflows: Spawning | Off
 
 
@@ -144,13 +160,14 @@ class CoordinatorAsk(Ask, tag_field="type", tag="coordinator"):
     """A coordinator that is asked for."""
 
     agents: Annotated[list[str | AgentRefAsk | Self | Advisor], Meta(min_length=1, max_length=20)]
+    max_depth: Depth | None = None
 
 
 class Multiagent2026Ask(Ask, tag_field="type", tag="multiagent_20261001"):
     """What is asked of the three; what is left out stays, or takes its default."""
 
     advisor: Consulting | Off | UnsetType | None = UNSET
-    subagents: SpawningAsk | Off | UnsetType | None = UNSET
+    subagents: SubagentsAsk | Off | UnsetType | None = UNSET
     workflows: SpawningAsk | Off | UnsetType | None = UNSET
 
 

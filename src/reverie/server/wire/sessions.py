@@ -40,6 +40,7 @@ __all__ = [
     "DeletedSession",
     "LabelAsk",
     "Labelled",
+    "Member",
     "MultiagentOf",
     "OutcomeEvaluation",
     "Session",
@@ -50,6 +51,7 @@ __all__ = [
     "Source",
     "SpawningOf",
     "Stats",
+    "SubagentsOf",
     "ThreadAgent",
     "imported_agent",
     "session_body",
@@ -77,24 +79,39 @@ class ThreadAgent(Wire, tag_field="type", tag="agent"):
     version: int
 
 
+class Member(ThreadAgent, tag_field="type", tag="agent"):
+    """An agent that another may start. Ours is ``multiagent``: whom it may start itself, where it may."""
+
+    multiagent: CoordinatorOf | MultiagentOf | UnsetType = UNSET
+
+
 class CoordinatorOf(Wire, tag_field="type", tag="coordinator"):
     """Whom a coordinator may start."""
 
-    agents: list[ThreadAgent | Advisor]
+    agents: list[Member | Advisor]
+    max_depth: int = 1
 
 
 class SpawningOf(Wire, tag_field="type", tag="enabled"):
-    """Threads, or workflow runs, of these agents."""
+    """Workflow runs of these agents."""
 
     inline_agents: On | Off
     predefined_agents: list[ThreadAgent]
+
+
+class SubagentsOf(Wire, tag_field="type", tag="enabled"):
+    """Threads of these agents."""
+
+    inline_agents: On | Off
+    predefined_agents: list[Member]
+    max_depth: int = 1
 
 
 class MultiagentOf(Wire, tag_field="type", tag="multiagent_20261001"):
     """Three things, each on or off."""
 
     advisor: Consulting | Off
-    subagents: SpawningOf | Off
+    subagents: SubagentsOf | Off
     workflows: SpawningOf | Off
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
 
@@ -15,8 +15,9 @@ from reverie.server.wire.tools import McpServer, Skill, Tool
 from reverie.sessions.turns import tokens_body
 from reverie.workspaces.threads import ThreadView
 
-__all__ = ["InlineAgent", "SessionThread", "ThreadList", "ThreadStats", "thread_body"]
+__all__ = ["InlineAgent", "SessionThread", "ThreadList", "ThreadStats", "ThreadUpdate", "thread_body"]
 
+MAX_TOKENS: Final = 10**15
 Status: TypeAlias = Literal["running", "idle", "rescheduling", "terminated"]
 
 
@@ -42,12 +43,15 @@ class ThreadStats(Wire):
 
 
 class SessionThread(Wire):
-    """One line of execution of a session."""
+    """One line of execution of a session. Ours are ``max_tokens``, what it alone may use, and ``name``, what it
+    is called beside its agent."""
 
     id: str
     agent: ThreadAgent | Advisor | InlineAgent
     archived_at: Timestamp | None
     created_at: Timestamp
+    max_tokens: int | None
+    name: str | None
     parent_thread_id: str | None
     session_id: str
     stats: ThreadStats | None
@@ -56,6 +60,12 @@ class SessionThread(Wire):
     usage: Used | None
     workflow_run_id: str | None
     type: Literal["session_thread"] = "session_thread"
+
+
+class ThreadUpdate(Ask):
+    """How many tokens a thread alone may use, of all kinds together; null: as many as its session."""
+
+    max_tokens: Annotated[int, Meta(ge=1, le=MAX_TOKENS)] | None
 
 
 class ThreadList(Ask):
@@ -74,6 +84,8 @@ def thread_body(seen: ThreadView) -> SessionThread:
             "agent": seen.agent if seen.agent is not None else imported_agent(seen.session),
             "archived_at": seen.archived_at,
             "created_at": seen.created_at,
+            "max_tokens": None if seen.state is None else seen.state.max_tokens,
+            "name": seen.name,
             "parent_thread_id": seen.parent,
             "session_id": seen.session.id,
             "status": seen.status,
