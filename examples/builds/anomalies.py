@@ -197,7 +197,7 @@ def _reach(reading: _Reading, stream: Sequence[int], last: int, mark: str) -> in
     text, said = reading.lines[i].text, reading.signs[i]
     if mark and level(text) == mark and not blanks:
         return last + 1
-    if said.role == "summary" and not blanks and reading.strange(i) and level(reading.lines[stream[last]].text):
+    if said.role == "summary" and not blanks and reading.strange(i) and not _marked(text) and level(reading.lines[stream[last]].text):
         return last + 1
     if said.role in {"summary", "advice", "noise"} or reading.changes[i] == "same":
         return last
