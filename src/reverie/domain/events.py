@@ -80,6 +80,7 @@ EventType = Literal[
     "workflow_run.error",
     "workflow_run.phase_started",
     "workflow_run.phase_ended",
+    "workflow_run.news",  # {workflow_run_id, news}: what became of a task of its plan, or is asked of the run
     "raw",  # {kind, record}: a record no reader of ours knows yet; kept, counted, not mined
 ]
 EVENT_TYPES: Final[frozenset[str]] = frozenset(EventType.__args__)  # type: ignore[attr-defined]

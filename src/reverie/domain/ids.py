@@ -36,6 +36,7 @@ IdPrefix = Literal[
     "sevt",  # event of a session
     "src",  # file that was imported
     "sthr",  # thread of a session
+    "wrun",  # workflow run of a session
     "trial",
     "vcrd",  # credential in a vault
     "vlt",  # vault

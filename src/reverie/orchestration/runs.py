@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timezone
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ __all__ = ["MAX_OPEN", "Run", "Runs", "runs_of"]
 
 MAX_OPEN: Final = 10
 """Runs of a session that have not ended."""
-_LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _TOKENS: Final = (
     "input_tokens",
     "output_tokens",
@@ -28,13 +28,15 @@ _TOKENS: Final = (
 @dataclass(frozen=True, slots=True)
 class Run:
     """One run. ``lead`` is the thread that made it, by its name in the log; ``call`` the call that waits for its
-    results, if one does; ``asked``: whether the lead asked for it, and not a client."""
+    results, if one does; ``asked``: whether the lead asked for it, and not a client. ``invented`` are agents that
+    it defined for this run, by name."""
 
     id: str
     lead: str
     state: PlanState
     call: str | None = None
     asked: bool = False
+    invented: Mapping[str, JsonObject] = field(default_factory=dict[str, JsonObject])
 
     @property
     def open(self) -> bool:
@@ -71,11 +73,18 @@ class Runs:
 
     def _created(self, event: Event) -> None:
         told = event.payload
+        run_id = str(told["workflow_run_id"])
         if "plan" not in told:
             return  # a log from elsewhere
-        run_id, private = str(told["workflow_run_id"]), told.get("private") or {}
-        state = begin(plan_of(told["plan"]), _at(event))
-        self.runs[run_id] = Run(run_id, event.thread, state, private.get("call"), bool(private.get("asked")))
+        private: JsonObject = told.get("private") or {}
+        self.runs[run_id] = Run(
+            run_id,
+            event.thread,
+            begin(plan_of(told["plan"]), _at(event)),
+            private.get("call"),
+            bool(private.get("asked")),
+            private.get("agents") or {},
+        )
 
     def _heard(self, event: Event) -> None:
         run_id = str(event.payload["workflow_run_id"])
@@ -95,7 +104,7 @@ class Runs:
     def _step(self, run_id: str, news: Any) -> None:
         run = self.runs.get(run_id)
         if run is not None:
-            self.runs[run_id] = Run(run.id, run.lead, step(run.state, news), run.call, run.asked)
+            self.runs[run_id] = replace(run, state=step(run.state, news))
 
 
 def runs_of(events: Iterable[Event]) -> Runs:

@@ -22,6 +22,7 @@ from reverie.domain.messages import (
     ToolResult,
     UserTurn,
 )
+from reverie.orchestration.runs import Runs
 from reverie.runtime.blocks import Load, parts_of, text_of
 
 __all__ = ["CALLS", "RESULTS", "Call", "CallKind", "SessionContext", "ThreadContext", "Wanted"]
@@ -40,6 +41,9 @@ RESULTS: Final[Mapping[str, str]] = {
 }
 _STATUSES: Final = {"running": True, "idle": False, "rescheduled": False, "terminated": False}
 _OVER: Final = ("end_turn", "retries_exhausted", "refusal")
+_OF_RUNS: Final = frozenset(
+    {"workflow_run.created", "workflow_run.news", "span.model_request_end", "user.interrupt"}
+)
 _SUMMARY: Final = (
     "The conversation up to here became too long to keep whole. This is what happened in it:\n\n"
 )
@@ -114,6 +118,10 @@ class ThreadContext:
     """How often somebody else than its own model and hands said something to it."""
     outcome: Wanted | None = None
     """What it works towards."""
+    stopped: str | None = None
+    """Why it rests; None while it works, and before it began."""
+    overspent: bool = False
+    """It rests because what it alone might use is spent."""
     trouble: str = ""
     """What went wrong with it last."""
     _asking: bool = False
@@ -146,6 +154,11 @@ class ThreadContext:
         if self._held and not self.open:
             self.say(self._held)
             self._held, self._heard = [], True
+
+    @property
+    def working(self) -> bool:
+        """Whether it is at work, or has something to do."""
+        return self.running or self.due or self.stopped is None
 
     def rest(self) -> None:
         """The turn is over. What another thread said meanwhile is answered in the next one."""
@@ -185,6 +198,9 @@ class SessionContext:
     def __init__(self, load: Load) -> None:
         self.seq = 0
         self.threads: dict[str, ThreadContext] = {PRIMARY_THREAD: ThreadContext(PRIMARY_THREAD)}
+        self.runs = Runs()
+        self.teamed = False
+        """There was another thread than the primary one."""
         self.changed = False
         """The session's own description was changed since this was last set to False."""
         self._load = load
@@ -209,6 +225,8 @@ class SessionContext:
         change = _CHANGES.get(event.type)
         if change is not None:
             change(self, self.thread(event.thread), event)
+        if event.type in _OF_RUNS:
+            self.runs.absorb(event)
 
     def parts(self, content: object) -> list[ResultPart]:
         """Blocks of the wire as parts of a message."""
@@ -378,20 +396,24 @@ def _compacted(context: SessionContext, thread: ThreadContext, event: Event) -> 
 
 def _status(context: SessionContext, thread: ThreadContext, event: Event) -> None:
     running = _STATUSES[event.type.rpartition("_")[2]]
-    if event.type.startswith("session.status_") and len(context.threads) > 1:
+    if event.type.startswith("session.status_") and context.teamed:
         return  # then each thread speaks for itself
     thread.running = running
     if running:
+        thread.stopped = None
         for call in thread.open.values():
             call.begun = call.granted
     elif event.type.endswith("_idle"):
         thread.interrupted = False
         reason: JsonObject = event.payload.get("stop_reason") or {}
-        if reason.get("type") in _OVER:
+        thread.stopped = str(reason.get("type"))
+        thread.overspent = bool(reason.get("of_thread"))
+        if thread.stopped in _OVER or thread.overspent:
             thread.rest()
 
 
 def _created(context: SessionContext, thread: ThreadContext, event: Event) -> None:
+    context.teamed = True
     made = context.thread(str(event.payload.get("session_thread_id")))
     made.agent_name = str(event.payload.get("agent_name", ""))
     made.parent = thread.name

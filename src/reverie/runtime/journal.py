@@ -85,6 +85,10 @@ class Journal:
         self._context.fold(event)
         self._ahead.add(new.key)
 
+    def forget(self, thread: str) -> None:
+        """A thread has ended: what it left to be written is not written."""
+        self.outbox = [event for event in self.outbox if event.thread != thread]
+
     def new(self, type: EventType, payload: JsonObject, thread: str, *, key: str | None = None) -> NewEvent:
         """An event to be added to a page, masked; under a key of its own, where it has none."""
         return self.masked(NewEvent(type, payload, key or self.entropy(16).hex(), thread=thread))

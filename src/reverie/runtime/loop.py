@@ -23,6 +23,8 @@ from reverie.domain.errors import (
 from reverie.domain.events import PRIMARY_THREAD, Event, JsonObject
 from reverie.domain.messages import ModelRequest, ModelResponse, Text
 from reverie.domain.outcomes import GRADER
+from reverie.orchestration.roster import roster_of
+from reverie.orchestration.runs import Run as WorkflowRun
 from reverie.plugins import Handler, Output
 from reverie.runtime import brain, compacting, resting
 from reverie.runtime.answering import Preview, answered, ended, stopped
@@ -30,11 +32,14 @@ from reverie.runtime.attention import Attention, Interrupted, broken_off
 from reverie.runtime.brain import Act, Ask, Close, Compact, Exhausted, Grade, Want, decide
 from reverie.runtime.budget import allows
 from reverie.runtime.context import Call, SessionContext, ThreadContext
+from reverie.runtime.delegating import Delegating
+from reverie.runtime.grading import Grading
 from reverie.runtime.hands import Hands, result_payload, result_type
 from reverie.runtime.house import Plugs, Room
 from reverie.runtime.journal import Asked, Journal
 from reverie.runtime.seats import Seats
 from reverie.runtime.toolbox import OwnTool
+from reverie.runtime.workflows import Workflows
 from reverie.sessions.pages import Fence, Page
 
 __all__ = ["Run"]
@@ -80,6 +85,7 @@ class Run:
         self.entropy = entropy
         self._cut_off: set[str] = set()
         self._at_rest: dict[str, int] = {}
+        self._driven: dict[str, asyncio.Task[None]] = {}
 
     # ------------------------------------------------------------------ from wake to rest
 
@@ -93,6 +99,18 @@ class Run:
         row = await self.journal.db(lambda: self.room.live.row(self.session_id))
         self.seats = Seats(
             self.room, self.plugs, self.session_id, row.body or {}, self._handlers, self.journal, self._own
+        )
+        self._team = Delegating(self.journal, self.context, self.attention, self.room.live)
+        self._workflows = Workflows(
+            self.journal, self.context, self.room.live.clock, self._agents, self._break_off
+        )
+        self._grading = Grading(
+            self.journal,
+            self.context,
+            self.attention,
+            self.seats,
+            self.drive,
+            lambda: self.room.live.state(self.session_id),
         )
         unsubscribe = self.room.feed.subscribe(self.session_id, self.attention)
         try:
@@ -114,19 +132,22 @@ class Run:
 
     async def _drive_all(self) -> None:
         """Every thread that has something to do, side by side, until none has."""
-        driven: dict[str, asyncio.Task[None]] = {}
+        driven = self._driven
         changed = self.attention.listen()
         news = asyncio.ensure_future(changed.wait())
         try:
             while True:
-                for name in self._due(driven):
-                    driven[name] = asyncio.ensure_future(self.drive(name))
-                if not driven:
-                    return
                 if news.done():
                     changed.clear()
                     news = asyncio.ensure_future(changed.wait())
-                done, _ = await asyncio.wait((news, *driven.values()), return_when=asyncio.FIRST_COMPLETED)
+                pause = await self._workflows.advance() if self.context.runs.open else None
+                for name in self._due(driven):
+                    driven[name] = asyncio.ensure_future(self.drive(name))
+                if not driven and (pause is None or not self._workflows.waits):
+                    return
+                done, _ = await asyncio.wait(
+                    (news, *driven.values()), return_when=asyncio.FIRST_COMPLETED, timeout=pause
+                )
                 for name in [name for name, task in driven.items() if task in done]:
                     await driven.pop(name)
         finally:
@@ -157,7 +178,7 @@ class Run:
 
     async def _decided(self, thread: ThreadContext) -> Want:
         judging = thread.outcome is not None and thread.outcome.evaluation is not None
-        if not (thread.due or thread.open or thread.interrupted or judging):
+        if not (thread.due or thread.open or thread.interrupted or judging) or self._grading.done(thread):
             return brain.Rest()
         try:
             seat = await self.seats.of(thread)
@@ -178,7 +199,7 @@ class Run:
             case Exhausted(kind, message):
                 await self._give_up(thread, kind, message)
             case Grade():
-                return await self._evaluation(thread)
+                return await self._grading.evaluate(thread)
             case brain.Rest():
                 return await self._rest(thread)
         return True
@@ -238,10 +259,14 @@ class Run:
         """Begin a request: with whatever waits, and if the budget allows. In one transaction."""
         start = self.journal.new("span.model_request_start", {}, thread.name)
         model = await (await self.seats.of(thread)).model()
+        overspent = resting.overspent(self.journal, thread)
 
         def work(page: Page) -> None:
             if thread.name == PRIMARY_THREAD:
                 page.take()
+            if page.state.threads[thread.name].spent:
+                overspent(page)
+                return
             if not allows(page, thread.name, model):
                 return
             page.turn("running", thread=thread.name)
@@ -372,11 +397,19 @@ class Run:
 
     def _own(self, thread: ThreadContext, agent: JsonObject) -> Sequence[OwnTool]:
         """The tools of ours that the agent of a thread has."""
-        return []
+        return [*self._grading.tools(thread), *self._team.tools(thread, agent)]
 
-    async def _evaluation(self, thread: ThreadContext) -> bool:
-        """Judge the work. Whether there is something to do after that."""
-        return False
+    async def _agents(self, run: WorkflowRun) -> Mapping[str, JsonObject]:
+        """The agents that tasks of a run may name."""
+        lead = await self.seats.of(self.context.thread(run.lead))
+        return {**roster_of(lead.agent).workflows, **run.invented}
+
+    async def _break_off(self, name: str) -> None:
+        """End what a thread is about, and let go of it."""
+        if (task := self._driven.pop(name, None)) is not None:
+            await broken_off([task])
+        self.journal.forget(name)
+        await self.seats.leave(name)
 
     # ------------------------------------------------------------------ rest
 

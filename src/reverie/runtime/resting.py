@@ -14,10 +14,12 @@ from reverie.runtime.journal import Journal
 from reverie.sessions.pages import Page
 from reverie.sessions.turns import thread_id
 
-__all__ = ["given_up", "judges_only", "message", "over", "reports", "said", "stopped"]
+__all__ = ["ADVISOR", "given_up", "judges_only", "message", "over", "overspent", "reports", "said", "stopped"]
 
 Ending: TypeAlias = Callable[[Page], None]
 
+ADVISOR: Final = "anthropic.advisor"
+"""The name that the wire gives to an advisor's thread."""
 _END_TURN: Final[JsonObject] = {"type": "end_turn"}
 _GAVE_UP: Final[JsonObject] = {"type": "retries_exhausted"}
 _NOTHING: Final = "[It ended without a word.]"
@@ -69,6 +71,17 @@ def given_up(journal: Journal, thread: ThreadContext, why: str) -> Ending:
     return ending
 
 
+def overspent(journal: Journal, thread: ThreadContext) -> Ending:
+    """What the thread alone might use is spent."""
+    report = _report(journal, thread, "[It was stopped: the tokens that it might use are spent.]")
+
+    def ending(page: Page) -> None:
+        page.turn("idle", thread=thread.name, stop={"type": "budget_reached", "of_thread": True})
+        _add(page, report)
+
+    return ending
+
+
 def stopped(journal: Journal, thread: ThreadContext, why: str | None) -> Ending:
     """The turn was broken off; ``why`` is what its lead is told, where it is to be told."""
     report: Sequence[NewEvent] = () if why is None else _report(journal, thread, why)
@@ -83,7 +96,7 @@ def stopped(journal: Journal, thread: ThreadContext, why: str | None) -> Ending:
 def reports(thread: ThreadContext) -> bool:
     """Whether somebody waits for what a thread found: its lead, who is not told of what a workflow run or a
     grader does."""
-    return thread.parent is not None and thread.run is None and thread.agent_name != GRADER
+    return thread.parent is not None and thread.run is None and thread.agent_name not in (GRADER, ADVISOR)
 
 
 def message(

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 
 from reverie.domain.clock import Clock
 from reverie.domain.errors import NotFound, UsageError
-from reverie.domain.events import PRIMARY_THREAD, Event, JsonObject, NewEvent
+from reverie.domain.events import PRIMARY_THREAD, Event, JsonObject, NewEvent, event_text
 from reverie.plugins import Waker
 from reverie.sessions import children
 from reverie.sessions.accepting import Accepted
@@ -113,6 +113,13 @@ class Ledger:
         if found is None:
             raise NotFound(f"there is no thread {thread!r} in this session", where=session_id)
         return found.body["agent"]
+
+    def last_said(self, session_id: str, thread: str) -> str:
+        """What the agent of a thread said last; nothing, where it said nothing."""
+        said = Slice(thread=thread, types=("agent.message",))
+        with self._db.read() as conn:
+            found = timeline.page(conn, session_id, said, limit=1, newest_first=True)
+        return "".join(event_text(event.type, event.payload) for event in map(event_rows.read, found))
 
     def states(self, conn: Connection, session_ids: Sequence[str]) -> Mapping[str, SessionState]:
         """The states of several, in the caller's transaction; of those that are run here."""

@@ -10,7 +10,7 @@ from reverie.sessions.status import SessionState, Status, StopReason
 from reverie.sessions.turns import Draft, turn
 from reverie.storage import inbox
 from reverie.storage.database import Connection
-from reverie.storage.events import event_id
+from reverie.storage.events import event_id, present
 
 __all__ = ["Fence", "Page", "Work"]
 
@@ -43,6 +43,11 @@ class Page:
     def take(self, limit: int = 1_000) -> None:
         """Move what waits to the log, in order: it is being processed now."""
         self._take(self._conn, self._draft, limit)
+
+    def has(self, key: str) -> bool:
+        """Whether an event of that key is in the log."""
+        found = event_id(self._draft.session_id, key)
+        return bool(present(self._conn, [found]))
 
     def add(self, event: NewEvent) -> Event:
         """One more event, masked before."""

@@ -21,7 +21,7 @@ from reverie.storage.timeline import Slice
 
 __all__ = ["HIDDEN", "Asking", "Place", "View", "answered", "page", "thread_view", "view", "visible"]
 
-HIDDEN: Final = ("raw", "session.outcome", "session.thread_updated")
+HIDDEN: Final = ("raw", "session.outcome", "session.thread_updated", "workflow_run.news")
 """Types of ours that clients of the wire do not know: shown when they are asked for by name."""
 
 _CROSS_POSTED: Final = (

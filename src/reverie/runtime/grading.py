@@ -1,0 +1,475 @@
+"""Judging the work: when the loop says that it is time, an evaluation runs its checks and asks graders, each on a
+thread of its own in a throw-away copy of the folders, and its verdict goes to the log, once.
+
+What was judged is in the log as it is judged, so that an evaluation that was cut off goes on where it was: threads
+and briefs are made from the start's own id and nonce, and a verdict that a grader gave counts as it stands there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import random
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, cast
+
+import msgspec
+
+from reverie.domain.errors import Invalid, ReverieError, SandboxFailed
+from reverie.domain.events import PRIMARY_THREAD, Event, JsonObject, NewEvent
+from reverie.domain.ids import derived_id
+from reverie.domain.outcomes import (
+    GRADER,
+    Criterion,
+    CriterionVerdict,
+    GraderSettings,
+    Rubric,
+    Verdict,
+    Work,
+)
+from reverie.outcomes import evidence, planning, settling, verdicts
+from reverie.outcomes.briefing import Brief, make_brief
+from reverie.outcomes.checks.running import run_checks
+from reverie.outcomes.deliverables import read_work
+from reverie.outcomes.files import Folder
+from reverie.outcomes.rubrics import read_rubric
+from reverie.outcomes.suspicion import examine
+from reverie.plugins import Sandbox
+from reverie.runtime.attention import Attention, Interrupted, together
+from reverie.runtime.context import SessionContext, ThreadContext, Wanted
+from reverie.runtime.grader import MAX_STEPS, MAX_VERDICTS, VerdictTool, grader, verdict_calls
+from reverie.runtime.hands import Workshop
+from reverie.runtime.house import Copy, Mounted
+from reverie.runtime.journal import Journal
+from reverie.runtime.resting import message
+from reverie.runtime.seats import Seats
+from reverie.runtime.toolbox import OwnTool
+from reverie.sessions.pages import Page
+from reverie.sessions.status import SessionState, Usage
+
+__all__ = ["Grading"]
+
+MAX_REMINDERS: Final = 2
+MAX_RUNS: Final = 3
+"""Graders in a row for one vote, where one was talked round."""
+PATIENCE: Final = 1_800.0
+"""Seconds of one grader."""
+
+_NOTHING: Final = Folder(Path(os.devnull))
+_REMINDER: Final = "You have not called the tool `verdict` yet. Nothing else counts: call it now."
+_LAST: Final = (
+    "The work was judged for the last time, and is not yet as it should be. Do not go on working on it. Say in a few "
+    "words what is done and what is missing."
+)
+
+
+class _Gone(Exception):
+    """The outcome is worked on no more: a person interrupted it."""
+
+
+class _Paused(Exception):
+    """The budget is spent; what was begun goes on when there is more."""
+
+
+class _Unjudged(Exception):
+    """There is no judgement to be had; the message says why."""
+
+
+@dataclass(slots=True)
+class _Evaluation:
+    """One evaluation. ``start`` is its first event; ``previous`` and ``before`` are the verdicts and the work of the
+    one before it, as far as they are known."""
+
+    start: Event
+    wanted: Wanted
+    rubric: Rubric
+    settings: GraderSettings
+    work: Work
+    previous: Sequence[CriterionVerdict]
+    changed: set[str]
+    before: Work | None
+    workshop: Workshop
+    files: Folder
+    sandbox: Sandbox | None
+    graders: list[str] = field(default_factory=list[str])
+
+    @property
+    def iteration(self) -> int:
+        return int(self.start.payload["iteration"])
+
+    @property
+    def nonce(self) -> str:
+        return str(self.start.payload["private"]["nonce"])
+
+    @property
+    def seen(self) -> str:
+        return evidence.digest(self.work)
+
+    @property
+    def sandboxed(self) -> bool:
+        return self.sandbox is not None
+
+
+class Grading:
+    """Judges what a session's worker made. ``drive`` is the loop's: it drives a grader's thread like any other."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        context: SessionContext,
+        attention: Attention,
+        seats: Seats,
+        drive: Callable[[str], Awaitable[None]],
+        state: Callable[[], SessionState],
+    ) -> None:
+        self._journal = journal
+        self._context = context
+        self._attention = attention
+        self._seats = seats
+        self._drive = drive
+        self._state = state
+        self._tools: dict[str, VerdictTool] = {}
+        self._before: Work | None = None
+
+    # ------------------------------------------------------------------ the loop's door
+
+    def tools(self, thread: ThreadContext) -> Sequence[OwnTool]:
+        """What of ours the grader at a thread has."""
+        tool = self._tools.get(thread.name)
+        return [] if tool is None else [tool]
+
+    def done(self, thread: ThreadContext) -> bool:
+        """Whether a grader has nothing more to do: its verdict is taken, or none will be."""
+        tool = self._tools.get(thread.name)
+        calls = len(verdict_calls(thread)) if tool is not None else 0
+        return tool is not None and calls > 0 and (calls >= MAX_VERDICTS or tool.settled(thread) is not None)
+
+    async def evaluate(self, thread: ThreadContext) -> bool:
+        """The evaluation that was begun on a thread, to its verdict. Whether there is something to do after it."""
+        wanted = thread.outcome
+        if wanted is None or wanted.evaluation is None:
+            return True
+        start, graders, work = wanted.evaluation, list[str](), None
+        try:
+            one = await self._opened(thread, wanted, start)
+            graders, work = one.graders, one.work
+            verdict = await self._verdict(thread, one)
+        except _Paused:
+            await self._journal.write(_pause)
+            return False
+        except (_Gone, Interrupted):
+            verdict = None
+        except _Unjudged as error:
+            verdict = settling.failed(int(start.payload["iteration"]), str(error))
+        finally:
+            await self._left(start)
+        await self._end(thread, wanted, start, verdict, work, graders)
+        self._before = work
+        return True
+
+    # ------------------------------------------------------------------ one evaluation
+
+    async def _opened(self, thread: ThreadContext, wanted: Wanted, start: Event) -> _Evaluation:
+        body = self._seats.body
+        settings = GraderSettings.of(body["agent"], body, wanted.told)
+        told: JsonObject = wanted.told.get("rubric") or {}
+        try:
+            rubric = read_rubric(str(told.get("content", "")))
+        except Invalid as error:
+            raise _Unjudged(f"The rubric cannot be read: {error}") from None
+        workshop = self._copied(start, settings)
+        files = await self._files(workshop)
+        said = thread.text if wanted.given is None else str(wanted.given.get("message") or "")
+        work = await asyncio.to_thread(read_work, files, said)
+        previous, marks = _earlier(wanted)
+        changed = evidence.changed(marks, evidence.marks(work)) if previous else set[str]()
+        sandbox = await self._sandbox(workshop)
+        return _Evaluation(
+            start, wanted, rubric, settings, work, previous, changed, self._before, workshop, files, sandbox
+        )
+
+    def _copied(self, start: Event, settings: GraderSettings) -> Workshop:
+        """A workshop with a throw-away copy of what the worker left."""
+
+        async def copy() -> Mounted:
+            main = await self._seats.main.open()
+            return await asyncio.to_thread(main.copy, _copy_name(start), settings.network)
+
+        return self._seats.workshop(copy)
+
+    async def _files(self, workshop: Workshop) -> Folder:
+        """What was handed over; nothing, where that is at the client."""
+        if workshop.self_hosted:
+            return _NOTHING
+        try:
+            copy = cast(Copy, await workshop.open())
+        except ReverieError as error:
+            raise _Unjudged(f"The work cannot be copied to be judged: {error}") from None
+        return Folder(copy.outputs)
+
+    async def _verdict(self, thread: ThreadContext, one: _Evaluation) -> Verdict:
+        notes = list(examine(one.work))
+        checked = await self._checked(thread, one)
+        criteria = planning.to_judge(
+            one.rubric, one.previous, one.changed, one.seen, full=one.settings.full or not one.previous
+        )
+        first = await self._judged(thread, one, 1, criteria)
+        current = planning.merged(one.rubric, one.previous, checked, first.criteria)
+        summary, inapplicable = first.summary, first.inapplicable
+        if inapplicable is None and settling.would_satisfy(one.rubric, current, notes):
+            left = planning.left_for_full_pass(one.rubric, current, one.seen)
+            second = await self._judged(thread, one, 2, left)
+            current = planning.merged(one.rubric, current, second.criteria)
+            summary, inapplicable = second.summary or summary, second.inapplicable
+        return settling.settle(
+            one.rubric,
+            current,
+            notes,
+            iteration=one.iteration,
+            max_iterations=int(one.wanted.told.get("max_iterations") or 3),
+            inapplicable=inapplicable,
+            summary=summary,
+        )
+
+    async def _checked(self, thread: ThreadContext, one: _Evaluation) -> Sequence[CriterionVerdict]:
+        checks = [criterion for criterion in one.rubric.criteria if criterion.check is not None]
+        if not checks:
+            return []
+        running = run_checks(checks, one.work, one.files, one.sandbox, iteration=one.iteration, seen=one.seen)
+        return await self._attention.interruptible(thread, running, key="checks")
+
+    async def _sandbox(self, workshop: Workshop) -> Sandbox | None:
+        if workshop.self_hosted:
+            return None
+        try:
+            return await workshop.sandbox()
+        except SandboxFailed:
+            return None
+
+    # ------------------------------------------------------------------ graders
+
+    async def _judged(
+        self, thread: ThreadContext, one: _Evaluation, number: int, criteria: Sequence[Criterion]
+    ) -> verdicts.Accepted:
+        """What the graders of one pass say: each votes, and most of them count."""
+        if not criteria:
+            return verdicts.Accepted(())
+        await self._ongoing(one)
+        votes = await together(
+            self._vote(thread, one, f"{number}:{vote}", criteria) for vote in range(one.settings.votes)
+        )
+        refused = [vote.inapplicable for vote in votes if vote.inapplicable is not None]
+        if 2 * len(refused) > len(votes):
+            return verdicts.Accepted((), votes[0].summary, refused[0])
+        counted = [vote.criteria for vote in votes if vote.inapplicable is None]
+        found = counted[0] if len(votes) == 1 else verdicts.vote(counted)
+        return verdicts.Accepted(found, votes[0].summary)
+
+    async def _ongoing(self, one: _Evaluation) -> None:
+        told = {"outcome_id": one.wanted.id, "iteration": one.iteration}
+        beat = self._journal.new("span.outcome_evaluation_ongoing", told, PRIMARY_THREAD)
+        await self._journal.write(lambda page: page.add(beat))
+
+    async def _vote(
+        self, thread: ThreadContext, one: _Evaluation, number: str, criteria: Sequence[Criterion]
+    ) -> verdicts.Accepted:
+        for run in range(MAX_RUNS):
+            found = await self._run(thread, one, f"{one.start.id}:{number}:{run}", criteria)
+            if isinstance(found, verdicts.Accepted):
+                return found
+        raise _Unjudged(
+            f"No grader could be relied on: {MAX_RUNS} of them called a criterion met that was planted as unmet. "
+            "The work may be talking to its grader, or the grader's model may be too weak for this rubric."
+        )
+
+    async def _run(
+        self, thread: ThreadContext, one: _Evaluation, key: str, criteria: Sequence[Criterion]
+    ) -> verdicts.Accepted | verdicts.Refused:
+        """One grader, from its brief to its verdict.
+
+        Raises:
+            _Unjudged: it gave none.
+            _Gone, _Paused: it could not go on.
+        """
+        brief = _brief(one, key, criteria)
+        name = derived_id("sthr", self._journal.session_id, key)
+        tool = self._tools[name] = VerdictTool(brief, one.iteration, one.seen)
+        one.graders.append(name)
+        await self._seated(one, key, name, brief)
+        for reminder in range(MAX_REMINDERS + 1):
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    await self._drive(name)
+            except TimeoutError:
+                raise _Unjudged(f"The grader gave no verdict within {PATIENCE:.0f} seconds.") from None
+            if thread.outcome is not one.wanted:
+                raise _Gone
+            mine = self._context.thread(name)
+            if (found := tool.settled(mine)) is not None:
+                return found
+            await self._still(name)
+            if self.done(mine):
+                break
+            if reminder < MAX_REMINDERS:
+                await self._said(name, _REMINDER, f"{key}:reminder {reminder}")
+        why = tool.last_refusal(self._context.thread(name))
+        raise _Unjudged(f"The grader gave no verdict that counts. {why}")
+
+    async def _seated(self, one: _Evaluation, key: str, name: str, brief: Brief) -> None:
+        """A thread for a grader, with its brief, made once."""
+        agent = grader(self._seats.body["agent"], one.settings.model, tools=one.sandboxed)
+        if name not in self._context.threads:
+            told = message(
+                self._journal, PRIMARY_THREAD, name, brief.text, key=key, names=("reverie", GRADER)
+            )[1:]
+
+            def work(page: Page) -> None:
+                page.open_thread(agent, key=key)
+                for event in told:
+                    page.add(event)
+
+            await self._journal.write(work)
+        self._seats.seat(self._context.thread(name), agent, one.workshop, max_steps=MAX_STEPS)
+
+    async def _said(self, name: str, text: str, key: str) -> None:
+        told = message(self._journal, PRIMARY_THREAD, name, text, key=key, names=("reverie", GRADER))[1:]
+
+        def work(page: Page) -> None:
+            for event in told:
+                page.add(event)
+
+        await self._journal.write(work)
+
+    async def _still(self, name: str) -> None:
+        """What a grader's rest without a verdict means.
+
+        Raises:
+            _Paused: the budget is spent.
+            _Unjudged: its model gave up, or refused.
+        """
+        state = await self._journal.db(self._state)
+        reason = (state.threads[name].stop_reason or {}).get("type") if name in state.threads else None
+        if reason == "budget_reached":
+            raise _Paused
+        if reason in ("retries_exhausted", "refusal"):
+            raise _Unjudged(f"The grader could not go on ({reason}): {self._context.thread(name).trouble}")
+
+    # ------------------------------------------------------------------ the end
+
+    async def _end(
+        self,
+        thread: ThreadContext,
+        wanted: Wanted,
+        start: Event,
+        verdict: Verdict | None,
+        work: Work | None,
+        graders: Sequence[str],
+    ) -> None:
+        """The verdict, and what follows from it, in one transaction; nothing of it where a person was faster."""
+        marks = {} if work is None else evidence.marks(work)
+        given = wanted.given is not None
+
+        def whole(page: Page) -> None:
+            active = page.state.outcome
+            usage = _usage(page.state, graders)
+            for name in graders:
+                page.close_thread(name)
+            if verdict is None or active is None or active.start_id != start.id:
+                return
+            page.add(self._journal.masked(_ended(wanted, start, verdict, usage, marks, given)))
+            goes_on = verdict.result in ("needs_revision", "max_iterations_reached") and not given
+            if not goes_on and not page.waits():
+                page.turn("idle", stop={"type": "end_turn"})
+
+        await self._journal.write(whole)
+        for name in graders:
+            self._tools.pop(name, None)
+            await self._seats.leave(name)
+
+    async def _left(self, start: Event) -> None:
+        if self._seats.main.opened:
+            main = await self._seats.main.open()
+            await asyncio.to_thread(main.discard, _copy_name(start))
+
+
+# ---------------------------------------------------------------------- pieces
+
+
+def _pause(page: Page) -> None:
+    page.turn("idle", stop={"type": "budget_reached"})
+
+
+def _copy_name(start: Event) -> str:
+    return f"grader-{start.id}"
+
+
+def _brief(one: _Evaluation, key: str, criteria: Sequence[Criterion]) -> Brief:
+    nonce = hashlib.sha256(f"{one.nonce} {key}".encode()).hexdigest()[:32]
+    again = bool(one.previous) and not one.settings.full and len(criteria) < len(one.rubric.criteria)
+    return make_brief(
+        str(one.wanted.told.get("description", "")),
+        one.rubric,
+        criteria,
+        one.work,
+        nonce=nonce,
+        rng=random.Random(nonce),  # noqa: S311  (seeded with 128 random bits)
+        previous=one.previous,
+        instructions=one.settings.instructions,
+        before=one.before if again else None,
+    )
+
+
+def _earlier(wanted: Wanted) -> tuple[Sequence[CriterionVerdict], Mapping[str, str]]:
+    """The verdicts of the last evaluation, and what the work was then."""
+    if not wanted.verdicts:
+        return (), {}
+    private: JsonObject = wanted.verdicts[-1].get("private") or {}
+    told = msgspec.convert(private.get("criteria") or [], list[CriterionVerdict])
+    return told, private.get("marks") or {}
+
+
+def _usage(state: SessionState, graders: Sequence[str]) -> dict[str, Any]:
+    used = [state.threads[name].usage for name in graders if name in state.threads]
+
+    def total(field: Callable[[Usage], int]) -> int:
+        return sum(map(field, used))
+
+    return {
+        "input_tokens": total(lambda each: each.input_tokens),
+        "output_tokens": total(lambda each: each.output_tokens),
+        "cache_read_input_tokens": total(lambda each: each.cache_read_input_tokens),
+        "cache_creation_input_tokens": total(
+            lambda each: each.ephemeral_5m_input_tokens + each.ephemeral_1h_input_tokens
+        ),
+        "speed": None,
+    }
+
+
+def _ended(
+    wanted: Wanted, start: Event, verdict: Verdict, usage: JsonObject, marks: Mapping[str, str], given: bool
+) -> NewEvent:
+    feedback = ""
+    if not given and verdict.result == "needs_revision":
+        feedback = verdict.feedback
+    elif not given and verdict.result == "max_iterations_reached":
+        feedback = f"{verdict.feedback}\n\n{_LAST}"
+    told = {
+        "outcome_id": wanted.id,
+        "outcome_evaluation_start_id": start.id,
+        "iteration": verdict.iteration,
+        "result": verdict.result,
+        "explanation": verdict.explanation,
+        "usage": usage,
+        "score": verdict.score,
+        "criteria": [msgspec.to_builtins(each) for each in verdict.criteria],
+        "notes": [msgspec.to_builtins(note) for note in verdict.notes],
+        "private": {
+            "feedback": feedback,
+            "criteria": [msgspec.to_builtins(each) for each in verdict.criteria],
+            "marks": dict(marks),
+        },
+    }
+    return NewEvent("span.outcome_evaluation_end", told, f"{start.id}:end")
