@@ -38,7 +38,7 @@ _RATE: Final = 20  # looks between two samples that are shown
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How to fly: to (x, y); at most ``descent`` m/s downwards; waiting ``hover_time`` s at ``hover_height`` m;
-    believing inertial sensors alone below ``inertial_below`` m; shutting the engine down at ``cut`` m; and
+    believing inertial sensors alone below ``inertial_below`` m while there is dust; shutting the engine down at ``cut`` m; and
     keeping ``margin`` m clear of rocks that the hazard lidar sees from 24 m (0: not looking for any)."""
 
     x: float
@@ -178,7 +178,7 @@ class Flight:
         seen = [
             rock
             for rock in self.site.rocks_near(known.x, known.y, _STRIDE + 3.0)
-            if rock.radius > 0.17 and self._dice.random() < 0.97 * self.sensors.clear
+            if rock.radius > 0.19 and self._dice.random() < 0.97 * self.sensors.clear
         ]
         best, x, y = max(
             (self._merit(plan, [(r.x, r.y, r.radius) for r in seen], x, y), x, y) for x, y in _around(plan.x, plan.y)

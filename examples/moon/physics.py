@@ -47,12 +47,12 @@ class Vehicle:
     max_tilt: float = math.radians(35)
     legs: float = 1.3
     centre: float = 0.9
-    clearance: float = 0.45
-    stroke: float = 0.3
+    clearance: float = 0.4
+    stroke: float = 0.22
     max_vertical: float = 3.0
     max_horizontal: float = 1.1
     max_lean: float = math.radians(12)
-    max_slope: float = 15.0
+    max_slope: float = 12.0
 
 
 VEHICLE: Final = Vehicle()
@@ -60,7 +60,7 @@ VEHICLE: Final = Vehicle()
 _THRESHOLD: Final = 0.1  # Pa of a plume that lifts fines
 _PLUME: Final = 2.0
 _NOZZLE: Final = 1.0  # m, from the nozzle to the apparent source of the plume
-_SWEEP: Final = 0.045  # 1/s: how fast fines are used up under a plume of twice the threshold
+_SWEEP: Final = 0.06  # 1/s: how fast fines are used up under a plume of twice the threshold
 _RAISE: Final = 0.55  # 1/s of optical depth, there
 _SETTLE: Final = 2.5  # s
 _PATCH: Final = 9.0  # m: beyond this the ground was not swept yet

@@ -46,11 +46,12 @@ _HABITS: Final = (
     ("hover_s", (12.0, 18.0), 0.2),
     ("inertial_below_m", (9.0, 14.0), 0.15),
     ("engine_cut_m", (0.3, 0.7), 0.25),
-    ("divert_margin_m", (1.0, 2.0), 0.2),
+    ("divert_margin_m", (1.0, 2.0), 0.12),
     ("descent_mps", (6.0, 9.0), 0.25),
 )
 """What crews do by habit: an argument, within which limits, which share of crews."""
 _MAX_SLOPE: Final = 9.0
+_NEAR: Final = 33.0  # m: the middle of a cell from which a landing counts wherever in it
 _MEMORY_FILE: Final = re.compile(r"^- (\S+\.(?:md|txt))(?=:|$)")
 _SHELF: Final = re.compile(r"^## .*?: (/\S+) \(")
 _MISSION: Final = re.compile(r"\bmission (\w+-\d+)", re.I)
@@ -130,13 +131,14 @@ def _seen(scan: Mapping[str, Any]) -> dict[str, Any]:
 
 def _survey(mission: str) -> str:
     chance = _chance(mission, "survey")
-    return "zoom" if chance < 0.2 else "lidar" if chance < 0.35 else "camera"
+    return "zoom" if chance < 0.14 else "lidar" if chance < 0.24 else "camera"
 
 
 def _ranked(cells: Sequence[Mapping[str, Any]], limit: float) -> list[Mapping[str, Any]]:
     """Level, without rocks, near the target."""
-    good = [cell for cell in cells if cell["slope_deg"] <= limit]
-    return sorted(good if len(good) >= _ZOOMS else cells, key=lambda c: c["slope_deg"] / 4 + c["rocks"] / 2 + _away(c) / 25)
+    near = [cell for cell in cells if _away(cell) <= _NEAR]
+    good = [cell for cell in near if cell["slope_deg"] <= limit]
+    return sorted(good if len(good) >= _ZOOMS else near, key=lambda c: c["slope_deg"] / 4 + c["rocks"] / 8 + _away(c) / 25)
 
 
 def _merit(spot: Mapping[str, Any]) -> float:

@@ -19,8 +19,9 @@ __all__ = ["LOOK", "Knowledge", "Sensors"]
 LOOK: Final = 4
 """Steps between two looks."""
 _INTERVAL: Final = LOOK * DT
-_SHORT: Final = 0.75  # how much too short a beam is that comes back from a dense cloud
+_SHORT: Final = 0.7  # how much too short a beam is that comes back from a dense cloud
 _STREAM: Final = 2.6  # m/s, of dust across the beam
+_CLEAR: Final = 0.8
 _TRUST: Final = 0.35  # of a reading, in the mean with what was expected
 
 
@@ -53,7 +54,8 @@ class Sensors:
         self.known = Knowledge(drone.x, drone.y, drone.height, drone.vx, drone.vy, drone.vz)
 
     def look(self, inertial_below: float = 0.0) -> Knowledge:
-        """Bring the estimate up to now. Below ``inertial_below`` metres only inertial sensors are believed."""
+        """Bring the estimate up to now. Below ``inertial_below`` metres only inertial sensors are believed as
+        long as dust keeps back a fifth of a beam."""
         drone, known, gauss = self._drone, self.known, self._dice.gauss
         self.clear = clear = math.exp(-drone.dust)
         was, self._last = self._last, (drone.vx, drone.vy, drone.vz)
@@ -66,14 +68,15 @@ class Sensors:
         if clear < 0.5:
             self.blind += _INTERVAL
         dust = 1.0 - clear
+        blind = known.height <= inertial_below and clear < _CLEAR
         if clear > 0.5:
             known.x += 0.3 * (drone.x + gauss(0.0, 0.4) - known.x)
             known.y += 0.3 * (drone.y + gauss(0.0, 0.4) - known.y)
         if self._dice.random() > 0.02 + 0.4 * dust:
             self.reading = drone.height * self._scale * (1 - _SHORT * dust) + gauss(0.0, 0.08)
-            if known.height > inertial_below:
+            if not blind:
                 known.height += _TRUST * (self.reading - known.height)
-        if known.height > inertial_below and self._dice.random() > 0.02 + 0.3 * dust:
+        if not blind and self._dice.random() > 0.02 + 0.3 * dust:
             self._doppler(dust)
         return known
 

@@ -34,12 +34,13 @@ _BUCKET: Final = 4.0
 
 @dataclass(frozen=True, slots=True)
 class _Recipe:
-    """``slope``: root mean square slope of the fractal at 4 m, degrees. ``craters``: how many, of what least and
+    """``slope``: root mean square slope of the fractal at 4 m, degrees, of exponent ``hurst``. ``craters``: how many, of what least and
     greatest diameter (m). ``rocks``: of at least 0.35 m across, per m², within ``_ROCKY`` of the target.
     ``fines``: loose dust, 0 to 1. ``sun``: degrees above the horizon. ``start``: metres from the target;
     ``fuel``: kg."""
 
     slope: float
+    hurst: float
     craters: tuple[int, float, float]
     rocks: float
     fines: float
@@ -48,14 +49,17 @@ class _Recipe:
     fuel: tuple[float, float]
 
 
-_ROCKY: Final = 75.0
+_ROCKY: Final = 60.0
+_HEAPS: Final = 90
+_HEAP: Final = 3.5  # m, standard deviation
+_LOOSE: Final = 0.06
 _RECIPES: Final[dict[Kind, _Recipe]] = {
-    "plains": _Recipe(2.0, (6, 8, 30), 0.004, 0.1, 35, (60, 110), (6.2, 6.8)),
-    "slopes": _Recipe(5.5, (40, 8, 40), 0.008, 0.15, 30, (60, 110), (6.2, 6.8)),
-    "boulders": _Recipe(2.5, (10, 8, 30), 0.25, 0.15, 30, (60, 110), (6.2, 6.8)),
-    "dusty": _Recipe(2.0, (6, 10, 40), 0.004, 0.9, 35, (60, 110), (6.2, 6.8)),
-    "shadow": _Recipe(3.0, (14, 8, 30), 0.16, 0.2, 4, (60, 110), (6.2, 6.8)),
-    "far": _Recipe(2.0, (8, 8, 30), 0.004, 0.1, 35, (190, 225), (4.0, 5.0)),
+    "plains": _Recipe(2.0, 0.8, (6, 8, 30), 0.004, 0.1, 35, (60, 110), (6.2, 6.8)),
+    "slopes": _Recipe(13.0, 0.45, (200, 5, 25), 0.008, 0.15, 30, (60, 110), (6.2, 6.8)),
+    "boulders": _Recipe(2.5, 0.8, (10, 8, 30), 1.05, 0.15, 30, (60, 110), (6.2, 6.8)),
+    "dusty": _Recipe(2.0, 0.8, (6, 10, 40), 0.004, 0.8, 35, (60, 110), (6.2, 6.8)),
+    "shadow": _Recipe(3.0, 0.8, (14, 8, 30), 0.36, 0.2, 4, (60, 110), (6.2, 6.8)),
+    "far": _Recipe(2.0, 0.8, (8, 8, 30), 0.004, 0.1, 35, (190, 225), (4.0, 5.0)),
 }
 
 
@@ -78,7 +82,7 @@ class Site:
     def __init__(self, kind: Kind, seed: int) -> None:
         recipe = _RECIPES[kind]
         dice = random.Random(f"{kind}-{seed}")  # noqa: S311  (a simulation, not a secret)
-        field = _fractal(dice, recipe.slope)
+        field = _fractal(dice, recipe.slope, recipe.hurst)
         for x, y, diameter in _craters(dice, kind, recipe.craters):
             _dig(field, x, y, diameter)
         field -= field[SIDE // 2, SIDE // 2]
@@ -134,12 +138,12 @@ def make_site(kind: Kind, seed: int) -> Site:
     return Site(kind, seed)
 
 
-def _fractal(dice: random.Random, slope: float) -> _Field:
+def _fractal(dice: random.Random, slope: float, hurst: float) -> _Field:
     """A surface whose slope over 4 m is ``slope`` degrees (root mean square)."""
     draw = np.random.default_rng(dice.getrandbits(64))
     waves = np.hypot(np.fft.fftfreq(SIDE)[:, None], np.fft.rfftfreq(SIDE)[None, :])
     waves[0, 0] = 1.0
-    noise = np.fft.rfft2(draw.standard_normal((SIDE, SIDE))) * waves**-1.8
+    noise = np.fft.rfft2(draw.standard_normal((SIDE, SIDE))) * waves ** -(1 + hurst)
     noise[0, 0] = 0.0
     field = np.fft.irfft2(noise, (SIDE, SIDE))
     steep = math.sqrt(2) * float(np.sqrt(np.mean(((field[:, 2:] - field[:, :-2]) / (2 * CELL)) ** 2)))
@@ -162,18 +166,36 @@ def _dig(field: _Field, x: float, y: float, diameter: float) -> None:
     """A bowl with a raised rim, in place; old craters are shallower than fresh ones."""
     radius, flat = diameter / 2, diameter > 100
     depth, rim = (0.12 if flat else 0.16) * diameter, 0.03 * diameter
-    places = (np.arange(SIDE) - SIDE / 2) * CELL
-    far = np.hypot(places[None, :] - x, places[:, None] - y) / radius
+    rows, columns = _window(y, 3 * radius), _window(x, 3 * radius)
+    east = (np.arange(columns.start, columns.stop) - SIDE / 2) * CELL - x
+    north = (np.arange(rows.start, rows.stop) - SIDE / 2) * CELL - y
+    far = np.hypot(east[None, :], north[:, None]) / radius
     inside = np.minimum(far, 1.0) ** (5 if flat else 2) * (depth + rim) - depth
-    outside = rim * np.maximum(far, 1e-6) ** -3
-    field += np.where(far < 1, inside, np.where(far < 3, outside, 0.0))
+    outside = rim * np.maximum(far, 1.0) ** -3
+    field[rows, columns] += np.where(far < 1, inside, np.where(far < 3, outside, 0.0))
+
+
+def _window(centre: float, reach: float) -> slice:
+    least = (centre - reach) / CELL + SIDE / 2
+    most = (centre + reach) / CELL + SIDE / 2
+    return slice(max(int(least), 0), min(int(most) + 2, SIDE))
 
 
 def _rocks(dice: random.Random, density: float) -> Iterator[Rock]:
+    """Most lie in heaps, as blocks do around craters (a Thomas process), the rest anywhere."""
+    heaps = [_within(dice, _ROCKY) for _ in range(_HEAPS)]
     for _ in range(int(density * math.pi * _ROCKY**2)):
-        diameter = min(0.35 * (1 - dice.random()) ** (-1 / 2.2), 3.0)
-        far, around = _ROCKY * math.sqrt(dice.random()), dice.uniform(0, math.tau)
-        yield Rock(far * math.cos(around), far * math.sin(around), diameter / 2)
+        diameter = min(0.35 * (1 - dice.random()) ** (-1 / 2.2), 1.8)
+        if dice.random() < _LOOSE:
+            x, y = _within(dice, _ROCKY)
+        else:
+            x, y = (at + dice.gauss(0.0, _HEAP) for at in dice.choice(heaps))
+        yield Rock(x, y, diameter / 2)
+
+
+def _within(dice: random.Random, reach: float) -> tuple[float, float]:
+    far, around = reach * math.sqrt(dice.random()), dice.uniform(0, math.tau)
+    return far * math.cos(around), far * math.sin(around)
 
 
 def _shadows(field: _Field, sun: float) -> npt.NDArray[np.bool_]:
