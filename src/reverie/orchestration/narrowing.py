@@ -6,7 +6,7 @@ Allow-lists intersect and block-lists add up, tool by tool, level by level. Shap
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
@@ -157,29 +157,35 @@ def _web(config: JsonObject, limit: _Domains) -> JsonObject:
     allowed, blocked = limit
     own: Sequence[str] | None = config.get("allowed_domains")
     if allowed is not None:
-        own = allowed if own is None else list(_both(own, allowed))
+        own = allowed if own is None else _both(own, allowed)
     both = dict.fromkeys((*(config.get("blocked_domains") or ()), *blocked))
     return {**config, "allowed_domains": own, "blocked_domains": list(both) or None}
 
 
-def _both(some: Iterable[str], others: Sequence[str]) -> Iterator[str]:
-    """What lies within both: of two entries that overlap, the narrower one."""
-    found: dict[str, None] = {}
-    for entry in some:
-        for other in others:
-            if _within(entry, other):
-                found[entry] = None
-            elif _within(other, entry):
-                found[other] = None
-    yield from found
+def _both(some: Iterable[str], others: Sequence[str]) -> list[str]:
+    """What lies within both, each entry being a domain, or one with a path."""
+    pairs = ((_parts(entry), _parts(other)) for entry in some for other in others)
+    found = (
+        f"{host}{path}"
+        for (a, below_a), (b, below_b) in pairs
+        if (host := _narrower(a, b, _in_domain)) is not None
+        and (path := _narrower(below_a, below_b, _in_path)) is not None
+    )
+    return list(dict.fromkeys(found))
 
 
-def _within(entry: str, other: str) -> bool:
-    """Whether all of ``entry`` (a domain, or one with a path) is in ``other``."""
+def _parts(entry: str) -> tuple[str, str]:
     host, _, path = entry.partition("/")
-    domain, _, below = other.partition("/")
-    host, domain = host.rstrip(".").lower(), domain.rstrip(".").lower()
-    if host != domain and not host.endswith(f".{domain}"):
-        return False
-    prefix = below.rstrip("/")
-    return not prefix or path.rstrip("/") == prefix or path.startswith(f"{prefix}/")
+    return host.rstrip(".").lower(), f"/{path}".rstrip("/")
+
+
+def _narrower(one: str, other: str, within: Callable[[str, str], bool]) -> str | None:
+    return one if within(one, other) else other if within(other, one) else None
+
+
+def _in_domain(host: str, domain: str) -> bool:
+    return host == domain or host.endswith(f".{domain}")
+
+
+def _in_path(path: str, above: str) -> bool:
+    return path == above or path.startswith(f"{above}/")
