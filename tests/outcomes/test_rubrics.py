@@ -125,6 +125,7 @@ def test_free_text_is_one_criterion(text: str) -> None:
         ("[x] (must) Cites sources {weight=4}", True, 4, "Cites sources"),
         ("**Sources (40%)**: three", True, 40, "**Sources**: three"),
         ("**Sources** (5 points): three", True, 5, "**Sources**: three"),
+        ("Code quality (15%)", True, 15, "Code quality"),
         ("Cites sources (10 marks)", True, 10, "Cites sources"),
         ("Sources (bonus) - three", False, 1, "Sources - three"),
         ("It SHOULD cite sources", False, 1, "It SHOULD cite sources"),
@@ -244,6 +245,10 @@ def test_nested_items() -> None:
 
 def test_the_steps_of_a_scale_are_one_criterion() -> None:
     assert texts("- Accuracy:\n  - 5: all\n  - 1: none\n") == ["Accuracy:\n- 5: all\n- 1: none"]
+    steps = (
+        "* **Excellent (40-50):** a\n* **Good (30-39):** b\n* **Poor (<30):** c\n\n* **Bonus (0-15):** d\n"
+    )
+    assert one(f"# R\n\n## Design\n\n{steps}").text.startswith("Design\n- **Excellent (40-50):** a\n")
     found = one("# Rubric\n\n## Clarity\n\n- Excellent: all\n- Poor: none\n")
     assert found.text == "Clarity\n- Excellent: all\n- Poor: none"
 
@@ -269,6 +274,8 @@ def test_a_table_of_criteria() -> None:
         "totals-they-add-up-source-sheet", "Totals\nThey add up.\nSource: sheet", True, 40, line=3
     )
     assert style == Criterion("style", "Style", False, line=4)
+    assert one("| Category | Weight | Focus |\n|-|-|-|\n| Code | 5% | tests |\n").text == "Code\nFocus: tests"
+    assert not read_rubric("| Category | Focus |\n|-|-|\n| Code | tests |\n").structured
     assert one("| ID | Requirement | Points |\n|-|-|-|\n| R1 | opens | 5 |\n") == Criterion(
         "R1", "opens", weight=5, line=3
     )
@@ -412,8 +419,9 @@ def test_every_item_is_a_criterion_at_its_line(
         "- " + "must " * 40_000,
         "|criterion|\n|-|\n" + "|" * 100_000,
         "x. " * 60_000 + "y:\n- a",
+        "- " + "“" * 200_000,
     ],
-    ids=range(11),
+    ids=range(12),
 )
 def test_no_text_makes_it_hang(text: str) -> None:
     """Where one step of the reading is quadratic, one of these takes minutes."""

@@ -35,9 +35,10 @@ _ALTERNATIVES: Final = re.compile(
     re.I,
 )
 _STEP: Final = re.compile(
-    r"[*_]*(?:(?:score|level|grade)\s+)?(?:\d{1,3}(?:\s*[-–]\s*\d{1,3})?\s*(?:points?|pts?|marks?|stars?|%)?|[A-F][+-]?"
-    r"|excellent|very good|good|fair|acceptable|average|poor|unacceptable|pass|fail|full marks|no marks)"
-    r"\s*(?:\([^)\n]*\))?[*_]*\s*(?:[:=–—]|-\s)",
+    r"[*_]*(?:(?:score|level|grade)\s+)?(?:[<>≤≥]?\s*\d{1,3}(?:\s*[-–]\s*\d{1,3})?\s*(?:points?|pts?|marks?|stars?|%)?"
+    r"|[A-F][+-]?|excellent|exemplary|outstanding|very good|good|proficient|satisfactory|fair|acceptable|adequate|average"
+    r"|developing|beginning|weak|poor|insufficient|unacceptable|pass|fail|full marks|no marks)"
+    r"\s*(?:\([^)\n]{0,100}\))?[*_]*\s*(?:[:=–—]|-\s)",
     re.I,
 )
 
@@ -107,9 +108,11 @@ def uncommented(text: str) -> str:
 
 
 def scale(lists: Sequence[SyntaxTreeNode]) -> bool:
-    """Whether lists are steps of a scale (``5: …``, ``Poor: …``), which belong to what is above them."""
+    """Whether lists are steps of a scale (``5: …``, ``Poor: …``), which belong to what is above them.
+    Among three or more steps there may be one item that is none."""
     items = [item for each in lists for item in each.children]
-    return len(items) > 1 and all(_STEP.match(head_of(item)) for item in items)
+    steps = sum(_STEP.match(head_of(item)) is not None for item in items)
+    return steps > 1 and (steps == len(items) or (steps > 2 and steps == len(items) - 1))
 
 
 def alternatives(lead: str) -> bool:

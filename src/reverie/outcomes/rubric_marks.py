@@ -60,7 +60,7 @@ _FAULTS: Final = re.compile(
     re.I,
 )
 _ASIDE: Final = re.compile(
-    r"(?:guidance|(?:grading|scoring|rating)(?: (?:scale|guide|instructions|notes))?|rating scale"
+    r"(?:guidance|(?:grading|scoring|rating) (?:scale|instructions|notes)|(?:score|grade|grading) bands?"
     r"|how (?:to|we) (?:grade|score|judge|evaluate).*|out of scope|non-goals|not required|about this rubric"
     r"|task description|(?:guidance|notes?|instructions?|hints?) (?:for|to) (?:the )?(?:grader|judge|evaluator)s?)\s*:?",
     re.I,
@@ -219,8 +219,8 @@ def _mark(part: str, text: str, end: int, line: int) -> dict[str, str | float | 
     if (told := _POINTS.fullmatch(part)) and not _FONT.search(text):
         return {"weight": weight(told[1], line)}
     share = _SHARE.fullmatch(part)
-    # "Accuracy (40%): …" is a weight; "… grows faster than the market (20%)" is not
-    if share and re.match(r"[*_]{0,3}\s*:", text[end : end + 5]):
+    # "Accuracy (40%): …" and "Code quality (40%)" are weights; "… grows faster than the market (20%)" is not
+    if share and (re.match(r"[*_]{0,3}\s*:", text[end : end + 5]) or len(text[:200].split()) < 5):
         return {"weight": weight(share[1], line)}
     return None
 

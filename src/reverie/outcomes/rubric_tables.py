@@ -15,6 +15,8 @@ from reverie.outcomes.rubric_marks import Marks, at_line, read_marks, weight
 __all__ = ["Columns", "columns_of"]
 
 _TEXT: Final = ("criterion", "criteria", "requirement", "requirements", "acceptance criterion")
+_NAMED: Final = ("category", "dimension", "aspect", "area", "component")
+"""Columns of criteria in a table that gives them weights."""
 _WEIGHT: Final = ("weight", "weights", "points", "pts", "marks", "max points", "max score")
 _LEVEL: Final = ("level", "priority", "must/should", "must / should", "required", "required?", "importance")
 _ID: Final = ("id", "key")
@@ -66,6 +68,7 @@ def columns_of(table: SyntaxTreeNode) -> Columns | None:
     titles = [text_of(cell) for cell in table.children[0].children[0].children]
     plain = [title.strip("*_ ").lower() for title in titles]
     text, many, level, name = (_first(plain, among) for among in (_TEXT, _WEIGHT, _LEVEL, _ID))
+    text = _first(plain, _NAMED) if text is None and many is not None else text
     if text is None:
         return None
     rest = [
