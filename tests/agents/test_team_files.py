@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from pathlib import Path
 
 import pytest
 
 import reverie
+from reverie.agents import team_files
 from reverie.agents.team_files import read_team
 from reverie.domain.errors import NotFound, ReverieError, UsageError
 from reverie.domain.plans import Task
@@ -85,6 +88,29 @@ def test_a_team_with_little_said(tmp_path: Path) -> None:
     written(tmp_path, 'system = "You lead."\n', "lead.toml")
     team = read_team(written(tmp_path, f'[team]\nlead = "lead.toml"\n{SMALL}'))
     assert team.lead == {"name": "lead", "tools": ["*"], "system": "You lead."}
+
+
+def test_the_examples_of_the_documents_are_read(tmp_path: Path) -> None:
+    page = Path(__file__).parents[2] / "docs" / "reference" / "team-files.md"
+    [shown] = re.findall(r"```toml\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    example = textwrap.dedent("".join(re.findall(r"^(?: {4}.*)?\n", team_files.__doc__ or "", re.MULTILINE)))
+    written(tmp_path, "Cheap.", "reviews/one.txt")
+    written(tmp_path, "You read.", "agents/reader.md")
+    for text in (shown, example):
+        plan = read_team(written(tmp_path, text)).plan
+        assert plan is not None and plan.tasks[0].prompt.endswith("Cheap.")
+
+
+def test_the_page_of_team_files_says_the_refusal_as_it_is(tmp_path: Path) -> None:
+    page = Path(__file__).parents[2] / "docs" / "reference" / "team-files.md"
+    needs = {"collect": "judge", "judge": "write", "write": "collect"}
+    tasks = "".join(
+        f"[[plan.tasks]]\nid = '{id}'\nagent = 'reader'\nprompt = 'x'\ndepends_on = ['{need}']\n"
+        for id, need in needs.items()
+    )
+    with pytest.raises(UsageError) as raised:
+        read_team(written(tmp_path, SMALL + tasks))
+    assert str(raised.value).replace(f"{tmp_path}/", "") in page.read_text("utf-8")
 
 
 def mapped(inputs: str, prompt: str = "{input}") -> str:

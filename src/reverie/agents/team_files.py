@@ -17,7 +17,7 @@
     [plan.map]
     agent = "reader"
     inputs = { glob = "reviews/*.txt" }
-    prompt = "Review {name}:\n{text}"
+    prompt = "Review {name}: {text}"
 
 Paths are relative to the file. It names no functions: it may come from anywhere, and a function would run
 outside the sandbox.
