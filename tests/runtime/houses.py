@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -134,6 +135,7 @@ class Probe:
 class _Folders:
     spec: SandboxSpec
     briefing: str = ""
+    outputs: Path = Path(os.devnull)
 
     def pull(self) -> list[Any]:
         return []
@@ -145,7 +147,7 @@ class _Folders:
         return False
 
     def fork(self, name: str) -> Any:
-        return _Folders(SandboxSpec(f"{self.spec.id}.{name}", ()), self.briefing)
+        return _Folders(SandboxSpec(f"{self.spec.id}.{name}", ()), self.briefing, self.outputs)
 
     def merge(self, name: str, mark: str = "") -> MergeReport:
         return MergeReport()
@@ -211,6 +213,7 @@ class House(Reverie):
     slept: list[float]
     pins: dict[tuple[str, str], dict[str, str]]
     context_tokens: int | None = None
+    outputs_here: Path = Path(os.devnull)
 
     def plugs(self) -> Plugs:
         def model(id: str) -> Model:
@@ -237,7 +240,7 @@ class House(Reverie):
         return LocalEngine(self._db)
 
     def mount(self, session_id: str, body: JsonObject) -> Any:
-        return _Folders(SandboxSpec(session_id, ()))
+        return _Folders(SandboxSpec(session_id, ()), outputs=self.outputs_here)
 
     def mcp(self, server: JsonObject, body: JsonObject) -> Any:
         return self.servers[server["name"]]

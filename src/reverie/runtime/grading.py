@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import os
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -18,7 +19,7 @@ from typing import Any, Final, cast
 
 import msgspec
 
-from reverie.domain.errors import Invalid, ReverieError, SandboxFailed
+from reverie.domain.errors import Invalid, LeaseLost, ReverieError, SandboxFailed, StorageError
 from reverie.domain.events import PRIMARY_THREAD, Event, JsonObject, NewEvent
 from reverie.domain.ids import derived_id
 from reverie.domain.outcomes import (
@@ -52,6 +53,7 @@ from reverie.sessions.status import SessionState, Usage
 
 __all__ = ["Grading"]
 
+log: Final = logging.getLogger("reverie.runtime")
 MAX_REMINDERS: Final = 2
 MAX_RUNS: Final = 3
 """Graders in a row for one vote, where one was talked round."""
@@ -144,8 +146,9 @@ class Grading:
     def done(self, thread: ThreadContext) -> bool:
         """Whether a grader has nothing more to do: its verdict is taken, or none will be."""
         tool = self._tools.get(thread.name)
-        calls = len(verdict_calls(thread)) if tool is not None else 0
-        return tool is not None and calls > 0 and (calls >= MAX_VERDICTS or tool.settled(thread) is not None)
+        if tool is None or thread.open or not (calls := verdict_calls(thread)):
+            return False
+        return len(calls) >= MAX_VERDICTS or tool.settled(thread) is not None
 
     async def evaluate(self, thread: ThreadContext) -> bool:
         """The evaluation that was begun on a thread, to its verdict. Whether there is something to do after it."""
@@ -164,6 +167,12 @@ class Grading:
             verdict = None
         except _Unjudged as error:
             verdict = settling.failed(int(start.payload["iteration"]), str(error))
+        except (LeaseLost, StorageError):
+            raise
+        except Exception as error:
+            log.exception("an evaluation failed", extra={"session_id": self._journal.session_id})
+            why = f"An internal fault stopped the evaluation: {type(error).__name__}: {error}"
+            verdict = settling.failed(int(start.payload["iteration"]), why)
         finally:
             await self._left(start)
         await self._end(thread, wanted, start, verdict, work, graders)
