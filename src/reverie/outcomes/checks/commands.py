@@ -34,10 +34,10 @@ async def check_command(wants: CommandWants, sandbox: Sandbox | None) -> Found:
             finished = await sandbox.run(
                 ["/bin/sh", "-c", wants.command], timeout_s=wants.timeout, max_output=MAX_OUTPUT
             )
-    except (SandboxFailed, OSError) as error:
-        raise Unchecked(f"the command was not run: {str(error).splitlines()[0]}") from None
     except TimeoutError:
         raise Unchecked("the command was given up: its sandbox did not come back") from None
+    except (SandboxFailed, OSError) as error:
+        raise Unchecked(f"the command was not run: {str(error).splitlines()[0]}") from None
     return Found([Fault(change) for change in _changes(wants, finished)])
 
 

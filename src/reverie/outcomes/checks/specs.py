@@ -36,6 +36,7 @@ __all__ = [
 
 _Name: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=1_000)]
 _Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
+_Times: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 _Names: TypeAlias = Annotated[tuple[_Name, ...], msgspec.Meta(max_length=200)]
 _OneOrMore: TypeAlias = _Name | _Names
 _Cells: TypeAlias = Annotated[dict[_Name, Any], msgspec.Meta(min_length=1, max_length=200)]
@@ -81,8 +82,8 @@ class TextWants(Wants, frozen=True):
     contains: _OneOrMore = ()
     lacks: _OneOrMore = ()
     ignore_case: bool = False
-    at_least: _Count = 1
-    at_most: _Count | None = None
+    at_least: _Times = 1
+    at_most: _Times | None = None
     min_words: _Count | None = None
     max_words: _Count | None = None
     headings: _Names = ()
@@ -193,7 +194,7 @@ def wanted(check: Check, form: type[_W]) -> _W:
         Invalid: it is not of that form.
     """
     try:
-        return msgspec.convert(dict(check.wants), form)
+        return msgspec.convert({**check.wants, "kind": check.kind}, form)
     except msgspec.ValidationError as error:
         raise _told(error, check) from None
 
@@ -277,9 +278,7 @@ class _Rules:
         for low, high in _LIMITS:
             least, most = getattr(self._wants, low, None), getattr(self._wants, high, None)
             if least is not None and most is not None and least > most:
-                default = low == "at_least" and isinstance(self._wants, TextWants) and least == 1
-                if not default:
-                    raise Invalid(low, f"at most `{high}`, which is {most}", least)
+                raise Invalid(low, f"at most `{high}`, which is {most}", least)
 
     def _patterns(self) -> Iterator[tuple[str, str]]:
         for field in ("matches", "forbids", "output", "title"):

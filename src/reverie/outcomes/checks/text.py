@@ -1,0 +1,157 @@
+"""Checks of text: words and patterns, headings, citations, numbers, hidden text; of any file, or the message."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from reverie.domain.outcomes import Hidden, Proof
+from reverie.outcomes.checks.citations import unresolved
+from reverie.outcomes.checks.looking import Fault, Found, Looking, Subject, shortened
+from reverie.outcomes.checks.numbers import Cells, disagreeing
+from reverie.outcomes.checks.patterns import compiled
+from reverie.outcomes.checks.specs import TextWants
+
+__all__ = ["check_text", "subjects", "text_faults"]
+
+_NOTED = (
+    "alternative text", "speaker notes", "document property", "text that is not read out", "attribute ", "comment",
+    "deleted text",
+)  # fmt: skip
+_MOST_TOLD = 5
+
+
+def check_text(wants: TextWants, looking: Looking) -> Found:
+    """
+    Raises:
+        Unchecked: a file, or a workbook that is named, could not be read.
+    """
+    found = subjects(wants, looking)
+    if isinstance(found, Fault):
+        return Found([found])
+    faults = [fault for subject in found for fault in text_faults(subject, wants, looking)]
+    return Found(faults, _shown(found[0], wants))
+
+
+def subjects(wants: TextWants, looking: Looking) -> list[Subject] | Fault:
+    """What a check speaks of; a fault where there is nothing.
+
+    Raises:
+        Unchecked: one of it could not be read.
+    """
+    if wants.file is None:
+        return [looking.said()] if looking.message.strip() else Fault("say something in the last message")
+    paths = looking.some(wants.file)
+    return paths if isinstance(paths, Fault) else [looking.subject(path) for path in paths]
+
+
+def text_faults(subject: Subject, wants: TextWants, looking: Looking) -> Iterator[Fault]:
+    """
+    Raises:
+        Unchecked: a workbook that ``numbers`` names could not be read.
+    """
+    for pattern in _several(wants.matches):
+        yield from _occurring(subject, wants, pattern, f"what matches `{pattern}`")
+    for words in _several(wants.contains):
+        yield from _occurring(subject, wants, _literally(words), f"“{words}”")
+    for pattern in _several(wants.forbids):
+        yield from _forbidden(subject, wants, pattern, f"what matches `{pattern}`")
+    for words in _several(wants.lacks):
+        yield from _forbidden(subject, wants, _literally(words), f"“{words}”")
+    yield from _words(subject, wants)
+    yield from _headings(subject, wants)
+    if wants.citations:
+        yield from unresolved(subject)
+    if wants.numbers:
+        yield from disagreeing(subject, wants.numbers, Cells(looking))
+    if wants.no_hidden_text:
+        yield from _hidden(subject)
+
+
+def _several(told: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (told,) if isinstance(told, str) else told
+
+
+def _literally(words: str) -> str:
+    """Words in this order, whatever white space parts them."""
+    return r"\s+".join(re.escape(word) for word in words.split()) or re.escape(words)
+
+
+def _places(subject: Subject, wants: TextWants, pattern: str) -> list[int]:
+    expression = compiled(pattern, ignore_case=wants.ignore_case)
+    return [found.start() for found in expression.finditer(subject.text)]
+
+
+def _occurring(subject: Subject, wants: TextWants, pattern: str, told: str) -> Iterator[Fault]:
+    places = _places(subject, wants, pattern)
+    if len(places) < wants.at_least:
+        times = "" if wants.at_least == 1 else f" {wants.at_least} times; it has it {len(places)} times"
+        yield Fault(f"{subject.name} must have {told}{times}", Proof(subject.file))
+    elif wants.at_most is not None and len(places) > wants.at_most:
+        proof = subject.at(places[wants.at_most])
+        counted = f"at most {wants.at_most} times; it has it {len(places)} times"
+        yield Fault(f"{subject.name} must have {told} {counted}", proof)
+
+
+def _forbidden(subject: Subject, wants: TextWants, pattern: str, told: str) -> Iterator[Fault]:
+    places = _places(subject, wants, pattern)
+    if places:
+        times = "" if len(places) == 1 else f" ({len(places)} times)"
+        yield Fault(f"take {told} out of {subject.name}{times}", subject.at(places[0]))
+
+
+def _words(subject: Subject, wants: TextWants) -> Iterator[Fault]:
+    if wants.min_words is None and wants.max_words is None:
+        return
+    number = len(subject.text.split())
+    if wants.min_words is not None and number < wants.min_words:
+        yield Fault(f"{subject.name} must have at least {wants.min_words:,} words: it has {number:,}")
+    if wants.max_words is not None and number > wants.max_words:
+        yield Fault(f"{subject.name} must have at most {wants.max_words:,} words: it has {number:,}")
+
+
+def _headings(subject: Subject, wants: TextWants) -> Iterator[Fault]:
+    """Each in its order; there may be others between them. A format that knows no headings has lines."""
+    there = [_bare(line.text) for line in subject.reading.facts.headings or subject.reading.lines]
+    at = 0
+    for heading in wants.headings:
+        wanted = _bare(heading)
+        if wanted in there[at:]:
+            at = there.index(wanted, at) + 1
+        elif wanted in there:
+            yield Fault(
+                f"the heading “{heading}” of {subject.name} must stand later: after the one before it"
+            )
+        else:
+            yield Fault(f"{subject.name} must have the heading “{heading}”", Proof(subject.file))
+
+
+def _bare(heading: str) -> str:
+    """Without its number (``2.1 Method``), in lower case."""
+    words = " ".join(heading.split()).casefold()
+    return re.sub(r"\A(?:\d{1,3}(?:\.\d{1,3}){0,5}[.)]?|[a-z][.)]|[ivx]{1,5}\.) (?=\S)", "", words).rstrip(
+        " :"
+    )
+
+
+def _hidden(subject: Subject) -> Iterator[Fault]:
+    found = [piece for piece in subject.reading.hidden if not piece.how.startswith(_NOTED)]
+    for piece in found[:_MOST_TOLD]:
+        yield Fault(_told(subject, piece), subject.near(piece.text, piece.place))
+    if len(found) > _MOST_TOLD:
+        yield Fault(f"{subject.name} has {len(found) - _MOST_TOLD} more pieces of hidden text")
+
+
+def _told(subject: Subject, piece: Hidden) -> str:
+    return (
+        f"take the hidden text out of {subject.name}, {piece.place} ({piece.how}): “{shortened(piece.text)}”"
+    )
+
+
+def _shown(subject: Subject, wants: TextWants) -> Proof | None:
+    """Where the first of what was wanted stands."""
+    patterns = [*_several(wants.matches), *map(_literally, _several(wants.contains))]
+    if not patterns:
+        return Proof(subject.file)
+    places = _places(subject, wants, patterns[0])
+    return subject.at(places[0]) if places else Proof(subject.file)
