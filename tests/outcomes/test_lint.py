@@ -198,6 +198,50 @@ Well-sourced means: a paper, a standard or a public statistic.
 5. The conclusion agrees with the table
 6. Says what is not known
 """,
+    "postmortem": """# Incident postmortem
+
+- Timeline in UTC with at least one entry per 15 minutes between 09:00 and 11:30
+- Root cause is stated in one sentence and supported by a log excerpt
+- Names every customer-facing service that was affected
+- Impact is given as number of failed requests and share of all requests
+- Action items each have an owner and a due date within 30 days
+- No individual is blamed by name
+- The document links the dashboard and the incident channel
+- Detection, response and recovery each have their own heading
+- Lessons learned has 3 to 5 bullets
+- Written in the past tense
+- The summary can be understood without reading the rest
+- Severity matches the definition in severity.md
+- Uses the template postmortem.md; sections that do not apply say so
+""",
+    "package": """# Python package
+
+- `pip install .` succeeds in a fresh virtual environment
+- The README shows how to install, and has one example that runs as printed
+- Type hints on all public functions; `mypy --strict` reports no errors
+- Test coverage is at least 90%
+- No function is longer than 50 lines
+- No dependency outside the standard library except numpy
+- Errors raise ValueError with a message that names the argument
+- The CLI prints usage on `--help` and exits with 0
+- The CLI exits with 2 for unknown options
+- Reads CSV and writes JSON
+- Handles empty files, files with a header only, and files without a trailing newline
+- Must support Python 3.11, 3.12 and 3.13
+""",
+    "letter": """# Legal letter
+
+1. The letter is addressed to the landlord named in lease.pdf
+2. It cites § 536 BGB
+3. It sets a deadline of two weeks
+4. It demands a rent reduction of 20% from 1 March and repayment of overpaid rent
+5. It must not threaten criminal charges
+6. Tone: formal, no insults
+7. Has the date, the address and a subject line
+8. Attachments are listed at the end; photos are numbered as in the text
+9. Does not exceed two pages
+10. The facts are in chronological order
+""",
     "web page": """- index.html passes the HTML validator without errors
 - All text has a contrast of at least 4.5:1
 - Every image has an `alt` attribute
@@ -226,8 +270,10 @@ FLAWED = {
 - The layout is appealing
 - Sensible defaults are documented in README.md
 - Provides a comprehensive analysis of the market
+- **Clarity** (20%)
+- Style of citation: MLA
 """,
-        [(3, "vague"), (5, "vague"), (7, "vague"), (9, "vague")],
+        [(3, "vague"), (5, "vague"), (7, "vague"), (9, "vague"), (10, "vague")],
     ),
     "minds": (
         """- The agent should think carefully about edge cases

@@ -190,6 +190,23 @@ def test_should_as_a_first_word_counts_beside_a_must_alone() -> None:
     assert levels("## Must\n\n- Should cite\n\n## Others\n\n- Should list\n- x\n") == [True, False, True]
 
 
+@pytest.mark.parametrize(
+    ("text", "title", "section"),
+    [
+        ("# T\n\n- a\n\n## B\n", "T", ""),
+        ("## T\n\n- a\n", "", "T"),
+        ("# A\n\n- a\n\n# B\n", "", "A"),
+        ("Text.\n\n# A\n\n- a\n", "", "A"),
+        ("# Must\n\n- a\n", "", "Must"),
+    ],
+)
+def test_the_first_heading_is_the_title_if_it_is_the_only_one_of_its_kind(
+    text: str, title: str, section: str
+) -> None:
+    rubric = read_rubric(text)
+    assert (rubric.title, rubric.criteria[0].section) == (title, section)
+
+
 def test_a_bold_line_heads_one_list() -> None:
     text = "**Optional**\n\n- a\n\nText between.\n\n- b\n"
     assert [(each.text, each.must, each.section) for each in criteria(text)] == [
@@ -415,7 +432,7 @@ def test_every_item_is_a_criterion_at_its_line(
         "- a\n  " + "<!--" * 40_000,
         "- " + "[" * 100_000,
         "- " + "`" * 100_001 + "(must)",
-        "- a" + "\n  b" * 40_000,
+        "- a" + "\n  b" * 20_000,
         "- " + "must " * 40_000,
         "|criterion|\n|-|\n" + "|" * 100_000,
         "x. " * 60_000 + "y:\n- a",

@@ -26,7 +26,7 @@ must be the same besides, so this only keeps "A before B" from "B before A"."""
 _NOT: Final = re.compile(r"\b(?:not|no|never|without|avoids?|cannot|none|nor)\b|n['’]t\b")
 
 
-_QUOTED: Final = re.compile(r"`[^`]*`|\"[^\"]*\"|“[^”]{0,300}”")
+_QUOTED: Final = re.compile(r"`[^`]*`|\"[^\"]*\"|“[^“”]{0,300}”")
 _SILENT: Final = frozenset(
     [
         "a",

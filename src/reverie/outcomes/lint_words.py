@@ -7,7 +7,7 @@ from typing import Final
 
 __all__ = ["compound", "spoken", "unverifiable", "vague"]
 
-_QUOTED: Final = re.compile(r"`[^`]*`|\"[^\"\n]*\"|“[^”\n]{0,300}”")
+_QUOTED: Final = re.compile(r"`[^`]*`|\"[^\"\n]*\"|“[^“”\n]{0,300}”")
 _VAGUE: Final = re.compile(
     r"\b(?:(?<!of )(?<!in )good(?! faith)|great|nice(?!-)|nicely|excellent|high[- ]quality|top[- ]notch|world[- ]class"
     r"|appropriate(?:ly)?|reasonabl[ey]|adequate(?:ly)?|sufficient(?:ly)?(?! funds)|suitabl[ey]|properly|proper(?! (?:noun|name))"
@@ -21,6 +21,13 @@ _VAGUE: Final = re.compile(
     r"|researched)|(?<=\bis )clear(?=\W*$)|(?<=\bare )clear(?=\W*$)|clear and (?:easy|understandable|concise|readable)"
     r"|(?:efficient|effective)ly)\b"
 )
+_NAME: Final = re.compile(
+    r"(?:(?:overall|general|good|code|writing|visual|reasoning|design|content|document) )?(?:quality|clarity|style|creativity"
+    r"|readability|usability|professionalism|polish|originality|thoroughness|conciseness|usefulness|elegance)"
+    r"(?: and (?:quality|clarity|style|tone|polish|readability))?\W*",
+    re.I,
+)
+"""A criterion that is no more than the name of a virtue."""
 _NUMBERED: Final = re.compile(
     r"[0-9]|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen)\b|§", re.I
 )
@@ -81,7 +88,9 @@ def spoken(text: str) -> str:
 
 
 def vague(words: str, guidance: str) -> str | None:
-    """The last subjective word that nothing measures: no number, example, explanation or definition."""
+    """The last subjective word that nothing measures, or the virtue that is only named: no number, example, explanation or definition."""
+    if _NAME.fullmatch(words):
+        return words
     found = list(_VAGUE.finditer(words[:1].lower() + words[1:]))
     if not found or _NUMBERED.search(words) or _LISTED in words:
         return None

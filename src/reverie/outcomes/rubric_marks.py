@@ -43,7 +43,7 @@ _AFTER: Final = re.compile(
 )
 _FONT: Final = re.compile(r"\b(?:fonts?|typeface|type size|text size|lettering)\b", re.I)
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-_CODE: Final = re.compile(r"`[^`]*`|\"[^\"]*\"|“[^”]{0,300}”")
+_CODE: Final = re.compile(r"`[^`]*`|\"[^\"]*\"|“[^“”]{0,300}”")
 _GENTLY: Final = re.compile(r"(?:ideally|optionally|preferably)\b", re.I)
 
 _TAIL: Final = r"(?:\s+(?:criteria|requirements?|items?|points?|conditions?|features?))?\s*(?:[:(–—-].*)?"

@@ -322,14 +322,14 @@ class _Reading:
 
 
 def _title(root: SyntaxTreeNode) -> SyntaxTreeNode | None:
-    """The heading that is the rubric's title: the first block of all, above every other heading, and no section."""
+    """The heading that is the rubric's title: its first block, the only one of the first level, and no section."""
     first = root.children[0] if root.children else None
-    if first is None or first.type != "heading":
+    if first is None or first.type != "heading" or _depth(first) > 1:
         return None
     told = read_heading(text_of(first), line_of(first))
     others = [each for each in root.children[1:] if each.type == "heading"]
     plain = told.title and told.must is None and not told.before and not told.aside
-    return first if plain and all(_depth(each) > _depth(first) for each in others) else None
+    return first if plain and all(_depth(each) > 1 for each in others) else None
 
 
 def _leads(words: str) -> bool:
