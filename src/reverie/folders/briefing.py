@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from reverie.folders.places import CONFLICTS, OUTPUTS
+from reverie.folders.places import CONFLICTS, HOME, OUTPUTS
 
-__all__ = ["INDEX_CHARACTERS", "Shelf", "briefing", "headline"]
+__all__ = ["INDEX_CHARACTERS", "Shelf", "briefing", "briefing_of_area", "briefing_of_copy", "headline"]
 
 INDEX_CHARACTERS: Final = 4_000
 """Of all indexes together."""
@@ -46,6 +46,7 @@ def briefing(
     files: Sequence[str],
     repositories: Sequence[str],
     conflicts: Sequence[str] = (),
+    unmerged: Sequence[str] = (),
     *,
     outputs: bool = True,
 ) -> str:
@@ -57,6 +58,11 @@ def briefing(
     if conflicts:
         told = "Changes of this session that memory did not take, because somebody else had changed the same memory"
         parts.append(f"{told}, are in {CONFLICTS}:\n{_listed(conflicts)}")
+    if unmerged:
+        told = (
+            "What specialists changed, and others had changed, too, was not taken over. Their versions are in"
+        )
+        parts.append(f"{told} {CONFLICTS}:\n{_listed(unmerged)}")
     if files:
         parts.append(f"# Files\n\nGiven to this session:\n{_listed(files)}")
     if repositories:
@@ -65,6 +71,25 @@ def briefing(
         told = f"Files that you put into {OUTPUTS} are handed to the person you work for."
         parts.append(f"# Outputs\n\n{told}")
     return "\n\n".join(parts)
+
+
+def briefing_of_area(whole: str, label: str) -> str:
+    """What a specialist is told besides ``whole``, what the others are told."""
+    told = (
+        f"# Your own area\n\n{HOME} and {OUTPUTS} are your own copies: nobody else sees what you do there, and you "
+        "see what others did when you are given your next task. When you report, your changes are merged into the "
+        "files of those who gave you the task. Where others changed the same lines meanwhile, their version stands, "
+        f"and yours is kept in {CONFLICTS}/@{label}."
+    )
+    return f"{whole}\n\n{told}" if whole else told
+
+
+def briefing_of_copy() -> str:
+    """What whoever works in a throw-away copy is told."""
+    return (
+        f"# A copy\n\n{HOME} and {OUTPUTS} are a copy of the work, made for you. Try out whatever you like: the copy "
+        "is thrown away afterwards, and nothing that you change in it reaches anybody."
+    )
 
 
 def headline(text: str) -> str:

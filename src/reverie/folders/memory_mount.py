@@ -7,7 +7,6 @@ when the folder is opened again: the work is lost for nobody, and done twice by 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -32,7 +31,7 @@ from reverie.folders.memory_plan import Plan, most_deletions, plan
 from reverie.folders.tree import Tree, shown
 from reverie.folders.trouble import Kind, Trouble, bounded
 from reverie.folders.watch import Look, Watch, sha256
-from reverie.memory.merge import three_way
+from reverie.memory.merge import mergeable, three_way
 from reverie.memory.records import Edit, Records
 
 __all__ = ["Attached", "MemoryMount"]
@@ -40,7 +39,6 @@ __all__ = ["Attached", "MemoryMount"]
 _ROUNDS: Final = 4  # how often a store may change under our hands before it has to wait for the next time
 _BATCH: Final = 64  # edits in one transaction
 _LOOK: Final = timedelta(seconds=30)  # between two looks at the whole store, whatever its stamp says
-_MERGING: Final = 2_000_000  # pairs of equal lines: a merge that would look at more takes too long
 _CHUNK: Final = 1 << 20
 _HISTORY: Final = 1_000
 
@@ -339,7 +337,7 @@ class MemoryMount:
         if mine is None or mine == memory.content:  # the same but for secrets: it was written before
             return mine
         base = self._base(name, memory)
-        if base is None or _pairs(base, memory.content) + _pairs(base, mine) > _MERGING:
+        if base is None or not mergeable(base, memory.content, mine):
             return None
         merge = three_way(base, memory.content, mine)
         fits = len(merge.text.encode("utf-8")) <= MAX_CONTENT_BYTES
@@ -463,12 +461,6 @@ def _steps(name: str) -> Iterator[str]:
 
 def _without(digests: Mapping[str, str], blocked: set[str]) -> Mapping[str, str]:
     return {k: v for k, v in digests.items() if k not in blocked} if blocked else digests
-
-
-def _pairs(old: str, new: str) -> int:
-    """What a comparison of two texts costs at worst: how many pairs of equal lines there are."""
-    times = Counter(old.split("\n"))
-    return sum(times[line] * count for line, count in Counter(new.split("\n")).items())
 
 
 def _chunks(file: BinaryIO) -> Iterator[bytes]:

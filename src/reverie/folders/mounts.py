@@ -20,8 +20,11 @@ import msgspec
 from reverie.domain.clock import Clock
 from reverie.domain.errors import ConfigError, NotFound, Tampered
 from reverie.domain.events import JsonObject
+from reverie.folders.areas import Areas, Held
 from reverie.folders.briefing import Shelf, briefing, headline
+from reverie.folders.entries import Part
 from reverie.folders.file_mount import FileMount
+from reverie.folders.ground import Ground
 from reverie.folders.keeping import keep, kept
 from reverie.folders.memory_mount import Attached, MemoryMount
 from reverie.folders.outputs import Outputs
@@ -55,26 +58,21 @@ class _Made(msgspec.Struct):
     at: datetime | None = None
 
 
-class Mounted:
-    """The folders of one session, in this process. Methods may be called from any thread.
-
-    Attributes:
-        spec: The sandbox that shows them.
-        briefing: What the agent is told of them.
-    """
+class Mounted(Held):
+    """The folders of one session, in this process. Methods may be called from any thread."""
 
     def __init__(
         self,
         session_id: str,
         spec: SandboxSpec,
         briefing: str,
+        areas: Areas,
         *,
         memories: Sequence[MemoryMount] = (),
         outputs: Outputs | None = None,
         troubles: Sequence[Trouble] = (),
     ) -> None:
-        self.spec = spec
-        self.briefing = briefing
+        super().__init__(spec, briefing, areas)
         self._actor = f"session:{session_id}"
         self._memories = memories
         self._outputs = outputs
@@ -173,9 +171,10 @@ class Mounts:
             Invalid: an id that is none.
         """
         resources: Sequence[Resource] = body["resources"]
-        if body["self_hosted"]:  # its worker has the folders
-            return Mounted(session_id, SandboxSpec(session_id, ()), self._told(resources, None))
         rooms = Rooms.of(self._home, workspace, session_id)
+        if body["self_hosted"]:  # its worker has the folders
+            nothing = Areas(rooms, Ground(rooms.root, (), rooms.beside))
+            return Mounted(session_id, SandboxSpec(session_id, ()), self._told(resources, None), nothing)
         self._make(rooms)
         stores = [self._memory(rooms, each) for each in _of(resources, "memory_store")]
         troubles = [
@@ -196,6 +195,7 @@ class Mounts:
             session_id,
             SandboxSpec(session_id, _apart(mounts), HOME, self._network(body), secrets=injected),
             self._told(resources, rooms, stores),
+            Areas(rooms, Ground(rooms.root, _written(rooms, cloned), rooms.beside)),
             memories=stores,
             outputs=Outputs(session_id, rooms.outputs, rooms.beside / "outputs", self._files),
             troubles=[*troubles, *failed, *missing, *locked],
@@ -238,7 +238,7 @@ class Mounts:
         ):
             folder.mkdir(parents=True, exist_ok=True)
         rooms.root.chmod(0o700)
-        for left in rooms.beside.glob("*.tmp"):  # by a killed process
+        for left in (*rooms.beside.glob("*.tmp"), rooms.copies):  # by a killed process
             demolish(left)
         if kept(rooms.beside / "made.json", _Made).at is None:
             keep(rooms.beside / "made.json", _Made(self._clock()))
@@ -316,7 +316,8 @@ class Mounts:
             [self._shelf(each, writable) for each in _of(resources, "memory_store")],
             [each["mount_path"] for each in _of(resources, "file")],
             [f"{each['mount_path']} ({each['url']})" for each in _of(resources, "github_repository")],
-            [f"{CONFLICTS}/{shown(name)}" for name in sorted(aside)],
+            [f"{CONFLICTS}/{shown(name)}" for name in sorted(aside) if not name.startswith("@")],
+            [f"{CONFLICTS}/{shown(name)}" for name in sorted(aside) if name.startswith("@")],
             outputs=rooms is not None,
         )
 
@@ -354,6 +355,14 @@ def _standing(rooms: Rooms) -> Iterator[Mount]:
     yield Mount(rooms.uploads, UPLOADS, writable=False)
     yield Mount(rooms.spill, SPILL)  # written by tools, for the agent and for themselves
     yield Mount(rooms.conflicts, CONFLICTS, writable=False)
+
+
+def _written(rooms: Rooms, cloned: Sequence[Mount]) -> list[Part]:
+    """What the agents of a session write to, apart from memory; none of it within another."""
+    folders = [(mount.folder.relative_to(rooms.root).as_posix(), mount.inside) for mount in cloned]
+    own = (Part(*each) for each in folders)
+    parts = dict.fromkeys((Part("workspace", HOME), Part("outputs", OUTPUTS), *own))
+    return [each for each in parts if not any(each.folder.startswith(f"{other.folder}/") for other in parts)]
 
 
 def _mount(store: MemoryMount) -> Mount:

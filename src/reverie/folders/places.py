@@ -64,6 +64,16 @@ class Rooms:
         return self.root / "conflicts"
 
     @property
+    def areas(self) -> Path:
+        """Of specialists: each has a folder here."""
+        return self.root / "areas"
+
+    @property
+    def copies(self) -> Path:
+        """To be thrown away."""
+        return self.root / "copies"
+
+    @property
     def beside(self) -> Path:
         return self.root / "beside"
 

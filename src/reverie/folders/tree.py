@@ -117,15 +117,26 @@ class Tree:
             OSError: as ``write``.
         """
         fresh = self._scratch / f"{secrets.token_hex(8)}.tmp"
-        folder, last = _split(name)
         try:
             yield fresh
-            with self._folder(folder, make=True) as handle:
+            with self.parent(name, make=True) as (handle, last):
+                _give(handle, str(fresh), None)
                 os.rename(fresh, last, dst_dir_fd=handle)
         except BaseException:
             with suppress(OSError):
                 fresh.unlink(missing_ok=True)
             raise
+
+    @contextmanager
+    def parent(self, name: str, *, make: bool = False) -> Generator[tuple[int, str]]:
+        """The folder that ``name`` is in, held open, and its name there.
+
+        Raises:
+            OSError: it is not there (unless it is to be made), or something else than a folder stands on the way.
+        """
+        folder, last = _split(name)
+        with self._folder(folder, make=make) as handle:
+            yield handle, last
 
     def make_folder(self, name: str) -> None:
         """Make a folder, and those before it.
@@ -162,6 +173,7 @@ class Tree:
                 if make:
                     with suppress(FileExistsError):
                         os.mkdir(step, dir_fd=handle)
+                        _give(handle, step, handle)
                 deeper = os.open(step, _FOLDER, dir_fd=handle)
                 os.close(handle)
                 handle = deeper
@@ -228,6 +240,12 @@ def _unlocked(parent: int | None, name: str) -> int:
         return os.open(name, _FOLDER, dir_fd=parent)
     finally:
         os.close(found)
+
+
+def _give(folder: int, name: str, within: int | None) -> None:
+    """What root makes in somebody's folder is theirs."""
+    if os.geteuid() == 0 and (owner := os.fstat(folder)).st_uid != 0:
+        os.chown(name, owner.st_uid, owner.st_gid, dir_fd=within, follow_symlinks=False)
 
 
 def _split(name: str) -> tuple[list[str], str]:

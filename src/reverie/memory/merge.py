@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher, unified_diff
 from typing import Final
 
-__all__ = ["Merge", "conflicting", "has_conflict_markers", "three_way", "unified"]
+__all__ = ["Merge", "conflicting", "has_conflict_markers", "mergeable", "three_way", "unified"]
 
 _LINE: Final = re.compile(r"[^\n]*\n|[^\n]+")
+_MERGING: Final = 2_000_000  # pairs of equal lines: a merge that would look at more takes too long
 _OPEN, _MIDDLE, _CLOSE = "<<<<<<< memory\n", "=======\n", ">>>>>>> proposal\n"
 
 
@@ -46,6 +48,16 @@ def three_way(base: str, memory: str, proposal: str) -> Merge:
             out.append(conflicting("".join(now), "".join(wanted)))
     text = "".join(out)
     return Merge(text if not clean or _ends(base, memory, proposal) else text.removesuffix("\n"), clean)
+
+
+def mergeable(base: str, ours: str, theirs: str) -> bool:
+    """Whether ``three_way`` ends soon: a comparison looks, at worst, at every pair of equal lines."""
+    return _pairs(base, ours) + _pairs(base, theirs) <= _MERGING
+
+
+def _pairs(old: str, new: str) -> int:
+    times = Counter(old.split("\n"))
+    return sum(times[line] * count for line, count in Counter(new.split("\n")).items())
 
 
 _Lines = Sequence[str]
