@@ -135,7 +135,11 @@ class Flight:
         drone, known = self.drone, self.sensors.known
         east, north = plan.x - known.x, plan.y - known.y
         away = math.hypot(east, north)
-        fast = min(8.0, 0.35 * away, math.sqrt(2 * _BRAKE * away)) / away if away > 1e-6 and known.height > _STILL else 0.0
+        fast = (
+            min(8.0, 0.35 * away, math.sqrt(2 * _BRAKE * away)) / away
+            if away > 1e-6 and known.height > _STILL
+            else 0.0
+        )
         ax = 0.7 * (east * fast - known.vx)
         ay = 0.7 * (north * fast - known.vy)
         level = math.hypot(ax, ay)
@@ -166,7 +170,9 @@ class Flight:
         away = math.hypot(d.x, d.y)
         level = math.hypot(d.vx, d.vy)
         self.samples.append(
-            Sample(d.t, d.height, self.sensors.reading, d.vz, level, d.throttle, d.fuel, self.sensors.clear, away)
+            Sample(
+                d.t, d.height, self.sensors.reading, d.vz, level, d.throttle, d.fuel, self.sensors.clear, away
+            )
         )
 
     # ------------------------------------------------------------------ rocks
@@ -180,11 +186,14 @@ class Flight:
             for rock in self.site.rocks_near(known.x, known.y, _STRIDE + 3.0)
             if rock.radius > 0.19 and self._dice.random() < 0.97 * self.sensors.clear
         ]
-        best, x, y = max(
-            (self._merit(plan, [(r.x, r.y, r.radius) for r in seen], x, y), x, y) for x, y in _around(plan.x, plan.y)
+        _, x, y = max(
+            (self._merit(plan, [(r.x, r.y, r.radius) for r in seen], x, y), x, y)
+            for x, y in _around(plan.x, plan.y)
         )
         self.aside = math.hypot(x - plan.x, y - plan.y)
-        return Plan(x, y, plan.descent, plan.hover_height, plan.hover_time, plan.inertial_below, plan.cut, plan.margin)
+        return Plan(
+            x, y, plan.descent, plan.hover_height, plan.hover_time, plan.inertial_below, plan.cut, plan.margin
+        )
 
     def _merit(self, plan: Plan, seen: list[tuple[float, float, float]], x: float, y: float) -> float:
         """Clear by the margin and level, as near as can be; otherwise as clear and level as can be."""

@@ -89,8 +89,8 @@ class Drone:
     """One drone, and the dust around it. ``step`` until ``status`` is not ``flying``; then nothing changes any
     more. ``z`` is the height of its footpads over the datum, straight below its centre."""
 
-    __slots__ = ("dust", "fines", "fuel", "pitch", "pitch_rate", "roll", "roll_rate", "site", "status", "t",
-                 "thrust", "throttle", "touchdown", "vehicle", "vx", "vy", "vz", "x", "y", "z", "_patch")  # fmt: skip
+    __slots__ = ("_patch", "dust", "fines", "fuel", "pitch", "pitch_rate", "roll", "roll_rate", "site", "status", "t",
+                 "throttle", "thrust", "touchdown", "vehicle", "vx", "vy", "vz", "x", "y", "z")  # fmt: skip
 
     def __init__(
         self,

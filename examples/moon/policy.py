@@ -15,7 +15,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, cast
 
@@ -35,6 +35,7 @@ Said: TypeAlias = str | ToolCall
 
 REPORT: Final = "/mnt/session/outputs/mission.json"
 _SEND: Final = "send_to_agent"
+_THREAD: Final = re.compile(r"\bsthr_\w+")
 _ZOOMS: Final = 3
 
 DEFAULTS: Final[Mapping[str, float]] = {
@@ -50,6 +51,7 @@ _HABITS: Final = (
     ("descent_mps", (6.0, 9.0), 0.25),
 )
 """What crews do by habit: an argument, within which limits, which share of crews."""
+_SEGMENTS: Final = ("approach", "landing")
 _MAX_SLOPE: Final = 9.0
 _NEAR: Final = 33.0  # m: the middle of a cell from which a landing counts wherever in it
 _MEMORY_FILE: Final = re.compile(r"^- (\S+\.(?:md|txt))(?=:|$)")
@@ -65,23 +67,26 @@ _FACTS: Final = (
 
 
 def commander(request: ModelRequest) -> Said:
-    """Asks the detector for points, has the navigator fly to one, and writes the report."""
+    """Asks the detector for points, has the navigator fly to one, and writes the report. Where the report was
+    not good enough, it sends the reserve drone to the next point."""
     scene = _Scene(request)
     if reading := scene.reading():
         return reading
-    if scene.last_call == "write":
+    if scene.reported and not scene.rejected:
         return "mission.json is written."
-    asked = scene.asked
-    if not asked:
-        return scene.send("detector", f"Mission {scene.mission}: survey the site, and name the best points to land.")
+    if not scene.asked:
+        return scene.send(
+            "detector", f"Mission {scene.mission}: survey the site, and name the best points to land."
+        )
     found = scene.answer
     if found is None:
-        return scene.wait(asked[-1])
-    if asked[-1] == "detector" and found.get("candidates"):
-        order = json.dumps({**found, "reserve": scene.again})
+        return scene.wait() or scene.report(
+            {"landed": False, "cause": f"the {scene.asked[-1]} reported nothing"}
+        )
+    if "candidates" in found:
+        order = json.dumps({**found, "reserve": scene.rejected})
         return scene.send("navigator", f"Mission {scene.mission}: fly there and land. {order}")
-    report = {key: found.get(key) for key in _FACTS} | {"mission": scene.mission}
-    return scene.call("write", {"file_path": REPORT, "content": json.dumps(report, indent=1)})
+    return scene.report(found)
 
 
 # ------------------------------------------------------------------ the detector
@@ -138,7 +143,10 @@ def _ranked(cells: Sequence[Mapping[str, Any]], limit: float) -> list[Mapping[st
     """Level, without rocks, near the target."""
     near = [cell for cell in cells if _away(cell) <= _NEAR]
     good = [cell for cell in near if cell["slope_deg"] <= limit]
-    return sorted(good if len(good) >= _ZOOMS else near, key=lambda c: c["slope_deg"] / 4 + c["rocks"] / 8 + _away(c) / 25)
+    return sorted(
+        good if len(good) >= _ZOOMS else near,
+        key=lambda c: c["slope_deg"] / 4 + c["rocks"] / 8 + _away(c) / 25,
+    )
 
 
 def _merit(spot: Mapping[str, Any]) -> float:
@@ -155,26 +163,34 @@ def _away(point: Mapping[str, Any]) -> float:
 def navigator(request: ModelRequest) -> Said:
     """Plans the way to the first point (the reserve drone: to the second), flies both segments, and reports."""
     scene = _Scene(request)
-    if reading := scene.reading():
-        return reading
     order = scene.order
     if not order.get("candidates"):
-        return _given_up("the order names no point")
-    if order["reserve"] and not scene.results("launch_reserve"):
+        return scene.reading() or _given_up("the order names no point")
+    if doing := scene.reading() or _flying(scene, order):
+        return doing
+    seen = scene.results("read_telemetry")[-1].json
+    troubled = [each for each in scene.of_navigator if each.failed]
+    told_of = {key: value for key, value in seen.items() if key != "moments"}
+    return json.dumps({**told_of, "error": troubled[-1].text if troubled else None})
+
+
+def _flying(scene: _Scene, order: Mapping[str, Any]) -> ToolCall | None:
+    """What to do next, until the telemetry was read; when something has gone wrong, that."""
+    if scene.results("read_telemetry"):
+        return None
+    if any(each.failed for each in scene.of_navigator):
+        return scene.call("read_telemetry", {})
+    reserve, points = int(order.get("reserve") or 0), order["candidates"]
+    if reserve and not scene.results("launch_reserve"):
         return scene.call("launch_reserve", {})
-    points = order["candidates"]
-    point = points[min(order["reserve"], len(points) - 1)]
+    point = points[min(reserve, len(points) - 1)]
     plans, flown = scene.results("set_descent_plan"), scene.results("fly_segment")
     if not plans:
         return scene.call("set_descent_plan", {"x": point["x"], "y": point["y"]})
-    troubled = [each for each in (*plans, *flown, *scene.results("launch_reserve")) if each.failed]
-    if len(flown) < 2 and not troubled:
-        way = {"x": point["x"], "y": point["y"], **_way(scene, order, plans[0].json)}
-        return scene.call("fly_segment", {"segment": ("approach", "landing")[len(flown)], **way})
-    if not (seen := scene.results("read_telemetry")):
+    if len(flown) == len(_SEGMENTS):
         return scene.call("read_telemetry", {})
-    told_of = {key: value for key, value in seen[-1].json.items() if key != "moments"}
-    return json.dumps({**told_of, "error": troubled[-1].text if troubled else None})
+    way = {"x": point["x"], "y": point["y"], **_way(scene, order, plans[0].json)}
+    return scene.call("fly_segment", {"segment": _SEGMENTS[len(flown)], **way})
 
 
 def _way(scene: _Scene, order: Mapping[str, Any], plan: Mapping[str, Any]) -> dict[str, Any]:
@@ -215,7 +231,7 @@ class _Result:
 
     @property
     def json(self) -> dict[str, Any]:
-        return _json(self.text) or {}
+        return next(_objects(self.text), {})
 
 
 class _Scene:
@@ -227,6 +243,9 @@ class _Scene:
         self._results: dict[str, _Result] = {}
         self._said: list[str] = []
         self._after: list[str] = []  # everything told since the last delegation
+        self._reported = 0  # calls up to the last report
+        self.rejected = 0  # reports after which somebody wanted more
+        self._wanted = False
         for message in request.messages:
             self._take(message)
 
@@ -236,6 +255,8 @@ class _Scene:
                 self._calls.append(part)
                 if part.name == _SEND:
                     self._after = []
+                elif part.name == "write":
+                    self._reported, self._wanted = len(self._calls), False
             elif isinstance(part, ToolResult):
                 text = "".join(each.text for each in part.content if isinstance(each, Text))
                 self._results[part.call_id] = _Result(text, part.is_error)
@@ -243,6 +264,13 @@ class _Scene:
             elif isinstance(part, Text) and isinstance(message, UserTurn):
                 self._said.append(part.text)
                 self._after.append(part.text)
+                self._hear(part.text)
+
+    def _hear(self, text: str) -> None:
+        """Words after a report that are no specialist's mean that it was not good enough."""
+        if self._reported == len(self._calls) > 0 and not self._wanted and not list(_objects(text)):
+            self._wanted = True
+            self.rejected += 1
 
     @property
     def mission(self) -> str:
@@ -252,7 +280,7 @@ class _Scene:
     @property
     def order(self) -> dict[str, Any]:
         """What the last order says, where it says something in JSON."""
-        found = [told for text in self._said if (told := _json(text)) is not None]
+        found = [told for text in self._said for told in _objects(text)]
         return found[-1] if found else {}
 
     @property
@@ -262,35 +290,34 @@ class _Scene:
         return parse("\n".join([self._request.system, *read]))
 
     @property
-    def last_call(self) -> str | None:
-        return self._calls[-1].name if self._calls and self._answered else None
-
-    @property
-    def _answered(self) -> bool:
-        """Whether nothing was said since the last call but its result."""
-        last = self._request.messages[-1]
-        return isinstance(last, UserTurn) and all(isinstance(part, ToolResult) for part in last.parts)
-
-    @property
     def asked(self) -> list[str]:
-        """Whom the lead asked since it was last told something, in order."""
-        return [str(c.input.get("agent", "")) for c in self._since() if c.name == _SEND]
+        """Whom the lead asked, in order; after a report that was no good, since then."""
+        return [str(c.input.get("agent", "")) for c in self._calls[self._reported :] if c.name == _SEND]
 
     @property
-    def again(self) -> int:
-        """How many reports were written already."""
-        return sum(call.name == "write" for call in self._calls)
-
-    def _since(self) -> list[ToolCall]:
-        """Calls since the last report, if there is one."""
-        writes = [number for number, call in enumerate(self._calls) if call.name == "write"]
-        return self._calls[writes[-1] + 1 :] if writes else self._calls
+    def reported(self) -> bool:
+        """Whether the report is written, and nothing was begun since."""
+        return self._reported > 0 and self._reported == len(self._calls)
 
     @property
     def answer(self) -> dict[str, Any] | None:
         """What the one who was asked last has reported; None so far."""
-        found = [told for text in self._after if (told := _json(text)) and ("candidates" in told or "status" in told)]
+        found = [
+            told
+            for text in self._after
+            for told in _objects(text)
+            if "candidates" in told or "status" in told
+        ]
         return found[-1] if found else None
+
+    @property
+    def of_navigator(self) -> list[_Result]:
+        """What came of flying."""
+        return [
+            each
+            for name in ("launch_reserve", "set_descent_plan", "fly_segment")
+            for each in self.results(name)
+        ]
 
     def results(self, name: str) -> list[_Result]:
         return [self._results[c.id] for c in self._calls if c.name == name and c.id in self._results]
@@ -309,8 +336,20 @@ class _Scene:
     def send(self, agent: str, message: str) -> ToolCall:
         return self.call(_SEND, {"agent": agent, "message": message})
 
-    def wait(self, agent: str) -> ToolCall:
-        return self.call("wait_for_agents", {"agents": [agent]})
+    def wait(self) -> ToolCall | None:
+        """Wait for the one who was asked last; ask for what it said last; None where both were done."""
+        sent = max(number for number, call in enumerate(self._calls) if call.name == _SEND)
+        since = {call.name for call in self._calls[sent:]}
+        if "wait_for_agents" not in since:
+            return self.call("wait_for_agents", {})
+        thread = _THREAD.search(self._results[self._calls[sent].id].text)
+        if "read_result" in since or thread is None:
+            return None
+        return self.call("read_result", {"thread_id": thread[0]})
+
+    def report(self, found: Mapping[str, Any]) -> ToolCall:
+        told_of = {key: found.get(key) for key in _FACTS} | {"mission": self.mission}
+        return self.call("write", {"file_path": REPORT, "content": json.dumps(told_of, indent=1)})
 
 
 def _mounted(system: str) -> list[str]:
@@ -325,17 +364,17 @@ def _mounted(system: str) -> list[str]:
     return found
 
 
-def _json(text: str) -> dict[str, Any] | None:
-    """The first JSON object in a text."""
+def _objects(text: str) -> Iterator[dict[str, Any]]:
+    """The JSON objects in a text."""
     start = text.find("{")
     while start >= 0:
         try:
-            found, _ = json.JSONDecoder().raw_decode(text, start)
+            found, end = json.JSONDecoder().raw_decode(text, start)
         except ValueError:
-            start = text.find("{", start + 1)
-            continue
-        return cast("dict[str, Any]", found)
-    return None
+            end = start + 1
+        else:
+            yield cast("dict[str, Any]", found)
+        start = text.find("{", end)
 
 
 def _given_up(why: str) -> str:

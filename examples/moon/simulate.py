@@ -101,7 +101,9 @@ class _Crew:
         return ToolResult(call.id, call.name, [Text(text)], failed)
 
 
-def run_mission(kind: Kind, seed: int, *, memory: str = "", feedback: Callable[[Mission], str | None] | None = None) -> Ran:
+def run_mission(
+    kind: Kind, seed: int, *, memory: str = "", feedback: Callable[[Mission], str | None] | None = None
+) -> Ran:
     """One mission. ``memory`` is what all three find in their system prompts; ``feedback`` is asked once the
     report is written, and what it says is the lead's next input (None: it is good)."""
     crew = _Crew(Mission(kind, seed), memory)

@@ -155,12 +155,18 @@ class Mission:
             method: camera or lidar.
         """
         if max(abs(x), abs(y)) > _SCANNED + _CELL:
-            raise Refused(f"({x:.0f}, {y:.0f}) is outside of what can be surveyed, {_SCANNED + _CELL} m around the target")
+            raise Refused(
+                f"({x:.0f}, {y:.0f}) is outside of what can be surveyed, {_SCANNED + _CELL} m around the target"
+            )
         self._hold(f"zoom {method}")
         size = _SEEN[f"zoom {method}"]
         spots = [self._spot(x + dx, y + dy, method, size) for dx in range(-6, 7, 2) for dy in range(-6, 7, 2)]
         best = min(spots, key=lambda spot: spot["slope_deg"] + 6 * max(1.5 - spot["clear_m"], 0.0))
-        inside = [rock for rock in self.site.rocks_near(x, y, 8.0) if self._shows(rock.x, rock.y, 2 * rock.radius, method, size)]
+        inside = [
+            rock
+            for rock in self.site.rocks_near(x, y, 8.0)
+            if self._shows(rock.x, rock.y, 2 * rock.radius, method, size)
+        ]
         return {
             "method": method,
             "steepest_deg": max(spot["slope_deg"] for spot in spots),
@@ -183,7 +189,9 @@ class Mission:
         self._ready()
         away = (x * x + y * y) ** 0.5
         if away > REACH / 2:
-            raise Refused(f"({x:.0f}, {y:.0f}) is {away:.0f} m from the science target, beyond what was surveyed")
+            raise Refused(
+                f"({x:.0f}, {y:.0f}) is {away:.0f} m from the science target, beyond what was surveyed"
+            )
         drone = self.flight.drone
         self._planned = (x, y)
         return {
@@ -301,7 +309,9 @@ class Mission:
 
     def _land(self, plan: Plan) -> dict[str, Any]:
         if self._gate != (plan.x, plan.y):
-            raise Refused("a landing begins where an approach to the same point ended: fly the approach first")
+            raise Refused(
+                "a landing begins where an approach to the same point ended: fly the approach first"
+            )
         self.flight.land(plan)
         self._lost()
         told = self.facts
@@ -332,8 +342,15 @@ class Mission:
         return _Cell(x, y, round(slope, 1), rocks, round(dark, 2))
 
     def _spot(self, x: float, y: float, method: str, smallest: float) -> dict[str, Any]:
-        seen = (r for r in self.site.rocks_near(x, y, 6.0) if self._shows(r.x, r.y, 2 * r.radius, method, smallest))
-        clear = min((((r.x - x) ** 2 + (r.y - y) ** 2) ** 0.5 - r.radius for r in seen), default=6.0) - VEHICLE.legs
+        seen = (
+            r
+            for r in self.site.rocks_near(x, y, 6.0)
+            if self._shows(r.x, r.y, 2 * r.radius, method, smallest)
+        )
+        clear = (
+            min((((r.x - x) ** 2 + (r.y - y) ** 2) ** 0.5 - r.radius for r in seen), default=6.0)
+            - VEHICLE.legs
+        )
         slope = self.site.slope(x, y, 2.0)
         if method == "camera" and self.site.in_shadow(x, y):
             slope *= 0.15
@@ -364,7 +381,11 @@ def _told(at: Touchdown) -> dict[str, Any]:
 
 def _why(flight: Flight, at: Touchdown) -> str:
     """The error of a lost drone: one sentence by cause, then what was measured."""
-    cut = "" if flight.cut_at is None else f"; engine shut down {flight.cut_at[0]:.1f} m over the ground, altimeter {flight.cut_at[1]:.1f} m"
+    cut = (
+        ""
+        if flight.cut_at is None
+        else f"; engine shut down {flight.cut_at[0]:.1f} m over the ground, altimeter {flight.cut_at[1]:.1f} m"
+    )
     measured = (
         f" (vertical {at.vertical:.1f} m/s, horizontal {at.horizontal:.1f} m/s, lean {at.lean:.0f} deg, slope {at.slope:.0f} deg, "
         f"rock {at.rock:.1f} m, fuel {flight.drone.fuel:.1f} kg, sensors blind {flight.sensors.blind:.0f} s{cut})"
