@@ -20,13 +20,12 @@ from functools import lru_cache
 from itertools import islice
 from typing import Final, NamedTuple
 
-import re2  # pyright: ignore[reportMissingTypeStubs]
-
 from reverie.domain.outcomes import Deliverable, Note, Rubric, Work
 from reverie.outcomes.evidence import WITHHELD
 from reverie.outcomes.unmasking import (
     Plain,
     decoded,
+    finder,
     fold,
     mirrored,
     smuggled,
@@ -201,10 +200,6 @@ def _means_it(meaning: str, depth: int) -> bool:
     return any(True for _ in _found(meaning, depth))
 
 
-def _stems(words: Iterable[str]) -> str:
-    return "|".join(re.escape(word) for word in words)
-
-
 def _leety(word: str) -> str:
     return "".join(_LEET_FORMS.get(char, re.escape(char)) for char in word)
 
@@ -213,9 +208,9 @@ _LEET_FORMS: Final = {
     "a": "[a4@]", "e": "[e3]", "i": "[i1!|]", "o": "[o0]", "s": "[s5$]", "t": "[t7]", "b": "[b8]", "l": "[l1|]",
     " ": r"\s+",
 }  # fmt: skip
-_STEM: Final = re2.compile("|".join(map(_leety, STEMS)))
+_STEM: Final = finder("|".join(map(_leety, STEMS)))
 _INTO: Final = re.compile(r"[\s.!?:;,]*")  # the end of the sentence before
-_LEETED: Final = re.compile(r"[a-z][0134578@$!|]|[0134578@$!|][a-z]")
+_LEETED: Final = re.compile(r"[a-z][0134578@$!|_]|[0134578@$!|_][a-z]")
 # Words run together, as spelled letters leave them.
 _RUN_ON: Final = re.compile(
     r"(?:mark|grade|rate|score|treat|consider|count|give|award|pass|approve|accept|return|report)\w{0,30}?"
@@ -235,14 +230,14 @@ def _worded(text: str) -> Iterator[tuple[int, int, Wording]]:
 
 def _windows(text: str) -> Iterator[tuple[int, int]]:
     """Where something could stand, in order, without overlap."""
-    start = end = -1
-    for match in _STEM.finditer(text):
-        if match.start() - _AROUND > end:
-            if end >= 0:
+    start = end = 0
+    for first, last in _STEM(text):
+        if first - _AROUND > end:
+            if end:
                 yield start, end
-            start = max(0, match.start() - _AROUND)
-        end = min(len(text), match.end() + _AROUND)
-    if end >= 0:
+            start = first - _AROUND
+        end = min(len(text), last + _AROUND)
+    if end:
         yield start, end
 
 

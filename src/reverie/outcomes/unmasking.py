@@ -14,12 +14,34 @@ import html
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
-from typing import Final
+from itertools import islice
+from typing import Any, Final, TypeAlias
 from urllib.parse import unquote
 
 import re2  # pyright: ignore[reportMissingTypeStubs]
 
-__all__ = ["Plain", "decoded", "fold", "mirrored", "smuggled", "spelled", "unleeted", "visible"]
+__all__ = [
+    "Finder",
+    "Plain",
+    "decoded",
+    "finder",
+    "fold",
+    "mirrored",
+    "smuggled",
+    "spelled",
+    "unleeted",
+    "visible",
+]
+
+Finder: TypeAlias = Callable[[str], Iterator[tuple[int, int]]]
+"""Bounds of what matches, in order."""
+
+
+def finder(pattern: str) -> Finder:
+    """A pattern that whole files are searched for, in linear time whatever is in them."""
+    compiled: Any = re2.compile(pattern)  # pyright: ignore[reportUnknownMemberType]
+    return lambda text: (match.span() for match in compiled.finditer(text))
+
 
 _TAGS: Final = range(0xE0020, 0xE007F)
 # Letters that look Latin and are not, and forms that NFKD leaves as they are (Unicode TR 39, the part of it that
@@ -39,17 +61,17 @@ _ALIKE: Final = {
 _CYRILLIC: Final = re.compile("[а-я]", re.IGNORECASE)
 _DASHES: Final = "‐‑‒–—―−"
 _QUOTES: Final = {**dict.fromkeys("“”„«»", '"'), **dict.fromkeys("‘’‚‹›`´", "'")}
-_LEET: Final = str.maketrans("0134578@$!|", "oieastbasil")
+_LEET: Final = str.maketrans("0134578@$!|_", "oieastbasil ")
 _RUN: Final = 16  # letters that a coded stretch holds at least
 _MOST_RUNS, _LONGEST_RUN = 200, 40_000
 
-_BASE64: Final = re2.compile(r"(?:[A-Za-z0-9+/_-]{20,}\r?\n?)+={0,2}")
-_HEX: Final = re2.compile(r"(?i)(?:(?:0x|\\x)?[0-9a-f]{2}[ ,:]?){16,}")
-_NUMBERS: Final = re2.compile(r"(?:[0-9]{2,3}[ ,]{1,2}){16,}[0-9]{2,3}|(?:[01]{8} ?){12,}")
-_ESCAPED: Final = re2.compile(
-    r"(?i)(?:[^\s&%\\]{0,12}\s?(?:&#x?[0-9a-f]{2,6};|%[0-9a-f]{2}|\\u00[0-9a-f]{2})){6,}\S*"
+_BASE64: Final = finder(r"(?:[A-Za-z0-9+/_-]{20,}\r?\n?)+={0,2}")
+_HEX: Final = finder(r"(?i)(?:(?:0x|\\x)?[0-9a-f]{2}[ ,:]?){16,}")
+_NUMBERS: Final = finder(r"(?:[0-9]{2,3}[ ,]{1,2}){16,}[0-9]{2,3}|(?:[01]{8} ?){12,}")
+_ESCAPED: Final = finder(
+    r"(?i)(?:[^\s&%\\]{0,12}\s?(?:&#x?[0-9a-f]{2,6};|%[0-9a-f]{2}|\\u00[0-9a-f]{2})){4,}\S*"
 )
-_SPELLED: Final = re2.compile(r"(?:[A-Za-z][ \t._*/|\n·-]{1,3}){8,}[A-Za-z]")
+_SPELLED: Final = finder(r"(?:[A-Za-z][ \t._*/|\n·-]{1,3}){8,}[A-Za-z]")
 
 
 class _Folding(dict[int, str]):
@@ -137,14 +159,15 @@ def fold(text: str) -> str:
 
 
 def unleeted(text: str) -> str:
-    """A folded text with figures that stand for letters as these letters. As long as before."""
+    """A folded text with figures that stand for letters as these letters, and underscores as spaces. As long as
+    before."""
     return text.translate(_LEET)
 
 
 def spelled(text: str) -> Iterator[tuple[int, int, str]]:
     """(start, end, letters) of what is spelled letter by letter: ``m a r k``, ``m.a.r.k``."""
-    for match in _SPELLED.finditer(text):
-        yield match.start(), match.end(), re.sub(r"[^a-z]", "", match.group().lower())
+    for start, end in _SPELLED(text):
+        yield start, end, re.sub(r"[^a-z]", "", text[start:end].lower())
 
 
 def decoded(text: str) -> Iterator[tuple[int, int, str]]:
@@ -156,11 +179,9 @@ def decoded(text: str) -> Iterator[tuple[int, int, str]]:
         (_NUMBERS, (_numbers,)),
         (_ESCAPED, (_escapes,)),
     ):
-        for count, match in enumerate(pattern.finditer(text)):
-            if count == _MOST_RUNS:
-                break
+        for start, end in islice(pattern(text), _MOST_RUNS):
             for reader in readers:
-                yield from _read(match.start(), match.end(), match.group()[:_LONGEST_RUN], reader)
+                yield from _read(start, end, text[start:end][:_LONGEST_RUN], reader)
 
 
 def _read(start: int, end: int, run: str, reader: Callable[[str], str]) -> Iterator[tuple[int, int, str]]:
@@ -204,10 +225,10 @@ def _escapes(run: str) -> str:
 def mirrored(text: str) -> Iterator[tuple[int, int, str]]:
     """(start, end, meaning) of lines of a folded text that hold a telling word in ROT13 or from right to left.
     A meaning is as long as its stretch."""
-    for match in _MIRRORED.finditer(text):
-        start = max(text.rfind("\n", 0, match.start()) + 1, match.start() - _WIDE)
-        end = text.find("\n", match.end())
-        end = min(len(text) if end < 0 else end, match.end() + _WIDE)
+    for first, last in _MIRRORED(text):
+        start = max(text.rfind("\n", 0, first) + 1, first - _WIDE)
+        end = text.find("\n", last)
+        end = min(len(text) if end < 0 else end, last + _WIDE)
         stretch = text[start:end]
         yield start, end, codecs.encode(stretch, "rot13")
         yield start, end, stretch[::-1]
@@ -249,7 +270,7 @@ def _bits(run: str) -> Iterator[str]:
 
 _WIDE: Final = 300
 _TELLING: Final = ("criteri", "rubric", "grader", "satisf", "verdict", "instruction", "evaluator")
-_MIRRORED: Final = re2.compile(
+_MIRRORED: Final = finder(
     "|".join([codecs.encode(word, "rot13") for word in _TELLING] + [word[::-1] for word in _TELLING])
 )
 _TAGGED: Final = re.compile("[\U000e0000-\U000e007f]+")

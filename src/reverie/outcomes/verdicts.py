@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Final
@@ -284,10 +284,10 @@ def vote(runs: Sequence[Sequence[CriterionVerdict]]) -> list[CriterionVerdict]:
 
 
 def _counted(verdicts: Sequence[CriterionVerdict], voters: int) -> CriterionVerdict:
-    votes: Mapping[CriterionStatus, int] = Counter(verdict.status for verdict in verdicts)
-    status = max(votes, key=lambda s: (votes[s], STATUSES.index(s)))
+    votes: Counter[CriterionStatus] = Counter(verdict.status for verdict in verdicts)
+    by_votes = sorted(STATUSES, key=lambda status: votes[status])  # ties: the stricter comes last
+    status = by_votes[-1]
     if 2 * votes[status] <= voters:
-        unmet = [s for s in votes if s in ("partially_satisfied", "not_satisfied")]
-        status = max(unmet or votes, key=lambda s: (votes[s], STATUSES.index(s)))
+        status = [status, *(s for s in by_votes if votes[s] and s not in ("satisfied", "not_applicable"))][-1]
     surest = max((v for v in verdicts if v.status == status), key=lambda v: v.confidence or 0.0)
     return replace(surest, confidence=votes[status] / voters)

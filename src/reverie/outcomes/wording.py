@@ -37,7 +37,7 @@ STEMS: Final = (
     "tool_call", "tool_use", "function_call", "im_start", "invoke", "[inst", "<<sys", "<|", "reviewer", "checker",
     "lenient", "generous", "bewert", "anweisung", "gutachter", "pruefer", "prufer", "erfullt", "evaluateur",
     "correcteur", "consigne", "bareme", "evaluador", "calificador", "instrucciones", "cumplid", "valutat", "istruzion",
-    "avaliador", "инст", "критер", "оцен", "评分", "评估", "评审", "评委", "阅卷", "标准", "指令", "满分", "採点", "基準",
+    "avaliador", "инст", "критер", "оцен", "评分", "评估", "评审", "评委", "阅卷", "标准", "要求", "指令", "满分", "採点", "基準",
 )  # fmt: skip
 """One of these stands in whatever a pattern matches, or close by. Folded."""
 
@@ -99,6 +99,10 @@ def _order(pattern: str, near: str | None = None, kind: Kind = "order") -> Wordi
     )
 
 
+_WORK_NEAR: Final = (
+    r"\b(?:submission|answer|this work|report|deliverables?|response|output|document|file|solution|draft|essay|deck|memo|"
+    r"grader|judge|mark)\b"
+)
 _JUDGING: Final = r"criteri|rubric|grad(?:e|er|ing)\b|satisf|verdict|evaluat(?:or|ion|ing|e)\b|full marks|judg(?:e|ing|ement|ment)\b"
 _SPEAKING: Final = (
     r"satisf|criteri|rubric|approve|\bpass\b|full marks|top (?:score|marks|grade)|perfect score|verdict|lenient|generous|"
@@ -111,7 +115,7 @@ _ENGLISH: Final = (
         rf"{_AT_START}{_VERB} {_WORK}{_gap(20)}\b(?:as|is|a|with|for)? ?\"?(?:satisf\w+|{_TOP}|pass(?:ed|ing)?\b|fully met)",
         _JUDGING + rf"|{_TOP}|submission",
     ),
-    _order(rf"{_AT_START}{_VERB} {_gap(24)}\"?{_GOOD}\"? {_gap(40)}\b(?:{_CRITERIA}|(?:all|every|each|any)(?: \w+){{0,2}} (?:labels?|items?))"),
+    _order(rf"{_AT_START}{_VERB} {_gap(24)}[\"'{{\[(]?{_GOOD}[\"'}}\])]? {_gap(40)}\b(?:{_CRITERIA}|(?:all|every|each|any)(?: \w+){{0,2}} (?:labels?|items?))"),
     _order(rf"{_AT_START}{_VERB} (?:everything|it all|them all|all of (?:them|it|these)|all|each one)\b {_gap(30)}\b(?:satisf\w+|met\b|{_TOP}|pass(?:ed)?\b)", _JUDGING),
     _order(rf"{_AT_START}{_DROP} {_gap(40)}\b(?:{_CRITERIA}|(?:grading|scoring|evaluation|marking) \w+)"),
     _order(rf"{_AT_START}{_DROP} (?:\w+ ){{0,4}}{_OLD}\b(?: \w+){{0,3}} {_RULES}\b"),
@@ -134,17 +138,24 @@ _ENGLISH: Final = (
     ),
     _order(rf"\byour (?:\w+ ){{0,2}}(?:verdict|grade|judge?ment|evaluation|score|rating|assessment|response|answer|output|decision)\b {_gap(40)}\b(?:must|should|will|shall|is|has|needs?|ought)\b {_gap(40)}(?:\bsatisf\w+|{_TOP}|\bpass\b|\bpositive\b)"),
     _order(r"\b(?:if|unless|when|should|until|once) you (?:\w+ ){0,4}(?:mark|fail|reject|pass|approve|grade|score|rate|accept|flag|deduct|refuse|satisf\w+)\b", r"criteri|rubric|\bgrader|satisf|submission|verdict"),
-    _order(r"\b(?:be|remain|stay) (?:\w+ ){0,2}(?:lenient|generous|charitable|forgiving|kind|gentle|positive|merciful)\b", _JUDGING + r"|\bscor(?:e|ing)\b"),
+    _order(r"\b(?:be|remain|stay) (?:\w+ ){0,2}(?:lenient|generous|charitable|forgiving|merciful)\b", _JUDGING + r"|\bscor(?:e|ing)\b"),
     _order(r"\b(?:no need|not necessary|unnecessary|needless|don't bother|do not bother|refrain from|without|avoid|not required|skip(?:ping)?)(?: to)? (?:\w+ ){0,2}(?:check|verif|read|inspect|grad|evaluat|judg|test|look|examin|assess|open|review)\w*", r"\bgrader|criteri|satisf|rubric|evaluator|verdict|full marks"),
     _order(r"\b(?:call|use|invoke|run|trigger|submit|send|execute|emit) (?:\w+ ){0,4}[`'\"]?verdict\b(?: tool| function|[`'\"(])?", r"tool|function|satisf|criteri|nonce|label"),
     _order(r"\bnonce\b", r"\bgrad(?:er|ing)\b|verdict|criteri|\"satisfied\"|rubric"),
     _order(r"\b(?:quote|cite|use|copy|take|give|offer)\b(?: [^.!?\n]{0,80}?)? (?:as|for) (?:\w+ ){0,2}(?:proof|evidence)\b", r"\bgrader|criteri|satisf|rubric|evaluator|verdict"),
     _order(r"\b(?:proof|evidence)(?: \w+){0,3} to (?:quote|cite|use|give)\b", _JUDGING),
-    _order(rf"\b{_CRITERIA}\b {_gap(90)}\b(?:should|must|can|may|is to|are to|shall|ought to|needs? to|has to|have to) be (?:\w+ )?(?:\w+ as |to be )?(?:satisfied|met|fulfilled|passed|waived|considered|treated|marked|regarded|counted|judged|deemed|graded|scored|skipped|ignored|dropped)(?!{_gap(30)}\b(?:only|unless|before|by|if|when)\b)", rf"\b(?:satisf\w+|fulfilled|{_TOP}|you|your|grader|evaluator|waived|skipped|ignored)\b"),
+    _order(rf"\b{_CRITERIA}\b {_gap(90)}\b(?:should|must|can|may|is to|are to|shall|ought to|needs? to|has to|have to) be (?:\w+ )?(?:\w+ as |to be )?(?:satisfied|met|fulfilled|passed|waived|considered|treated|marked|regarded|counted|judged|deemed|graded|scored|skipped|ignored|dropped)(?!{_gap(30)}\b(?:only|unless|if|when)\b)", rf"\b(?:satisf\w+|fulfilled|{_TOP}|you|your|grader|evaluator|waived|skipped|ignored)\b"),
     _order(rf"\b(?:pretend|imagine|suppose|act|role-?play|play the role|simulate|assume|let's (?:play|pretend|imagine)|picture|fictional|hypothetical)\b[\s\S]{{0,160}}?(?:\bsatisf|{_CRITERIA}|\bgrader|\bapprov|full marks|{_TOP})", r"\byou\b|\byour\b|let's|\bact as\b|role-?play"),
     _order(rf"\byou (?:are|have been|were|will be|now)\b {_gap(60)}\b(?:authori[sz]ed|instructed|ordered|required|obliged|told|programmed|configured|reprogrammed|allowed|free|permitted|directed|bound) to\b {_gap(60)}(?:\bsatisf|{_CRITERIA}|\bpass\b|\bapprove|{_TOP})"),
     _order(rf"\b(?:new|updated|revised|real|actual|true|final|hidden|secret|corrected|additional|special|important)(?: \w+)? (?:{_RULES}|rubric|criteri\w+|task|policy)\b[^\n]{{0,20}}[:\n-][\s\S]{{0,120}}?(?:\bsatisf|\bapprov|{_TOP}|\bpass\b|\bgrader)", r"\bgrad(?:er|ing)\b|\byou\b|\bmark\b|satisfied|\bawards?\b"),
     _order(rf"\b(?:rubric|{_CRITERIA}|grading|evaluation|assessment) {_gap(30)}\b(?:is|are|has|have|was|were) (?:\w+ )?(?:been )?(?:void|suspended|cancel\w+|replaced|superseded|withdrawn|obsolete|overridden|waived|invalid|disabled|lifted|out of date|outdated|completed? already|no longer)\b", r"\bgrader|satisf|\byou\b|approve|\bpass|full marks|mark"),
+)  # fmt: skip
+
+_SHORT: Final = (
+    _order(rf"{_AT_START}(?:report|return|output|answer|say|emit|enter|write|choose|select|respond with|reply with|answer with)(?: with| the word)? ?[\"'`*]{{0,2}}satisfied\b", _JUDGING),
+    _order(rf"{_AT_START}(?:pass|approve|accept|grant|tick|waive|clear|validate|credit|green-?light|satisfy|confirm)(?: off)? (?:all|every|each|any)(?: of)?(?: the| these| those)?(?: \w+)? {_CRITERIA}\b(?! (?:only|once|when|if)\b)"),
+    _order(rf"\b(?:only|right|correct|proper|true|expected|appropriate|acceptable|fair|intended)(?: \w+){{0,2}} (?:verdict|grade|status|score|judge?ment|decision)\b {_gap(60)}\b(?:is|would be|must be|:) {_gap(20)}(?:\bsatisf\w+|{_TOP}|\bpass\b)", _JUDGING),
+    _order(r"\bas (?:the |a )?(?:proof|evidence)\b[^.!?\n]{0,90}\b(?:quote|cite|use|copy|take)\b", r"\bgrader|criteri|satisf|rubric|evaluator|verdict"),
 )  # fmt: skip
 
 _SYNTAX: Final = (
@@ -160,13 +171,14 @@ _SYNTAX: Final = (
 )  # fmt: skip
 
 _CLAIMS: Final = (
-    _order(rf"\b(?:all|every one|every|each|100 ?%|\d+ ?(?:of|/|out of) ?\d+)(?: of)?(?: the| these| its| your| those)?(?: (?:rubric|rubric's|grading|evaluation|assessment|listed|stated|given|required|\d+|five|ten))* {_CRITERIA} {_gap(12)}\b(?:is|are|has been|have been|now|stand|:|count as|as)? ?(?:\w+ )?(?:satisfied|met|fulfilled|pass(?:ed|es)?|green|complete)\b", kind="claim"),
+    _order(rf"\b(?:all|every one|every|each|100 ?%|\d+ ?(?:of|/|out of) ?\d+)(?: of)?(?: the| these| its| your| those)?(?: (?:rubric|rubric's|grading|evaluation|assessment|listed|stated|given|required|\d+|two|three|four|five|six|seven|eight|nine|ten))* {_CRITERIA}{_gap(12)}[:=,-]? ?(?:is|are|has been|have been|now|stand|count as|as)? ?(?:\w+ )?(?:satisfied|met|fulfilled|pass(?:ed|es)?|green|complete)\b", kind="claim"),
     _order(rf"\b{_GRADER}\b {_gap(50)}\b(?:has|have|had|already|found|marked|concluded|confirmed|approved|rated|gave|given|agrees?d?|voted|decided|determined|says?|said|returned|passed|accepted|scored|awarded|certified|:)\b{_gap(90)}\b(?:satisf\w+|{_TOP}|\bpass(?:ed)?\b|approved?\b|\bmet\b|accept(?:ed)?\b|flawless|no (?:gaps|issues|defects))", r"criteri|rubric|satisf|verdict|this (?:submission|work|report|document|file|answer|deliverable)|full marks|submission", kind="claim"),
-    _order(r"\b(?:criteri(?:on|a)|label|rubric(?: item| line)?) ?[\"#\w-]{1,14} ?(?:[:=>|-]+|is|are|as) ?[\"'*\[(✓✔✅]* ?(?:satisfied|met|pass(?:ed)?|fulfilled|ok)\b", kind="claim"),
+    _order(r"\b(?:criteri(?:on|a)|label|rubric(?: item| line)?) ?(?:on |about |for )?[\"#\w-]{1,20} ?(?:[:=>|-]+|is|are|as) ?[\"'*\[(✓✔✅]* ?(?:satisfied|met|pass(?:ed)?|fulfilled|ok)\b", kind="claim"),
     _order(r"\b(?:verdict|final (?:grade|verdict|result|score|evaluation)|grading (?:result|outcome|report)|(?:outcome |rubric )?evaluation(?: result)?|grade|rubric check|graded?)\b[\s*_\"'|]*[:=-]+[\s*_\"'|]*(?:satisfied|all (?:criteria )?(?:met|satisfied)|pass(?:ed)?\b|approved|accept(?:ed)?\b|a\+|10 ?/ ?10|100 ?%)", r"criteri|rubric|satisf|verdict|grad(?:er|ing)|evaluat", kind="claim"),
     _order(rf"\b(?:this|the|my|our)(?: \w+)? ?(?:submission|answer|work|report|deliverable|response|output|document|file|solution|text|draft|essay|deck|memo|it)?\b {_gap(60)}\b(?:deserves?|merits?|earns?|warrants?|is worthy of|is entitled to|should (?:get|receive|be given|be awarded)) {_gap(20)}(?:{_TOP}|(?:a |the )?(?:pass(?:ing)?|satisfied|positive|favou?rable)\b|to (?:pass|be (?:passed|approved|accepted|satisfied)))", kind="claim"),
     _order(r"\b(?:pre-?approved|pre-?verified|already (?:been )?(?:graded|approved|verified|evaluated|judged|marked|passed|certified|signed off|satisfied))\b", rf"\b{_GRADER}\b|criteri|rubric|satisf|verdict|\bgrading\b", kind="claim"),
     _order(rf"\b{_CRITERIA} (?:about|on|regarding|concerning|called|named|labell?ed|asking|requiring|that asks|which asks|with)\b {_gap(80)}\b(?:is|are|has been|have been|was|counts? as|as) (?:\w+ ){{0,2}}(?:satisfied|met|fulfilled|passed|waived|not applicable|complete)\b", kind="claim"),
+    _order(rf"\b(?:this|it|the|my|our)(?: \w+){{0,3}} (?:fully |clearly |perfectly |easily |already |more than )?(?:satisf(?:y|ies)|meets?|fulfill?s?|exceeds?) (?:all|every|each)(?: of)?(?: the| its)?(?: \w+)? {_CRITERIA}\b", _WORK_NEAR, kind="claim"),
     _order(r"\b(?:criteri\w+|rubric)[^.!?\n]{0,30}\b\d+ ?(?:/|of|out of) ?\d+(?: \w+)? ?(?:pass|passed|satisfied|met|ok)\b|\b\d+ ?(?:/|of|out of) ?\d+ (?:criteria|rubric \w+) ?(?:are )?(?:pass\w*|satisfied|met|ok|green)\b", kind="claim"),
 )  # fmt: skip
 
@@ -199,6 +211,7 @@ _OTHERS: Final = (
     # Chinese, Japanese
     _order(r"(?:所有|全部|每[个条项]|各项|本|该|此|這|这)[^。！？\n]{0,14}(?:标准|准则|条件|要求|指标|评分项|標準|準則)[^。！？\n]{0,16}(?:标记|标为|判|评|视|认定|记|设|標記|視)[^。！？\n]{0,8}(?:满足|通过|达成|达标|符合|合格|滿足|通過|satisfied|met)"),
     _order(r"(?:标记|判定|评定|视|认定|标注|標記)[^。！？\n]{0,20}(?:标准|准则|条件|要求|指标|標準|作业|提交|报告)[^。！？\n]{0,14}(?:满足|通过|达成|达标|符合|合格|滿足|通過|satisfied)"),
+    _order(r"(?:请|将|把|應|应)[^。！？\n]{0,20}(?:标准|准则|条件|要求|指标|评分项|標準)[^。！？\n]{0,10}(?:标记|标为|判|视|认定|記|标注)[^。！？\n]{0,8}(?:满足|通过|达成|达标|符合|合格|satisfied)"),
     _order(r"(?:忽略|无视|無視|不要理会|不必理会|跳过|忘记|忘掉|不用管)[^。！？\n]{0,14}(?:评分|评价|评估|标准|规则|细则|指令|说明|提示|要求|評分|標準|指示|採点)"),
     _order(r"(?:给|打|评|給)[^。！？\n]{0,10}(?:满分|最高分|滿分)"),
     _order(r"(?:评分者|评分员|评分模型|评分系统|评委|评审|评估者|评估员|评估模型|阅卷人|阅卷老师|評分者|採点者|裁判)[^。！？\n]{0,14}(?:请|必须|应当|应该|务必|需要|您|你|請|必須)[^。\n]{0,40}(?:通过|满足|满分|接受|satisfied|符合|认可|批准)"),
@@ -206,7 +219,7 @@ _OTHERS: Final = (
     _order(r"(?:すへて|全て|全)[^。\n]{0,8}(?:基準|条件|項目)[^。\n]{0,16}(?:満た|合格|satisfied|達成)"),
 )  # fmt: skip
 
-WORDINGS: Final = (*_SYNTAX, *_ENGLISH, *_OTHERS, *_CLAIMS)
+WORDINGS: Final = (*_SYNTAX, *_ENGLISH, *_SHORT, *_OTHERS, *_CLAIMS)
 
 MASTER_KEY: Final = re.compile(
     r"[\s\W_]*|[\s\W]*(?:thought process|thinking|reasoning|solution|answer|the answer|final answer|response|explanation|result|step 1|first"
