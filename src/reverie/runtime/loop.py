@@ -87,6 +87,11 @@ class Run:
         self._at_rest: dict[str, int] = {}
         self._driven: dict[str, asyncio.Task[None]] = {}
 
+    @property
+    def at_once(self) -> int:
+        """How many of its threads are driven now."""
+        return len(self._driven)
+
     # ------------------------------------------------------------------ from wake to rest
 
     async def work(self) -> None:

@@ -46,7 +46,7 @@ class RuntimeService:
         self._plugs: Plugs | None = None
         self._attends = False
         self._sweeper = Sweeper(house.sweep)
-        self._at_work = 0
+        self._runs: set[Run] = set()
 
     # ------------------------------------------------------------------ the door
 
@@ -79,13 +79,6 @@ class RuntimeService:
     # ------------------------------------------------------------------ one session
 
     async def _work(self, workspace: str, session_id: str) -> None:
-        self._at_work += 1
-        try:
-            await self._claimed(workspace, session_id)
-        finally:
-            self._at_work -= 1
-
-    async def _claimed(self, workspace: str, session_id: str) -> None:
         epoch = await self._asked(
             lambda: self._db.write(lambda conn: leases.claim(conn, session_id, self._engine.worker))
         )
@@ -109,6 +102,7 @@ class RuntimeService:
             context=self._fold(session_id, epoch),
             entropy=os.urandom,
         )
+        self._runs.add(run)
         try:
             await run.work()
         except LeaseLost:
@@ -125,6 +119,8 @@ class RuntimeService:
             log.exception("the session's run failed", extra={"session_id": session_id})
             await self._asked(lambda: self._tell(workspace, session_id, epoch, told))
             return True
+        finally:
+            self._runs.discard(run)
         self._remember(session_id, epoch, run.context)
         return True
 
@@ -178,10 +174,10 @@ class RuntimeService:
         return self._plugs
 
     async def _asked(self, work: Callable[[], T]) -> T:
-        """What the database says to ``work``. Where one session is worked on, and the database is a file, it
-        is asked here and now: nobody else has to wait meanwhile, and to pass it to a thread and back costs
-        more than most transactions."""
-        if self._at_work <= 1 and self._db.dialect == "sqlite":
+        """What the database says to ``work``. Where one thread is driven, and the database is a file, it is asked
+        here and now: nobody else has to wait meanwhile, and to pass it to a thread and back costs more than
+        most transactions. Where there are several, one flush of the disk does for all that wait for it."""
+        if sum(run.at_once for run in self._runs) <= 1 and self._db.dialect == "sqlite":
             return work()
         return await asyncio.get_running_loop().run_in_executor(self._executor, work)
 

@@ -16,8 +16,9 @@ from sqlalchemy import Connection, Row, Select, and_, delete, func, or_, select,
 from reverie.domain.clock import iso, iso_or_none, time_or_none
 from reverie.domain.webhooks import Attempt, Delivery, DeliveryStatus
 from reverie.storage.codec import dumps, loads
+from reverie.storage.driver import execute
 from reverie.storage.scope import workspace
-from reverie.storage.tables import resources, webhook_deliveries, webhook_events
+from reverie.storage.tables import webhook_deliveries, webhook_events
 
 __all__ = [
     "Announce",
@@ -59,6 +60,7 @@ class _Wishes(msgspec.Struct):
     enabled_events: list[str]
 
 
+_SUBSCRIBED: Final = "SELECT id, body FROM resources WHERE workspace = ? AND kind = ? AND status = 'enabled'"
 _wishes: Final = msgspec.json.Decoder(_Wishes)
 
 
@@ -67,11 +69,8 @@ _wishes: Final = msgspec.json.Decoder(_Wishes)
 
 def subscribed(conn: Connection, type: str) -> list[str]:
     """The enabled endpoints of this workspace that want to hear of ``type``, in order of id."""
-    r = resources
-    query = select(r.c.id, r.c.body).where(
-        r.c.workspace == workspace(conn), r.c.kind == _KIND, r.c.status == "enabled"
-    )
-    return sorted(row.id for row in conn.execute(query) if type in _wishes.decode(row.body).enabled_events)
+    found = execute(conn, _SUBSCRIBED, (workspace(conn), _KIND)).fetchall()
+    return sorted(id for id, body in found if type in _wishes.decode(body).enabled_events)
 
 
 def announce(
