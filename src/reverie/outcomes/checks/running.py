@@ -83,7 +83,9 @@ def _examined(check: Check, looking: Looking) -> Found | Unchecked:
 
 
 def _found(check: Check, looking: Looking) -> Found:
-    wants = wanted(check, KINDS.get(check.kind, FileWants))
+    if check.kind not in KINDS:
+        raise Unchecked(f"there is no check of kind {check.kind!r}")
+    wants = wanted(check, KINDS[check.kind])
     match wants:
         case FileWants():
             return check_files(wants, looking)
@@ -94,7 +96,7 @@ def _found(check: Check, looking: Looking) -> Found:
         case TextWants():
             return check_document(wants, looking)
         case _:
-            raise Unchecked(f"there is no check of kind {check.kind!r}")
+            raise Unchecked(f"a check of kind {check.kind!r} is not made by reading")
 
 
 async def _run(check: Check, sandbox: Sandbox | None) -> Found | Unchecked:

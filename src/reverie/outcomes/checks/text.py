@@ -14,10 +14,8 @@ from reverie.outcomes.checks.specs import TextWants
 
 __all__ = ["check_text", "subjects", "text_faults"]
 
-_NOTED = (
-    "alternative text", "speaker notes", "document property", "text that is not read out", "attribute ", "comment",
-    "deleted text",
-)  # fmt: skip
+_NOTED = ("alternative text", "speaker notes", "document property", "text that is not read out", "attribute ")
+_ASKED_APART = ("comment", "deleted text")  # where `no_comments` and `no_changes` ask for them
 _MOST_TOLD = 5
 
 
@@ -65,7 +63,8 @@ def text_faults(subject: Subject, wants: TextWants, looking: Looking) -> Iterato
     if wants.numbers:
         yield from disagreeing(subject, wants.numbers, Cells(looking))
     if wants.no_hidden_text:
-        yield from _hidden(subject)
+        apart = _ASKED_APART if wants.kind in ("docx", "pptx", "xlsx", "pdf") else ()
+        yield from _hidden(subject, (*_NOTED, *apart))
 
 
 def _several(told: str | tuple[str, ...]) -> tuple[str, ...]:
@@ -103,7 +102,7 @@ def _forbidden(subject: Subject, wants: TextWants, pattern: str, told: str) -> I
 def _words(subject: Subject, wants: TextWants) -> Iterator[Fault]:
     if wants.min_words is None and wants.max_words is None:
         return
-    number = len(subject.text.split())
+    number = sum(any(map(str.isalnum, word)) for word in subject.text.split())
     if wants.min_words is not None and number < wants.min_words:
         yield Fault(f"{subject.name} must have at least {wants.min_words:,} words: it has {number:,}")
     if wants.max_words is not None and number > wants.max_words:
@@ -134,8 +133,8 @@ def _bare(heading: str) -> str:
     )
 
 
-def _hidden(subject: Subject) -> Iterator[Fault]:
-    found = [piece for piece in subject.reading.hidden if not piece.how.startswith(_NOTED)]
+def _hidden(subject: Subject, noted: tuple[str, ...]) -> Iterator[Fault]:
+    found = [piece for piece in subject.reading.hidden if not piece.how.startswith(noted)]
     for piece in found[:_MOST_TOLD]:
         yield Fault(_told(subject, piece), subject.near(piece.text, piece.place))
     if len(found) > _MOST_TOLD:
