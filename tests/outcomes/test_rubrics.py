@@ -136,6 +136,7 @@ def test_free_text_is_one_criterion(text: str) -> None:
         ("Grows faster than the market (20%)", True, 1, "Grows faster than the market (20%)"),
         ("Explains (should) in words", True, 1, "Explains (should) in words"),
         ("Ends with `(weight 2)`", True, 1, "Ends with `(weight 2)`"),
+        ("Calls `f(should): g` once", True, 1, "Calls `f(should): g` once"),
         ("Uses the set {1, 2}", True, 1, "Uses the set {1, 2}"),
         ("Links [must](https://example.com)", True, 1, "Links [must](https://example.com)"),
         ("Gives the weight (weight in kg)", True, 1, "Gives the weight (weight in kg)"),
@@ -252,6 +253,7 @@ def test_nested_items() -> None:
     assert texts("- Sorted by\n  - name\n  - date\n") == ["Sorted by\n- name\n- date"]
     assert texts("- Is one of:\n  - a pdf\n  - a docx\n") == ["Is one of:\n- a pdf\n- a docx"]
     assert texts("Is one of:\n\n- a pdf\n- a docx\n") == ["Is one of:\n- a pdf\n- a docx"]
+    assert texts("- Data: {#data}\n  - clean\n  - whole\n") == ["Data:\n- clean\n- whole"]
     marked = criteria("- Data (weight 2)\n  - [ ] clean\n  - [ ] whole (should)\n")
     assert [(each.text, each.weight, each.must, each.line) for each in marked] == [
         ("Data: clean", 2, True, 2),
