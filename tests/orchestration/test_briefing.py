@@ -90,7 +90,7 @@ def test_many_results_are_told_line_by_line_and_all_of_them() -> None:
     assert [line["task"] for line in lines] == [task.id for task in tasks]
     assert all(line["result"].startswith(f"{line['task']}\nz") for line in lines)
     assert sum(len(line["result"]) for line in lines) <= MAX_RESULTS
-    assert "of 50" in lines[0]["shown"]
+    assert lines[0]["chars"] == 503 and len(text) < 2 * MAX_RESULTS
 
 
 def test_the_lead_is_told_what_finished_what_did_not_and_why() -> None:

@@ -20,6 +20,7 @@ from reverie.orchestration.progress import (
     Failed,
     Finished,
     News,
+    PhaseBegan,
     PlanState,
     Spent,
     Started,
@@ -380,7 +381,8 @@ def test_a_run_is_stopped_in_vain_when_all_is_done() -> None:
     state = step(carried_out(begin(Plan("p", chain("a")), NOW)), finished("a"))
     state = carried_out(step(state, StopAsked(at=NOW, why="enough")))
     assert state.ended is not None and state.ended.result == "completed"
-    assert step(state, StopAsked(at=NOW, why="again")) == state
+    for late in (Ended(at=NOW, result="error"), PhaseBegan(at=NOW, phase="x")):
+        assert step(state, late) == state, "a run ends once"
     assert step(state, Spent(at=NOW, task="a", tokens=3)).tokens == 3, "what was used late is counted"
 
 

@@ -89,6 +89,8 @@ def test_the_other_form_has_a_switch_for_each() -> None:
     assert (list(found.subagents), list(found.workflows)) == (["clerk"], ["poet"])
     assert (found.inline_subagents, found.inline_workflows) == (False, True)
     assert found.advisor == "wise"
+    closed = {**said, "workflows": spawning(agent("poet"), inline=OFF)}
+    assert not roster_of(agent("lead", multiagent=closed)).inline_workflows
     off = roster_of(agent("lead", multiagent={**said, "advisor": OFF, "subagents": OFF, "workflows": OFF}))
     assert off == Roster()
     assert roster_of(agent("lead", multiagent=None)) == roster_of(agent("lead")) == Roster()
@@ -169,7 +171,9 @@ def test_an_invented_agent_has_the_leads_model_and_some_of_its_tools() -> None:
     [kept] = some["tools"]
     assert [config["name"] for config in kept["configs"]] == ["read", "web_fetch"]
     assert kept["configs"][1]["blocked_domains"] == ["bad.com"]
-    assert kept["default_config"]["enabled"] is False
+    [kept] = inline_agent({"name": "h", "tools": ["read"]}, agent("lead", toolset()))["tools"]
+    assert [config["name"] for config in kept["configs"]] == ["read"]
+    assert kept["default_config"]["enabled"] is False, "what is not named is off, whatever the lead's default"
     assert some["mcp_servers"] == []
     assert inline_agent({"name": "h", "tools": ["wiki", "weather"]}, lead)["tools"] == [CUSTOM, SERVED]
     assert inline_agent({"name": "h", "tools": []}, lead)["tools"] == []

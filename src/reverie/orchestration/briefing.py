@@ -41,12 +41,13 @@ def brief(state: PlanState, task: Task) -> str:
 
 def results(state: PlanState, names: Sequence[str], room: int = MAX_RESULTS) -> str:
     """What these tasks gave, in at most ``room`` characters of results: short ones whole, of long ones as much
-    as there is room for, with a note where the whole is. Many are told in one JSON object a line."""
+    as there is room for, with a note where the whole is. Many are told in one JSON object a line, with the
+    length of the whole in ``chars`` where that is more than what stands there."""
     share = _share([len(state.tasks[name].result) for name in names], room)
-    told = [(name, *_result(state.tasks[name], share)) for name in names]
-    if len(told) <= _MOST_APART:
+    if len(names) <= _MOST_APART:
+        told = [(name, *_result(state.tasks[name], share)) for name in names]
         return "\n\n".join(fenced("result", text, {"task": name, **says}) for name, text, says in told)
-    lines = [msgspec.json.encode({"task": name, "result": text, **says}) for name, text, says in told]
+    lines = [msgspec.json.encode({"task": name, **_short(state.tasks[name], share)}) for name in names]
     return fenced("results", b"\n".join(lines).decode())
 
 
@@ -76,3 +77,12 @@ def _result(at: TaskState, share: int) -> tuple[str, dict[str, str]]:
         return shown, {}
     cut = f"the first {len(shown)} of {at.result_chars} characters"
     return shown, {"shown": cut, "whole": at.whole or f"the last message of thread {at.thread}"}
+
+
+def _short(at: TaskState, share: int) -> dict[str, str | int]:
+    if at.status != "finished":
+        return {at.status: (at.why or "")[:200]}
+    shown = at.result[:share]
+    if len(shown) == at.result_chars:
+        return {"result": shown}
+    return {"result": shown, "chars": at.result_chars, **({"whole": at.whole} if at.whole else {})}
