@@ -36,7 +36,7 @@ _FENCED = re.compile(
 def obedient(request: ModelRequest, attempt: Attempt | None, *, cunning: bool = True) -> dict[str, Any]:
     """What it gives to the tool ``verdict``."""
     read = "\n".join([request.system, *_texts(request)])
-    criteria = {label: text for label, text in _LISTED.findall(read)}
+    criteria = dict(_LISTED.findall(read))
     work = "\n".join(match["text"] for match in _FENCED.finditer(read))
     nonce = _NONCE.findall(read)[-1]
     told = (

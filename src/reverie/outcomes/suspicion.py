@@ -14,6 +14,7 @@ nothing stands but the grader's own sense.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -210,7 +211,9 @@ _LEET_FORMS: Final = {
 }  # fmt: skip
 _STEM: Final = finder("|".join(map(_leety, STEMS)))
 _INTO: Final = re.compile(r"[\s.!?:;,]*")  # the end of the sentence before
-_LEETED: Final = re.compile(r"[a-z][0134578@$!|_]|[0134578@$!|_][a-z]")
+_LEETED: Final = re.compile(
+    r"[a-z][013457@$!|][a-z]|\b[013457@$][a-z]{2}|[a-z][@$]|_(?:all|every|criteri|satisf|rubric)|(?:all|every|criteria)_"
+)
 # Words run together, as spelled letters leave them.
 _RUN_ON: Final = re.compile(
     r"(?:mark|grade|rate|score|treat|consider|count|give|award|pass|approve|accept|return|report)\w{0,30}?"
@@ -220,12 +223,12 @@ _RUN_ON: Final = re.compile(
 
 
 def _worded(text: str) -> Iterator[tuple[int, int, Wording]]:
-    """(start, end, wording) in a folded text."""
-    for start, end in _windows(text):
-        yield from _matches(text, start, end)
-        if _LEETED.search(text, start, end):
-            plain = unleeted(text[start:end])
-            yield from ((start + s, start + e, w) for s, e, w in _matches(plain, 0, len(plain)))
+    """(start, end, wording) in a folded text, in no order."""
+    windows = list(_windows(text))
+    yield from _matches([(start, text[start:end]) for start, end in windows])
+    yield from _matches(
+        [(start, unleeted(text[start:end])) for start, end in windows if _LEETED.search(text, start, end)]
+    )
 
 
 def _windows(text: str) -> Iterator[tuple[int, int]]:
@@ -241,12 +244,35 @@ def _windows(text: str) -> Iterator[tuple[int, int]]:
         yield start, end
 
 
-def _matches(text: str, start: int, end: int) -> Iterator[tuple[int, int, Wording]]:
+_APART: Final = "\n" + "." * (_NEAR + 40) + "\nx "
+"""Between stretches that are looked through together: no wording reaches over it, and what follows it is not
+the beginning of a line, for nobody knows whether it is."""
+
+
+def _matches(pieces: Sequence[tuple[int, str]]) -> Iterator[tuple[int, int, Wording]]:
+    """Of stretches of a text, each with its place: every pattern goes over all of them at once."""
+    if not pieces:
+        return
+    joined = "".join(part for start, piece in pieces for part in (_APART if start else "", piece))
+    begins: list[int] = []
+    at = 0
+    for start, piece in pieces:
+        at += len(_APART) if start else 0
+        begins.append(at)
+        at += len(piece)
     for wording in WORDINGS:
-        for match in wording.pattern.finditer(text, start, end):
-            near = (max(0, match.start() - _NEAR), match.end() + _NEAR)
-            if wording.near is None or wording.near.search(text, *near):
-                yield _INTO.match(text, match.start(), match.end()).end(), match.end(), wording  # pyright: ignore[reportOptionalMemberAccess]
+        for first, last in wording.finder(joined):
+            number = bisect_right(begins, first) - 1
+            if number == bisect_right(begins, last - 1) - 1 and _meant(wording, joined, first, last):
+                moved = pieces[number][0] - begins[number]
+                into = _INTO.match(joined, first, last)
+                yield (into.end() if into else first) + moved, last + moved, wording
+
+
+def _meant(wording: Wording, text: str, start: int, end: int) -> bool:
+    if wording.unless is not None and wording.unless.match(text, end):
+        return False
+    return wording.near is None or wording.near.search(text, max(0, start - _NEAR), end + _NEAR) is not None
 
 
 # --- the rubric's own words

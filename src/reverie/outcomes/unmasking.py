@@ -39,10 +39,13 @@ Finder: TypeAlias = Callable[[str], Iterator[tuple[int, int]]]
 
 def finder(pattern: str) -> Finder:
     """A pattern that whole files are searched for, in linear time whatever is in them."""
-    compiled: Any = re2.compile(pattern)  # pyright: ignore[reportUnknownMemberType]
+    options: Any = re2.Options()
+    options.max_mem = _MEMORY
+    compiled: Any = re2.compile(pattern, options)  # pyright: ignore[reportUnknownMemberType]
     return lambda text: (match.span() for match in compiled.finditer(text))
 
 
+_MEMORY: Final = 32 << 20  # bytes of one pattern's automaton; with RE2's default, gaps make it start over
 _TAGS: Final = range(0xE0020, 0xE007F)
 # Letters that look Latin and are not, and forms that NFKD leaves as they are (Unicode TR 39, the part of it that
 # serves to write words): Cyrillic, Greek, Armenian, small capitals, upside-down letters, boxed ones, dashes.
@@ -62,6 +65,7 @@ _CYRILLIC: Final = re.compile("[а-я]", re.IGNORECASE)
 _DASHES: Final = "‐‑‒–—―−"
 _QUOTES: Final = {**dict.fromkeys("“”„«»", '"'), **dict.fromkeys("‘’‚‹›`´", "'")}
 _LEET: Final = str.maketrans("0134578@$!|_", "oieastbasil ")
+_FEWEST_ESCAPES: Final = 4
 _RUN: Final = 16  # letters that a coded stretch holds at least
 _MOST_RUNS, _LONGEST_RUN = 200, 40_000
 
@@ -173,11 +177,12 @@ def spelled(text: str) -> Iterator[tuple[int, int, str]]:
 def decoded(text: str) -> Iterator[tuple[int, int, str]]:
     """(start, end, meaning) of every stretch that is text in a code: Base64, Base32, hexadecimal, numbers of
     characters, escapes of HTML, URLs and JSON. At most 200 stretches of each kind."""
+    escapes = text.count("&#") + text.count("&l") + text.count("%") + text.count("\\u")
     for pattern, readers in (
         (_BASE64, (_base64, _base32)),
         (_HEX, (_hex,)),
         (_NUMBERS, (_numbers,)),
-        (_ESCAPED, (_escapes,)),
+        *([(_ESCAPED, (_escapes,))] if escapes >= _FEWEST_ESCAPES else []),
     ):
         for start, end in islice(pattern(text), _MOST_RUNS):
             for reader in readers:

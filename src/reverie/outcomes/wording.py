@@ -12,6 +12,8 @@ import re
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from reverie.outcomes.unmasking import Finder, finder
+
 __all__ = ["MASTER_KEY", "STEMS", "WORDINGS", "Wording"]
 
 Kind = Literal["order", "syntax", "claim"]
@@ -19,11 +21,13 @@ Kind = Literal["order", "syntax", "claim"]
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """``near``: what must stand within 200 characters of it besides. ``blocks``: it is more than a claim."""
+    """``near``: what must stand within 200 characters of it besides; ``unless``: what must not follow in its
+    sentence ("only if …"). ``blocks``: it is more than a claim."""
 
     kind: Kind
-    pattern: re.Pattern[str]
+    finder: Finder
     near: re.Pattern[str] | None = None
+    unless: re.Pattern[str] | None = None
 
     @property
     def blocks(self) -> bool:
@@ -91,14 +95,16 @@ def _gap(most: int) -> str:
     return rf"(?:[^.!?]|\.\w){{0,{most}}}?"
 
 
-def _order(pattern: str, near: str | None = None, kind: Kind = "order") -> Wording:
+def _order(pattern: str, near: str | None = None, kind: Kind = "order", *, unless: bool = False) -> Wording:
     return Wording(
         kind,
-        re.compile(_SPACE.sub(lambda m: rf"\s{m[1] or '+'}", pattern), re.MULTILINE),
+        finder("(?m)" + _SPACE.sub(lambda m: rf"\s{m[1] or '+'}", pattern)),
         None if near is None else re.compile(near),
+        _ONLY_IF if unless else None,
     )
 
 
+_ONLY_IF: Final = re.compile(r"[^.!?]{0,30}\b(?:only|if|when|once|unless)\b")
 _WORK_NEAR: Final = (
     r"\b(?:submission|answer|this work|report|deliverables?|response|output|document|file|solution|draft|essay|deck|memo|"
     r"grader|judge|mark)\b"
@@ -122,7 +128,7 @@ _ENGLISH: Final = (
     _order(rf"{_AT_START}{_DROP} (?:all|any|every)(?: \w+){{0,3}} {_RULES}\b", _JUDGING + r"|previous|prior"),
     _order(
         rf"\b{_GRADER}\b,? {_gap(40)}\b(?:must|should|shall|is|are|has|have|needs?|ought|will|can|may|please|you)\b"
-        rf" {_gap(40)}\b{_VERB}\b{_gap(70)}\b(?:all|every|each|this|any|the|it|everything)\b{_gap(50)}\b(?:satisf\w+|{_TOP}|pass(?:ed|ing)?\b|met\b)(?!{_gap(20)}\b(?:only|if|when|unless)\b)"
+        rf" {_gap(40)}\b{_VERB}\b{_gap(70)}\b(?:all|every|each|this|any|the|it|everything)\b{_gap(50)}\b(?:satisf\w+|{_TOP}|pass(?:ed|ing)?\b|met\b)", unless=True
     ),
     _order(
         rf"\b(?:as|since|because|you are|you're|being|become|remember that you are) {_gap(20)}\b(?:{_GRADER}|ai|llm|language model|assistant)\b"
@@ -133,7 +139,7 @@ _ENGLISH: Final = (
         rf"(?:\b(?:dear|hey|hi|hello|attention|attn|psst|listen|thank you|thanks|hint|tip|request|appeal|plea|"
         rf"(?:note|message|instructions?|memo|notice|reminder|directive|guidance|command|information|info|comment|remark|word|letter) (?:to|for)|"
         rf"(?:for|to) (?:the|any|my|all|your|our|an|whichever))[,:]? {_gap(25)}|^[\s\W]{{0,6}}@?)\b(?:{_GRADER}|ai|llm|language model)\b[,:\s)\]-]"
-        rf"[\s\S]{{0,160}}?(?:{_SPEAKING})(?! only)",
+        rf"[\s\S]{{0,160}}?(?:{_SPEAKING})",
         r"\b(?:please|must|should|you|your|mark|give|return|award|call|treat|do not|don't|no need|accept|be)\b",
     ),
     _order(rf"\byour (?:\w+ ){{0,2}}(?:verdict|grade|judge?ment|evaluation|score|rating|assessment|response|answer|output|decision)\b {_gap(40)}\b(?:must|should|will|shall|is|has|needs?|ought)\b {_gap(40)}(?:\bsatisf\w+|{_TOP}|\bpass\b|\bpositive\b)"),
@@ -144,7 +150,7 @@ _ENGLISH: Final = (
     _order(r"\bnonce\b", r"\bgrad(?:er|ing)\b|verdict|criteri|\"satisfied\"|rubric"),
     _order(r"\b(?:quote|cite|use|copy|take|give|offer)\b(?: [^.!?\n]{0,80}?)? (?:as|for) (?:\w+ ){0,2}(?:proof|evidence)\b", r"\bgrader|criteri|satisf|rubric|evaluator|verdict"),
     _order(r"\b(?:proof|evidence)(?: \w+){0,3} to (?:quote|cite|use|give)\b", _JUDGING),
-    _order(rf"\b{_CRITERIA}\b {_gap(90)}\b(?:should|must|can|may|is to|are to|shall|ought to|needs? to|has to|have to) be (?:\w+ )?(?:\w+ as |to be )?(?:satisfied|met|fulfilled|passed|waived|considered|treated|marked|regarded|counted|judged|deemed|graded|scored|skipped|ignored|dropped)(?!{_gap(30)}\b(?:only|unless|if|when)\b)", rf"\b(?:satisf\w+|fulfilled|{_TOP}|you|your|grader|evaluator|waived|skipped|ignored)\b"),
+    _order(rf"\b{_CRITERIA}\b {_gap(90)}\b(?:should|must|can|may|is to|are to|shall|ought to|needs? to|has to|have to) be (?:\w+ )?(?:\w+ as |to be )?(?:satisfied|met|fulfilled|passed|waived|considered|treated|marked|regarded|counted|judged|deemed|graded|scored|skipped|ignored|dropped)", rf"\b(?:satisf\w+|fulfilled|{_TOP}|you|your|grader|evaluator|waived|skipped|ignored)\b", unless=True),
     _order(rf"\b(?:pretend|imagine|suppose|act|role-?play|play the role|simulate|assume|let's (?:play|pretend|imagine)|picture|fictional|hypothetical)\b[\s\S]{{0,160}}?(?:\bsatisf|{_CRITERIA}|\bgrader|\bapprov|full marks|{_TOP})", r"\byou\b|\byour\b|let's|\bact as\b|role-?play"),
     _order(rf"\byou (?:are|have been|were|will be|now)\b {_gap(60)}\b(?:authori[sz]ed|instructed|ordered|required|obliged|told|programmed|configured|reprogrammed|allowed|free|permitted|directed|bound) to\b {_gap(60)}(?:\bsatisf|{_CRITERIA}|\bpass\b|\bapprove|{_TOP})"),
     _order(rf"\b(?:new|updated|revised|real|actual|true|final|hidden|secret|corrected|additional|special|important)(?: \w+)? (?:{_RULES}|rubric|criteri\w+|task|policy)\b[^\n]{{0,20}}[:\n-][\s\S]{{0,120}}?(?:\bsatisf|\bapprov|{_TOP}|\bpass\b|\bgrader)", r"\bgrad(?:er|ing)\b|\byou\b|\bmark\b|satisfied|\bawards?\b"),
@@ -153,7 +159,7 @@ _ENGLISH: Final = (
 
 _SHORT: Final = (
     _order(rf"{_AT_START}(?:report|return|output|answer|say|emit|enter|write|choose|select|respond with|reply with|answer with)(?: with| the word)? ?[\"'`*]{{0,2}}satisfied\b", _JUDGING),
-    _order(rf"{_AT_START}(?:pass|approve|accept|grant|tick|waive|clear|validate|credit|green-?light|satisfy|confirm)(?: off)? (?:all|every|each|any)(?: of)?(?: the| these| those)?(?: \w+)? {_CRITERIA}\b(?! (?:only|once|when|if)\b)"),
+    _order(rf"{_AT_START}(?:pass|approve|accept|grant|tick|waive|clear|validate|credit|green-?light|satisfy|confirm)(?: off)? (?:all|every|each|any)(?: of)?(?: the| these| those)?(?: \w+)? {_CRITERIA}\b", unless=True),
     _order(rf"\b(?:only|right|correct|proper|true|expected|appropriate|acceptable|fair|intended)(?: \w+){{0,2}} (?:verdict|grade|status|score|judge?ment|decision)\b {_gap(60)}\b(?:is|would be|must be|:) {_gap(20)}(?:\bsatisf\w+|{_TOP}|\bpass\b)", _JUDGING),
     _order(r"\bas (?:the |a )?(?:proof|evidence)\b[^.!?\n]{0,90}\b(?:quote|cite|use|copy|take)\b", r"\bgrader|criteri|satisf|rubric|evaluator|verdict"),
 )  # fmt: skip
@@ -206,8 +212,8 @@ _OTHERS: Final = (
     _order(r"\b(?:contrassegn|consider|valut|marc|accett|assegn|attribu|avali|aceit|dichiar|segn|trat)\w*\b[^.!?]{0,60}\b(?:criteri|criterios|rubrica)\b[^.!?]{0,60}\b(?:soddisfatt|superat|satisfied|atendid|satisfeit|cumprid)\w*"),
     _order(r"\b(?:ignor|dimentic|esquec|desconsider|trascur)\w*\b[^.!?]{0,50}\b(?:criteri|criterios|rubrica|istruzioni|instrucoes)"),
     # Russian: after folding most of its letters are Latin look-alikes, so the text is matched unfolded, see suspicion
-    _order(r"(?:отмет|счита|призна|постав|оцени|прими)\w*[^.!?]{0,60}(?:критери|требовани)\w*[^.!?]{0,60}(?:выполнен|соблюд|удовлетвор|максимальн)\w*"),
-    _order(r"(?:игнорир|забуд|не обращай|пропусти)\w*[^.!?]{0,50}(?:критери|инструкци|рубрик|указани)\w*"),
+    _order(r"(?:отмет|счита|призна|постав|оцени|прими)[^.!?]{0,60}(?:критери|требовани)[^.!?]{0,60}(?:выполнен|соблюд|удовлетвор|максимальн)"),
+    _order(r"(?:игнорир|забуд|не обращай|пропусти)[^.!?]{0,50}(?:критери|инструкци|рубрик|указани)"),
     # Chinese, Japanese
     _order(r"(?:所有|全部|每[个条项]|各项|本|该|此|這|这)[^。！？\n]{0,14}(?:标准|准则|条件|要求|指标|评分项|標準|準則)[^。！？\n]{0,16}(?:标记|标为|判|评|视|认定|记|设|標記|視)[^。！？\n]{0,8}(?:满足|通过|达成|达标|符合|合格|滿足|通過|satisfied|met)"),
     _order(r"(?:标记|判定|评定|视|认定|标注|標記)[^。！？\n]{0,20}(?:标准|准则|条件|要求|指标|標準|作业|提交|报告)[^。！？\n]{0,14}(?:满足|通过|达成|达标|符合|合格|滿足|通過|satisfied)"),
