@@ -68,6 +68,7 @@ from reverie.workspaces.keys import Keys
 from reverie.workspaces.models import MODELS, Models
 from reverie.workspaces.obstacles import Obstacles
 from reverie.workspaces.outbound import Outbound
+from reverie.workspaces.plans import Plans
 from reverie.workspaces.renewing import MAX_ANSWER, Renewer
 from reverie.workspaces.resources import Resources
 from reverie.workspaces.sealing import Sealer
@@ -160,6 +161,7 @@ class Workspace:
             forget=lambda session_id: self.folders.remove(self.id, session_id),
         )
         self.threads = Threads(db, self.live, clock=clock)
+        self.plans = Plans(db, self.live, self.work, clock=clock, entropy=entropy)
         outbound = partial(Outbound, allow=allow, most=MAX_ANSWER)
         renewer = Renewer(self.resources, self.secrets, outbound, clock=clock)
         self.bearers = Bearers(self.credentials, self.secrets, renewer)

@@ -262,3 +262,196 @@ def test_what_a_specialist_did_is_shown_after_its_end(client: Any, loop: Loop, s
     loop.rest(made.id)
     client.beta.sessions.archive(made.id)
     assert client.beta.sessions.threads.retrieve(helper, session_id=made.id).usage == before.usage
+
+
+# ------------------------------------------------------------------ plans
+
+PLAN: Any = {
+    "name": "survey",
+    "description": "look, then tell",
+    "tasks": [
+        {"id": "look", "agent": "helper", "prompt": "look", "phase": "one", "retries": 1, "max_tokens": 500},
+        {"id": "tell", "agent": "clerk", "prompt": "tell", "depends_on": ["look"], "optional": True},
+    ],
+    "phases": ["one", {"id": "two", "name": "Two", "description": "afterwards"}],
+    "at_once": 2,
+    "max_tokens": 9_000,
+    "timeout_s": 60.5,
+}
+
+
+def team(sdk: Any, **more: Any) -> Any:
+    """A session whose agent may call ``helper`` and ``clerk``."""
+    names = [agent(sdk, name=name).id for name in ("helper", "clerk")]
+    return session(sdk, agent=lead(sdk, *names).id, **more)
+
+
+def start(sdk: Any, made: Any, plan: Any = PLAN) -> Any:
+    return sdk.post(f"/v1/sessions/{made.id}/plans", body={"plan": plan}, cast_to=object)
+
+
+def plans(sdk: Any, made: Any, rest: str = "", **more: Any) -> Any:
+    return sdk.get(f"/v1/sessions/{made.id}/plans{rest}", cast_to=object, **more)
+
+
+def news(loop: Loop, made: Any, run: str, **told: Any) -> None:
+    what = {**told, "at": "2026-03-01T00:00:00Z"}
+    loop.emit(made.id, "workflow_run.news", workflow_run_id=run, news=what)
+
+
+@pytest.mark.parametrize("database_url", ENGINES, indirect=True)
+def test_a_plan_is_taken_and_shown_as_it_goes(client: Any, loop: Loop, strict: Any) -> None:
+    made = team(client)
+    begun = start(client, made)
+    assert loop.woken == [made.id]
+    run = begun["id"]
+    assert run.startswith("wrun_") and (begun["status"], begun["name"]) == ("running", "survey")
+    assert begun["counts"] == {
+        "waiting": 2, "running": 0, "finished": 0, "failed": 0, "skipped": 0, "stopped": 0,
+    }  # fmt: skip
+    assert [phase["status"] for phase in begun["phases"]] == ["waiting", "waiting"]
+    look, tell = begun["tasks"]
+    assert (look["prompt"], look["retries"], look["max_tokens"]) == ("look", 1, 500)
+    assert (tell["depends_on"], tell["optional"], tell["thread_id"]) == (["look"], True, None)
+    (created,) = client.beta.sessions.events.list(made.id)
+    strict(created)
+    assert (created.type, created.workflow_run_id, created.name) == ("workflow_run.created", run, "survey")
+    assert [phase.id for phase in created.phases] == ["one", "two"]
+    assert not hasattr(created, "plan") and not hasattr(created, "private"), "its pages show that"
+    loop.begin(made.id)
+    helper = worked(loop, made, run=run, name="look")
+    news(loop, made, run, news="phase_began", phase="one")
+    news(loop, made, run, news="started", task="look", thread=helper)
+    loop.emit(
+        made.id, "span.model_request_end", helper, model_request_start_id="", model_usage=USAGE,
+        list_cost="1.5",
+    )  # fmt: skip
+    going = plans(client, made, f"/{run}")
+    assert going["tasks"][0]["status"] == "running" and going["tasks"][0]["thread_id"] == helper
+    assert going["phases"][0]["status"] == "running"
+    assert (going["tokens"], going["list_cost"]) == (SPENT, {"amount": "2", "currency": "USD"})
+    news(loop, made, run, news="finished", task="look", thread=helper, text="seen")
+    news(loop, made, run, news="phase_over", phase="one")
+    news(loop, made, run, news="skipped", task="tell", why="no need")
+    news(loop, made, run, news="ended", result="completed", why="1 finished, 1 skipped")
+    loop.emit(made.id, "workflow_run.status_ended", workflow_run_id=run, result={"type": "completed"})
+    over = plans(client, made, f"/{run}")
+    assert (over["status"], over["why"]) == ("completed", "1 finished, 1 skipped") and over["ended_at"]
+    assert (over["tasks"][0]["result"], over["tasks"][1]["why"]) == ("seen", "no need")
+    assert over["phases"][0]["status"] == "over" and loop.live.state(made.id).open_runs == ()
+    (listed,) = plans(client, made)["data"]
+    assert listed == {**over, "tasks": None}
+    assert stop(client, made, run) == over, "what has ended is not stopped"
+
+
+def stop(sdk: Any, made: Any, run: str, **said: Any) -> Any:
+    return sdk.post(f"/v1/sessions/{made.id}/plans/{run}/stop", body=said, cast_to=object)
+
+
+def test_a_plan_is_stopped_at_a_word(sdk: Any, loop: Loop) -> None:
+    made = team(sdk)
+    run = start(sdk, made)["id"]
+    loop.woken.clear()
+    asked = stop(sdk, made, run, why="enough")
+    assert (asked["status"], asked["why"]) == ("stopping", "enough") and loop.woken == [made.id]
+    assert stop(sdk, made, run, why="again")["why"] == "enough"
+    assert len(list(sdk.beta.sessions.events.list(made.id, types=["workflow_run.news"]))) == 1
+    assert not [e for e in sdk.beta.sessions.events.list(made.id) if e.type == "workflow_run.news"]
+    other = start(sdk, made)["id"]
+    sdk.beta.sessions.events.send(made.id, events=[{"type": "user.interrupt"}])
+    assert plans(sdk, made, f"/{other}")["status"] == "stopping", "an interrupt of all stops runs too"
+    sdk.beta.sessions.archive(made.id)
+    assert plans(sdk, made, f"/{other}")["status"] == "stopped", "it has ended with its session"
+    assert "archived" in refusal(start, sdk, made)
+    with pytest.raises(anthropic.NotFoundError):
+        plans(sdk, made, "/wrun_none")
+    with pytest.raises(anthropic.NotFoundError):
+        stop(sdk, session(sdk), run)
+
+
+def task(name: str, **more: Any) -> Any:
+    return {"id": name, "agent": "helper", "prompt": "p", **more}
+
+
+BAD_PLANS: Any = [
+    ({"tasks": [task("a", agent="nobody")]}, "`plan.tasks[0].agent`"),
+    ({"tasks": [task("a"), task("b", depends_on=["c"])]}, "`plan.tasks[1].depends_on[0]`"),
+    ({"tasks": [task("a", depends_on=["b"]), task("b", depends_on=["a"])]}, "a → b → a"),
+    ({"tasks": [task("a"), task("a")]}, "ids that differ"),
+    ({"tasks": []}, "`plan.tasks`"),
+    ({}, "tasks or map"),
+    ({"tasks": [task("a", depend_on=["b"])]}, "`plan.tasks[0].depend_on`: unknown here"),
+    ({"tasks": [{"id": "a", "agent": "helper"}]}, "`plan.tasks[0].prompt`: required"),
+    ({"tasks": [task("a", retries=-1)]}, "`plan.tasks[0].retries`"),
+    ({"tasks": [task("a")], "at_once": 65}, "`plan.at_once`"),
+    ({"tasks": [task("a")], "on_failure": "cry"}, "`plan.on_failure`"),
+    ({"tasks": [task(f"t{n}") for n in range(1_001)]}, "from 1 to 1000"),
+    ({"map": {"agent": "helper", "inputs": [], "prompt": "{input}"}}, "`plan.map.inputs`"),
+    ("a plan", "`plan`"),
+]
+
+
+@pytest.mark.parametrize(("plan", "told"), BAD_PLANS)
+def test_a_plan_that_cannot_be_carried_out_is_refused_by_its_path(client: Any, plan: Any, told: str) -> None:
+    made = team(client)
+    assert told in refusal(start, client, made, plan)
+    assert plans(client, made)["data"] == [] and not list(client.beta.sessions.events.list(made.id))
+
+
+def test_a_plan_maps_one_agent_over_many(client: Any) -> None:
+    over = {"agent": "helper", "inputs": ["x", {"name": "y"}], "prompt": "read {input}"}
+    begun = start(client, team(client), {"map": over, "reduce": "join"})
+    assert [task["prompt"] for task in begun["tasks"]] == ["read x", 'read {"name":"y"}']
+    assert begun["reduce"] == "join"
+
+
+def test_who_may_carry_out_plans(client: Any) -> None:
+    assert "`plan`: a session whose agent may call others" in refusal(start, client, session(client))
+    helper = agent(client, name="helper")
+    off = switches(subagents=subagents(helper.id), workflows={"type": "disabled"})
+    assert "`plan`" in refusal(start, client, session(client, agent=agent(client, multiagent=off).id))
+    on = switches(subagents={"type": "disabled"}, workflows=subagents(helper.id))
+    made = session(client, agent=agent(client, multiagent=on).id)
+    assert start(client, made, {"tasks": [task("a")]})["status"] == "running"
+
+
+def test_ten_plans_at_a_time(client: Any, loop: Loop) -> None:
+    made = team(client)
+    runs = [start(client, made, {"name": f"n{n}", "tasks": [task("a")]})["id"] for n in range(10)]
+    assert "at most 10 runs" in refusal(start, client, made)
+    loop.emit(made.id, "workflow_run.status_ended", workflow_run_id=runs[0], result={"type": "stopped"})
+    runs.append(start(client, made)["id"])
+    first = plans(client, made, "?limit=4")
+    second = plans(client, made, f"?limit=100&page={first['next_page']}")
+    assert [run["id"] for run in [*first["data"], *second["data"]]] == runs and second["next_page"] is None
+
+
+def test_a_session_without_budget_begins_no_plan(client: Any, loop: Loop) -> None:
+    made = team(client, budget={"type": "limit", "max_list_cost": {"amount": "5", "currency": "USD"}})
+    loop.begin(made.id)
+    loop.rest(made.id, "budget_reached")
+    assert "budget" in refusal(start, client, made)
+
+
+def test_what_a_run_tells_is_what_the_sdk_knows(client: Any, loop: Loop, strict: Any) -> None:
+    made = team(client)
+    run = start(client, made)["id"]
+    of_run = {"workflow_run_id": run}
+    loop.emit(made.id, "workflow_run.status_running", **of_run)
+    began = loop.emit(made.id, "workflow_run.phase_started", **of_run, workflow_run_phase_id="one")
+    over = {"workflow_run_phase_id": "one", "phase_started_id": began.id}
+    loop.emit(made.id, "workflow_run.phase_ended", **of_run, **over)
+    loop.emit(made.id, "workflow_run.status_idle", **of_run)
+    full = {"type": "max_workflow_runs_error", "message": "no more"}
+    loop.emit(made.id, "workflow_run.error", error=full)
+    slow = {"type": "timeout_error", "message": "too slow"}
+    loop.emit(made.id, "workflow_run.error", **of_run, error=slow)
+    loop.emit(made.id, "workflow_run.status_ended", **of_run, result={"type": "error", "error": slow})
+    loop.emit(made.id, "workflow_run.status_ended", **of_run, result={"type": "stopped"})
+    told = list(client.beta.sessions.events.list(made.id))
+    for event in told:
+        strict(event)
+    assert [event.type.removeprefix("workflow_run.") for event in told] == [
+        "created", "status_running", "phase_started", "phase_ended", "status_idle", "error", "error",
+        "status_ended", "status_ended",
+    ]  # fmt: skip

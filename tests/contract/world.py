@@ -119,8 +119,11 @@ class World:
         assert new["memory_version_id"] != old["memory_version_id"]
 
     def _session(self) -> None:
+        team = {"type": "coordinator", "agents": [self["agent_id"]]}
         said = {
-            "agent": self["agent_id"],
+            "agent": self.post("/v1/agents", {"name": "lead", "model": "scripted:x", "multiagent": team})[
+                "id"
+            ],
             "environment_id": self["cloud_id"],
             "title": self.canary,
             "metadata": {"canary": self.canary},
@@ -128,12 +131,14 @@ class World:
         session = self.post("/v1/sessions", said)["id"]
         sent = self.post(f"/v1/sessions/{session}/events", {"events": [message(self.canary)]})
         kept = self.post(f"/v1/sessions/{session}/resources", {"type": "file", "file_id": self["file_id"]})
+        plan = self.post(f"/v1/sessions/{session}/plans", _plan(self))
         threads = self.get(f"/v1/sessions/{session}/threads")["data"]
         self.ids |= {
             "session_id": session,
             "event_id": sent["data"][0]["id"],
             "resource_id": kept["id"],
             "thread_id": threads[0]["id"],
+            "plan_id": plan["id"],
         }
 
     def _deployment(self) -> None:
@@ -186,6 +191,11 @@ def _deployment(w: World) -> dict[str, Any]:
         "initial_events": [message(w.canary)],
         "resources": [{"type": "memory_store", "memory_store_id": w["memory_store_id"]}],
     }
+
+
+def _plan(w: World) -> dict[str, Any]:
+    task = {"id": "a", "agent": w.canary, "prompt": w.canary}
+    return {"plan": {"name": w.canary, "tasks": [task]}}
 
 
 def _dream(w: World) -> dict[str, Any]:
@@ -287,6 +297,9 @@ ROWS: Final[dict[tuple[str, str], Row]] = {
     ("POST", "/v1/sessions/{session_id}/resources/{resource_id}"): Row(
         lambda w: {"authorization_token": "t"}
     ),
+    ("POST", "/v1/sessions/{session_id}/threads/{thread_id}"): Row(lambda w: {"max_tokens": 10**6}),
+    ("POST", "/v1/sessions/{session_id}/plans"): Row(_plan),
+    ("POST", "/v1/sessions/{session_id}/plans/{plan_id}/stop"): Row(lambda w: {"why": w.canary}),
     ("POST", "/v1/deployments"): Row(_deployment),
     ("POST", "/v1/deployments/{deployment_id}"): Row(
         lambda w: {"name": w.canary, "environment_id": w["cloud_id"]}

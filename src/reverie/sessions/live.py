@@ -248,6 +248,34 @@ class LiveSessions(Ledger):
 
         self.tell(self._db.write(work))
 
+    def ask_of_runs(
+        self,
+        session_id: str,
+        ask: Callable[[SessionState], Sequence[NewEvent]],
+        *,
+        then: Callable[[Connection, SessionState], None] | None = None,
+    ) -> list[Event]:
+        """What a client wants of workflow runs, as events of ours, for the loop to do. ``then`` adds to the
+        transaction where there are any.
+
+        Raises:
+            UsageError: the session is archived, terminated or imported.
+        """
+
+        def work(conn: Connection) -> Settled:
+            draft = self._open(conn, session_id)
+            for event in map(self.masked, ask(draft.state)):
+                draft.add(event.type, event.payload, thread=event.thread, key=event.key)
+                draft.wake = True
+            settled = self._save(conn, draft)
+            if then is not None and draft.wake:
+                then(conn, draft.state)
+            return settled
+
+        settled = self._db.write(work)
+        self.tell(settled)
+        return list(settled.events)
+
     # ------------------------------------------------------------------ the loop
 
     def take(self, session_id: str, limit: int = 1_000) -> list[Event]:

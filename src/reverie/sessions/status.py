@@ -111,8 +111,9 @@ class SessionState(msgspec.Struct, frozen=True):
 
     A child thread that ends leaves: a session may have had a thousand, and its state is written with every
     change. What they used stays in ``retired`` and ``retired_seconds``. ``teamed``: there was a child, so
-    that the primary thread has events of its own. ``self_hosted``: built-in tools run at the client, and wait
-    for its results. ``label``: how the session ended, as far as somebody said so.
+    that the primary thread has events of its own. ``open_runs``: workflow runs that have not ended.
+    ``self_hosted``: built-in tools run at the client, and wait for its results. ``label``: how the session
+    ended, as far as somebody said so.
     """
 
     threads: dict[str, ThreadState] = msgspec.field(default_factory=lambda: {PRIMARY_THREAD: ThreadState()})
@@ -124,6 +125,7 @@ class SessionState(msgspec.Struct, frozen=True):
     teamed: bool = False
     retired: Usage = Usage()
     retired_seconds: float = 0.0
+    open_runs: tuple[str, ...] = ()
 
     @property
     def usage(self) -> Usage:
@@ -411,6 +413,15 @@ def _labelled(state: SessionState, event: Event) -> SessionState:
     return replace(state, label=Outcome(told["label"], told.get("score"), told.get("label_source")))
 
 
+def _run_created(state: SessionState, event: Event) -> SessionState:
+    return replace(state, open_runs=(*state.open_runs, str(event.payload.get("workflow_run_id"))))
+
+
+def _run_ended(state: SessionState, event: Event) -> SessionState:
+    ended = event.payload.get("workflow_run_id")
+    return replace(state, open_runs=tuple(run for run in state.open_runs if run != ended))
+
+
 # ---------------------------------------------------------------------- usage
 
 
@@ -483,5 +494,7 @@ _CHANGES: Final[dict[str, Callable[[SessionState, Event], SessionState]]] = {
     "span.outcome_evaluation_start": _evaluating,
     "span.outcome_evaluation_end": _evaluated,
     "span.model_request_end": _requested,
+    "workflow_run.created": _run_created,
+    "workflow_run.status_ended": _run_ended,
     "session.outcome": _labelled,
 }

@@ -22,7 +22,7 @@ EventType: TypeAlias = Literal[
     "span.outcome_evaluation_start", "span.outcome_evaluation_ongoing", "span.outcome_evaluation_end",
     "workflow_run.created", "workflow_run.status_running", "workflow_run.status_idle",
     "workflow_run.status_ended", "workflow_run.error", "workflow_run.phase_started",
-    "workflow_run.phase_ended", "session.outcome", "session.thread_updated", "raw",
+    "workflow_run.phase_ended", "workflow_run.news", "session.outcome", "session.thread_updated", "raw",
 ]  # fmt: skip
 Limit: TypeAlias = Annotated[int, Meta(ge=1, le=1_000)]
 Preview: TypeAlias = Literal["agent.message", "agent.thinking"]

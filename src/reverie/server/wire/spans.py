@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from reverie.server.wire.base import UNSET, UnsetType, Wire
 from reverie.server.wire.grading import Judged, Remark
@@ -24,6 +24,7 @@ __all__ = [
     "RunEvent",
     "RunFailed",
     "RunIdle",
+    "RunNews",
     "RunPhaseEnded",
     "RunPhaseStarted",
     "RunRunning",
@@ -145,6 +146,12 @@ class RunPhaseEnded(_OfRun, tag="workflow_run.phase_ended"):
     workflow_run_phase_id: str
 
 
+class RunNews(_OfRun, tag="workflow_run.news"):
+    """What became of a task of the run's plan, or is asked of the run. Shown when asked for by its type."""
+
+    news: dict[str, Any]
+
+
 SpanEvent: TypeAlias = (
     ModelRequestStart
     | ModelRequestEnd
@@ -153,5 +160,5 @@ SpanEvent: TypeAlias = (
     | OutcomeEvaluationEnd
 )
 RunEvent: TypeAlias = (
-    RunCreated | RunRunning | RunIdle | RunEnded | RunErrored | RunPhaseStarted | RunPhaseEnded
+    RunCreated | RunRunning | RunIdle | RunEnded | RunErrored | RunPhaseStarted | RunPhaseEnded | RunNews
 )
