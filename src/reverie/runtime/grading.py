@@ -155,10 +155,9 @@ class Grading:
         wanted = thread.outcome
         if wanted is None or wanted.evaluation is None:
             return True
-        start, graders, work = wanted.evaluation, list[str](), None
+        start, one = wanted.evaluation, None
         try:
             one = await self._opened(thread, wanted, start)
-            graders, work = one.graders, one.work
             verdict = await self._verdict(thread, one)
         except _Paused:
             await self._journal.write(_pause)
@@ -175,8 +174,8 @@ class Grading:
             verdict = settling.failed(int(start.payload["iteration"]), why)
         finally:
             await self._left(start)
-        await self._end(thread, wanted, start, verdict, work, graders)
-        self._before = work
+        await self._end(wanted, start, verdict, one)
+        self._before = None if one is None else one.work
         return True
 
     # ------------------------------------------------------------------ one evaluation
@@ -369,17 +368,10 @@ class Grading:
     # ------------------------------------------------------------------ the end
 
     async def _end(
-        self,
-        thread: ThreadContext,
-        wanted: Wanted,
-        start: Event,
-        verdict: Verdict | None,
-        work: Work | None,
-        graders: Sequence[str],
+        self, wanted: Wanted, start: Event, verdict: Verdict | None, one: _Evaluation | None
     ) -> None:
         """The verdict, and what follows from it, in one transaction; nothing of it where a person was faster."""
-        marks = {} if work is None else evidence.marks(work)
-        given = wanted.given is not None
+        graders = () if one is None else one.graders
 
         def whole(page: Page) -> None:
             active = page.state.outcome
@@ -388,9 +380,8 @@ class Grading:
                 page.close_thread(name)
             if verdict is None or active is None or active.start_id != start.id:
                 return
-            page.add(self._journal.masked(_ended(wanted, start, verdict, usage, marks, given)))
-            goes_on = verdict.result in ("needs_revision", "max_iterations_reached") and not given
-            if not goes_on and not page.waits():
+            page.add(self._journal.masked(_ended(wanted, start, verdict, usage, one)))
+            if not (_goes_on(wanted, verdict) or page.waits()):
                 page.turn("idle", stop={"type": "end_turn"})
 
         await self._journal.write(whole)
@@ -435,9 +426,23 @@ def _earlier(wanted: Wanted) -> tuple[Sequence[CriterionVerdict], Mapping[str, s
     """The verdicts of the last evaluation, and what the work was then."""
     if not wanted.verdicts:
         return (), {}
-    private: JsonObject = wanted.verdicts[-1].get("private") or {}
-    told = msgspec.convert(private.get("criteria") or [], list[CriterionVerdict])
-    return told, private.get("marks") or {}
+    last = wanted.verdicts[-1]
+    private: JsonObject = last.get("private") or {}
+    seen: Mapping[str, str] = private.get("seen") or {}
+    criteria: Sequence[JsonObject] = last.get("criteria") or ()
+    told = [{**each, "criterion": each["id"], "seen": seen.get(each["id"], "")} for each in criteria]
+    return msgspec.convert(told, list[CriterionVerdict]), private.get("marks") or {}
+
+
+def _judged(rubric: Rubric | None, verdict: CriterionVerdict) -> dict[str, Any]:
+    """A verdict with its criterion, as the log has it."""
+    told: dict[str, Any] = msgspec.to_builtins(verdict)
+    del told["seen"], told["criterion"]
+    criteria = () if rubric is None else rubric.criteria
+    found = next(
+        (each for each in criteria if each.id == verdict.criterion), Criterion(verdict.criterion, "")
+    )
+    return {"id": found.id, "text": found.text, "must": found.must, "weight": found.weight, **told}
 
 
 def _usage(state: SessionState, graders: Sequence[str]) -> dict[str, Any]:
@@ -457,14 +462,17 @@ def _usage(state: SessionState, graders: Sequence[str]) -> dict[str, Any]:
     }
 
 
+def _goes_on(wanted: Wanted, verdict: Verdict) -> bool:
+    """Whether the worker has something to do after that."""
+    return wanted.given is None and verdict.result in ("needs_revision", "max_iterations_reached")
+
+
 def _ended(
-    wanted: Wanted, start: Event, verdict: Verdict, usage: JsonObject, marks: Mapping[str, str], given: bool
+    wanted: Wanted, start: Event, verdict: Verdict, usage: JsonObject, one: _Evaluation | None
 ) -> NewEvent:
-    feedback = ""
-    if not given and verdict.result == "needs_revision":
-        feedback = verdict.feedback
-    elif not given and verdict.result == "max_iterations_reached":
-        feedback = f"{verdict.feedback}\n\n{_LAST}"
+    feedback = verdict.feedback if _goes_on(wanted, verdict) else ""
+    if feedback and verdict.result == "max_iterations_reached":
+        feedback = f"{feedback}\n\n{_LAST}"
     told = {
         "outcome_id": wanted.id,
         "outcome_evaluation_start_id": start.id,
@@ -473,12 +481,12 @@ def _ended(
         "explanation": verdict.explanation,
         "usage": usage,
         "score": verdict.score,
-        "criteria": [msgspec.to_builtins(each) for each in verdict.criteria],
+        "criteria": [_judged(None if one is None else one.rubric, each) for each in verdict.criteria],
         "notes": [msgspec.to_builtins(note) for note in verdict.notes],
         "private": {
             "feedback": feedback,
-            "criteria": [msgspec.to_builtins(each) for each in verdict.criteria],
-            "marks": dict(marks),
+            "seen": {each.criterion: each.seen for each in verdict.criteria},
+            "marks": {} if one is None else evidence.marks(one.work),
         },
     }
     return NewEvent("span.outcome_evaluation_end", told, f"{start.id}:end")
