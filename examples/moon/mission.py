@@ -10,7 +10,7 @@ from typing import Any, Final
 import reverie
 from examples.moon.tools import DRONES, Mission
 
-__all__ = ["RUBRIC", "Crew", "crew", "fly", "land"]
+__all__ = ["RUBRIC", "Crew", "crew", "fly", "land", "remember"]
 
 RUBRIC: Final = Path(__file__).with_name("rubric.md")
 
@@ -78,6 +78,12 @@ def crew(mission: Mission, *, model: str | None = None, memory: Sequence[str] = 
             ],
         ),
     )
+
+
+def remember(house: reverie.Reverie, store: str, text: str) -> None:
+    """Put a playbook into a new store of memory."""
+    made = house.stores.create(store, actor="examples.moon")
+    house.memories.create(made.id, "/playbook.md", text, actor="examples.moon")
 
 
 async def fly(

@@ -177,7 +177,7 @@ class Drone:
         need = self.throttle * v.max_thrust / (v.isp * G0) * DT
         share = 1.0 if need <= self.fuel else self.fuel / need
         self.thrust = self.throttle * v.max_thrust * share
-        self.fuel -= need * share
+        self.fuel = max(self.fuel - need * share, 0.0)
 
     def _raise_dust(self, height: float) -> None:
         excess = plume_pressure(self.thrust, height) / _THRESHOLD - 1.0

@@ -72,20 +72,20 @@ def commander(request: ModelRequest) -> Said:
     scene = _Scene(request)
     if reading := scene.reading():
         return reading
-    if scene.reported and not scene.rejected:
+    if scene.reported and not scene.wanted:
         return "mission.json is written."
-    if not scene.asked:
+    found = scene.answer
+    if not scene.asked and scene.points is None:
         return scene.send(
             "detector", f"Mission {scene.mission}: survey the site, and name the best points to land."
         )
-    found = scene.answer
+    if not scene.asked or (found is not None and found is scene.points):
+        order = json.dumps({**scene.points, "reserve": scene.rejected})
+        return scene.send("navigator", f"Mission {scene.mission}: fly there and land. {order}")
     if found is None:
         return scene.wait() or scene.report(
             {"landed": False, "cause": f"the {scene.asked[-1]} reported nothing"}
         )
-    if "candidates" in found:
-        order = json.dumps({**found, "reserve": scene.rejected})
-        return scene.send("navigator", f"Mission {scene.mission}: fly there and land. {order}")
     return scene.report(found)
 
 
@@ -242,10 +242,11 @@ class _Scene:
         self._calls: list[ToolCall] = []
         self._results: dict[str, _Result] = {}
         self._said: list[str] = []
-        self._after: list[str] = []  # everything told since the last delegation
+        self._after: list[dict[str, Any]] = []  # reports since the last delegation
+        self.points: dict[str, Any] | None = None  # the detector's last report
         self._reported = 0  # calls up to the last report
         self.rejected = 0  # reports after which somebody wanted more
-        self._wanted = False
+        self.wanted = False
         for message in request.messages:
             self._take(message)
 
@@ -256,20 +257,27 @@ class _Scene:
                 if part.name == _SEND:
                     self._after = []
                 elif part.name == "write":
-                    self._reported, self._wanted = len(self._calls), False
+                    self._reported, self.wanted = len(self._calls), False
             elif isinstance(part, ToolResult):
                 text = "".join(each.text for each in part.content if isinstance(each, Text))
                 self._results[part.call_id] = _Result(text, part.is_error)
-                self._after.append(text)
+                self._note(text)
             elif isinstance(part, Text) and isinstance(message, UserTurn):
                 self._said.append(part.text)
-                self._after.append(part.text)
+                self._note(part.text)
                 self._hear(part.text)
+
+    def _note(self, text: str) -> None:
+        for told_of in _objects(text):
+            if "candidates" in told_of:
+                self.points = told_of
+            if "candidates" in told_of or "status" in told_of:
+                self._after.append(told_of)
 
     def _hear(self, text: str) -> None:
         """Words after a report that are no specialist's mean that it was not good enough."""
-        if self._reported == len(self._calls) > 0 and not self._wanted and not list(_objects(text)):
-            self._wanted = True
+        if self._reported == len(self._calls) > 0 and not self.wanted and not list(_objects(text)):
+            self.wanted = True
             self.rejected += 1
 
     @property
@@ -302,13 +310,7 @@ class _Scene:
     @property
     def answer(self) -> dict[str, Any] | None:
         """What the one who was asked last has reported; None so far."""
-        found = [
-            told
-            for text in self._after
-            for told in _objects(text)
-            if "candidates" in told or "status" in told
-        ]
-        return found[-1] if found else None
+        return self._after[-1] if self._after else None
 
     @property
     def of_navigator(self) -> list[_Result]:

@@ -14,7 +14,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, Literal, TypeAlias, get_args
+from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -55,7 +55,7 @@ _HEAP: Final = 3.5  # m, standard deviation
 _LOOSE: Final = 0.06
 _RECIPES: Final[dict[Kind, _Recipe]] = {
     "plains": _Recipe(2.0, 0.8, (6, 8, 30), 0.004, 0.1, 35, (60, 110), (6.2, 6.8)),
-    "slopes": _Recipe(13.0, 0.45, (200, 5, 25), 0.008, 0.15, 30, (60, 110), (6.2, 6.8)),
+    "slopes": _Recipe(17.0, 0.45, (200, 5, 25), 0.008, 0.15, 30, (60, 110), (6.2, 6.8)),
     "boulders": _Recipe(2.5, 0.8, (10, 8, 30), 1.05, 0.15, 30, (60, 110), (6.2, 6.8)),
     "dusty": _Recipe(2.0, 0.8, (6, 10, 40), 0.004, 0.8, 35, (60, 110), (6.2, 6.8)),
     "shadow": _Recipe(3.0, 0.8, (14, 8, 30), 0.36, 0.2, 4, (60, 110), (6.2, 6.8)),
@@ -63,8 +63,7 @@ _RECIPES: Final[dict[Kind, _Recipe]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Rock:
+class Rock(NamedTuple):
     """A rock at (x, y), as wide as two radii and half as high as it is wide (m)."""
 
     x: float
@@ -93,7 +92,7 @@ class Site:
         self.heights: Final = field
         self.dark: Final = _shadows(field, recipe.sun)
         self.highest: Final = float(field.max())
-        self.rocks: Final = list(_rocks(dice, recipe.rocks))
+        self.rocks: Final = _rocks(dice, recipe.rocks)
         around, distance = dice.uniform(0, math.tau), dice.uniform(*recipe.start)
         self.start: Final = (distance * math.cos(around), distance * math.sin(around))
         self.fuel: Final = round(dice.uniform(*recipe.fuel), 2)
@@ -132,7 +131,7 @@ class Site:
                         yield rock
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=16)
 def make_site(kind: Kind, seed: int) -> Site:
     """The site of a kind and a seed: the same each time."""
     return Site(kind, seed)
@@ -181,21 +180,22 @@ def _window(centre: float, reach: float) -> slice:
     return slice(max(int(least), 0), min(int(most) + 2, SIDE))
 
 
-def _rocks(dice: random.Random, density: float) -> Iterator[Rock]:
+def _rocks(dice: random.Random, density: float) -> list[Rock]:
     """Most lie in heaps, as blocks do around craters (a Thomas process), the rest anywhere."""
-    heaps = [_within(dice, _ROCKY) for _ in range(_HEAPS)]
-    for _ in range(int(density * math.pi * _ROCKY**2)):
-        diameter = min(0.35 * (1 - dice.random()) ** (-1 / 2.2), 1.8)
-        if dice.random() < _LOOSE:
-            x, y = _within(dice, _ROCKY)
-        else:
-            x, y = (at + dice.gauss(0.0, _HEAP) for at in dice.choice(heaps))
-        yield Rock(x, y, diameter / 2)
+    draw = np.random.default_rng(dice.getrandbits(64))
+    number = int(density * math.pi * _ROCKY**2)
+    radii = np.minimum(0.35 * (1 - draw.random(number)) ** (-1 / 2.2), 1.8) / 2
+    heaps, places = _scattered(draw, _HEAPS), _scattered(draw, number)
+    near = heaps[draw.integers(_HEAPS, size=number)] + _HEAP * draw.standard_normal((number, 2))
+    loose = draw.random(number) < _LOOSE
+    places = np.where(loose[:, None], places, near)
+    return list(map(Rock, places[:, 0].tolist(), places[:, 1].tolist(), radii.tolist()))
 
 
-def _within(dice: random.Random, reach: float) -> tuple[float, float]:
-    far, around = reach * math.sqrt(dice.random()), dice.uniform(0, math.tau)
-    return far * math.cos(around), far * math.sin(around)
+def _scattered(draw: np.random.Generator, number: int) -> _Field:
+    """(x, y) of so many points, evenly over the rocky ground."""
+    far, around = _ROCKY * np.sqrt(draw.random(number)), math.tau * draw.random(number)
+    return np.stack([far * np.cos(around), far * np.sin(around)], axis=1)
 
 
 def _shadows(field: _Field, sun: float) -> npt.NDArray[np.bool_]:

@@ -4,7 +4,7 @@ A program and a language model can use them alike: arguments are checked, answer
 what goes wrong is an exception whose text says what was measured.
 """
 
-from __future__ import annotations
+# No deferred annotations here: the schemas of these tools are read from methods of an object.
 
 import threading
 from collections.abc import Callable, Iterator
