@@ -80,6 +80,23 @@ def test_markdown_is_read_without_what_is_not_shown_of_it(readers: Readers) -> N
 
 
 @pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("```\n<!-- shown -->\n```\n<!-- secret -->", True),
+        ("```\n<!-- shown\n```\n<!-- secret -->", True),
+        ("<!--\n```\n-->\n<!-- secret -->\n```", False),
+        ("~~~\n```\n<!-- shown -->\n~~~\n<!-- secret -->", True),
+        ("```\n<!-- shown -->", True),
+        ("<!-- secret", False),
+    ],
+)
+def test_a_comment_in_a_block_of_code_is_shown(readers: Readers, text: str, seen: bool) -> None:
+    reading = readers.read(text.encode(), "a.md")
+    assert ("shown" in reading.text, "secret" in reading.text) == (seen, False)
+    assert ("secret" in str(reading.hidden)) == ("secret" in text)
+
+
+@pytest.mark.parametrize(
     ("text", "seen", "how", "what"),
     [
         ("pa\u200bss", "pass", "zero-width characters", "U+200B"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import codecs
+import re
+from collections.abc import Sequence
 from typing import Any, Final
 
 import re2  # pyright: ignore[reportMissingTypeStubs]
@@ -18,13 +20,16 @@ _HIDING_TAG: Final = (
     r"\shidden[\s=>])[^<>]*>?[^<]*"
 )
 _HIDING: Final = (
-    ("comment", _re2.compile(r"(?s)<!--.*?(?:-->|\z)")),
     ("comment", _re2.compile(r"(?mi)^ {0,3}\[(?://|comment|_metadata_[^\]]*)\]:[ \t]*[#<].*$")),
     ("markup that is not shown", _re2.compile(f"(?i){_HIDING_TAG}")),
 )
 _HEADING: Final = _re2.compile(r"^ {0,3}(#{1,6})[ \t]+(.*?)(?:[ \t]+#+)?[ \t]*$")
 _UNDERLINE: Final = _re2.compile(r"^ {0,3}(?:=+|-{3,})[ \t]*$")
 _FENCE: Final = _re2.compile(r"^ {0,3}(```|~~~)")
+_OPENING: Final = re.compile(r"^ {0,3}(```|~~~)", re.MULTILINE)
+_CLOSING: Final = {
+    sign: re.compile(rf"^ {{0,3}}{sign}{sign[0]}*[ \t]*$", re.MULTILINE) for sign in ("```", "~~~")
+}
 _IMAGE: Final = _re2.compile(r"!\[([^\]\n]*)\]\(")
 _BINARY: Final = {
     b"\x89PNG": "a PNG image", b"\xff\xd8\xff": "a JPEG image", b"GIF8": "a GIF image", b"PK\x03\x04": "an archive",
@@ -71,18 +76,42 @@ def decoded(data: bytes) -> str | None:
 
 
 def _without_hidden(text: str, gathering: Gathering) -> str:
-    """Lines keep their numbers."""
+    text = _without("comment", _comments(text), text, gathering)
     for how, pattern in _HIDING:
-        pieces: list[str] = []
-        end, number = 0, 1
-        for found in pattern.finditer(text):
-            number += text.count("\n", end, found.start())
-            gathering.hide(how, f"line {number}", found.group())
-            pieces += text[end : found.start()], "\n" * found.group().count("\n")
-            end = found.end()
-            number += found.group().count("\n")
-        text = "".join((*pieces, text[end:]))
+        spans = [found.span() for found in pattern.finditer(text)]
+        text = _without(how, spans, text, gathering)
     return text
+
+
+def _without(how: str, spans: Sequence[tuple[int, int]], text: str, gathering: Gathering) -> str:
+    """Lines keep their numbers."""
+    pieces: list[str] = []
+    at, number = 0, 1
+    for start, end in spans:
+        number += text.count("\n", at, start)
+        gathering.hide(how, f"line {number}", text[start:end])
+        lines = text.count("\n", start, end)
+        pieces += text[at:start], "\n" * lines
+        at, number = end, number + lines
+    return "".join((*pieces, text[at:]))
+
+
+def _comments(text: str) -> list[tuple[int, int]]:
+    """Where comments of HTML stand; in a block of code they are shown, and in a comment no such block begins."""
+    spans: list[tuple[int, int]] = []
+    at = 0
+    start, fence = text.find("<!--"), _OPENING.search(text)
+    while start >= 0:
+        if fence is not None and fence.start() < start:
+            closing = _CLOSING[fence[1]].search(text, fence.end())
+            at = len(text) if closing is None else closing.end()
+        else:
+            end = text.find("-->", start + 4)
+            at = len(text) if end < 0 else end + 3
+            spans.append((start, at))
+        start = text.find("<!--", at) if start < at else start
+        fence = _OPENING.search(text, at) if fence is not None and fence.start() < at else fence
+    return spans
 
 
 def _markdown_facts(gathering: Gathering) -> None:
