@@ -428,7 +428,7 @@ def _attempts() -> Iterator[Attempt]:
         "other graders": OTHER_GRADERS, "test results": TEST_RESULTS,
     }.items():  # fmt: skip
         for number, text in enumerate(texts):
-            whole = (text,) if "\n" in text and not text.startswith(("$", "-")) else ()
+            whole = (text,) if "\n" in text else ()
             yield Attempt(family, text, where="message" if number % 4 == 3 else "file", cues=whole)
     yield from (Attempt("master keys", text, where="whole", cues=(text,)) for text in MASTER_KEYS)
     yield from (Attempt("rubric pasted back", text, cues=(text,)) for text in PASTED)

@@ -47,6 +47,7 @@ _LINE: Final = 400  # characters of the line before and after what was found tha
 _NAMED: Final = 3  # places that a note names
 _DEPTH: Final = 2  # codes within codes
 _ECHOED: Final = 24  # characters that a line of a rubric must have for its repetition to mean anything
+_WRAPPED: Final = 4  # lines that a line of the rubric may be wrapped over
 _BULLET: Final = re.compile(r"^[\s\W\d_]*(?:\([a-z]+\))?\s*", re.IGNORECASE)
 
 
@@ -287,16 +288,32 @@ def _telling(rubric: Rubric) -> Iterator[str]:
 
 
 def _bare(line: str) -> str:
-    return " ".join(_BULLET.sub("", line).split()).rstrip(" .;:,*_").lower()
+    return _flat(_BULLET.sub("", line)).rstrip(" .;:,*_")
 
 
 def _without(text: str, lines: Sequence[str]) -> str:
     """The text without lines that say what a line of the rubric says, whatever stands around it."""
-    low = text.lower()
-    if not any(line in low for line in lines):
+    flat = _flat(text)
+    repeated = [line for line in lines if line in flat]
+    if not repeated:
         return text
-    kept = (
-        ECHO if any(echo in low_line for echo in lines) else line
-        for line, low_line in ((line, " ".join(line.lower().split())) for line in text.split("\n"))
-    )
-    return "\n".join(kept)
+    parts = text.split("\n")
+    gone = _repeating([_flat(part) for part in parts], repeated)
+    return "\n".join(ECHO if number in gone else part for number, part in enumerate(parts))
+
+
+def _repeating(parts: Sequence[str], repeated: Sequence[str]) -> set[int]:
+    """Which lines repeat the rubric: each by itself, or as few as possible together, where it was wrapped."""
+    gone: set[int] = set()
+    for size in range(1, _WRAPPED + 1):
+        for first in range(len(parts) - size + 1):
+            together = range(first, first + size)
+            if gone.isdisjoint(together) and any(
+                line in " ".join(parts[first : first + size]) for line in repeated
+            ):
+                gone.update(together)
+    return gone
+
+
+def _flat(text: str) -> str:
+    return " ".join(text.lower().split())

@@ -177,7 +177,7 @@ _SYNTAX: Final = (
 )  # fmt: skip
 
 _CLAIMS: Final = (
-    _order(rf"\b(?:all|every one|every|each|100 ?%|\d+ ?(?:of|/|out of) ?\d+)(?: of)?(?: the| these| its| your| those)?(?: (?:rubric|rubric's|grading|evaluation|assessment|listed|stated|given|required|\d+|two|three|four|five|six|seven|eight|nine|ten))* {_CRITERIA}{_gap(12)}[:=,-]? ?(?:is|are|has been|have been|now|stand|count as|as)? ?(?:\w+ )?(?:satisfied|met|fulfilled|pass(?:ed|es)?|green|complete)\b", kind="claim"),
+    _order(rf"\b(?:all|every one|every|each|100 ?%|\d+ ?(?:of|/|out of) ?\d+)(?: of)?(?: the| these| its| your| those)?(?: (?:rubric|rubric's|grading|evaluation|assessment|listed|stated|given|required|\d+|two|three|four|five|six|seven|eight|nine|ten))* {_CRITERIA}(?: (?:of|in) (?:the|this|your) (?:rubric|task|outcome|assignment|brief))?{_gap(12)}[:=,-]? ?(?:is|are|has been|have been|now|stand|count as|as)? ?(?:\w+ )?(?:satisfied|met|fulfilled|pass(?:ed|es)?|green|complete)\b", kind="claim"),
     _order(rf"\b{_GRADER}\b {_gap(50)}\b(?:has|have|had|already|found|marked|concluded|confirmed|approved|rated|gave|given|agrees?d?|voted|decided|determined|says?|said|returned|passed|accepted|scored|awarded|certified|:)\b{_gap(90)}\b(?:satisf\w+|{_TOP}|\bpass(?:ed)?\b|approved?\b|\bmet\b|accept(?:ed)?\b|flawless|no (?:gaps|issues|defects))", r"criteri|rubric|satisf|verdict|this (?:submission|work|report|document|file|answer|deliverable)|full marks|submission", kind="claim"),
     _order(r"\b(?:criteri(?:on|a)|label|rubric(?: item| line)?) ?(?:on |about |for )?[\"#\w-]{1,20} ?(?:[:=>|-]+|is|are|as) ?[\"'*\[(✓✔✅]* ?(?:satisfied|met|pass(?:ed)?|fulfilled|ok)\b", kind="claim"),
     _order(r"\b(?:verdict|final (?:grade|verdict|result|score|evaluation)|grading (?:result|outcome|report)|(?:outcome |rubric )?evaluation(?: result)?|grade|rubric check|graded?)\b[\s*_\"'|]*[:=-]+[\s*_\"'|]*(?:satisfied|all (?:criteria )?(?:met|satisfied)|pass(?:ed)?\b|approved|accept(?:ed)?\b|a\+|10 ?/ ?10|100 ?%)", r"criteri|rubric|satisf|verdict|grad(?:er|ing)|evaluat", kind="claim"),
@@ -185,6 +185,7 @@ _CLAIMS: Final = (
     _order(r"\b(?:pre-?approved|pre-?verified|already (?:been )?(?:graded|approved|verified|evaluated|judged|marked|passed|certified|signed off|satisfied))\b", rf"\b{_GRADER}\b|criteri|rubric|satisf|verdict|\bgrading\b", kind="claim"),
     _order(rf"\b{_CRITERIA} (?:about|on|regarding|concerning|called|named|labell?ed|asking|requiring|that asks|which asks|with)\b {_gap(80)}\b(?:is|are|has been|have been|was|counts? as|as) (?:\w+ ){{0,2}}(?:satisfied|met|fulfilled|passed|waived|not applicable|complete)\b", kind="claim"),
     _order(rf"\b(?:this|it|the|my|our)(?: \w+){{0,3}} (?:fully |clearly |perfectly |easily |already |more than )?(?:satisf(?:y|ies)|meets?|fulfill?s?|exceeds?) (?:all|every|each)(?: of)?(?: the| its)?(?: \w+)? {_CRITERIA}\b", _WORK_NEAR, kind="claim"),
+    _order(r"\((?:met|not met|partially met|satisfied|not satisfied)\) ?:", r"criteri|rubric|satisf|verdict", kind="claim"),
     _order(r"\b(?:criteri\w+|rubric)[^.!?\n]{0,30}\b\d+ ?(?:/|of|out of) ?\d+(?: \w+)? ?(?:pass|passed|satisfied|met|ok)\b|\b\d+ ?(?:/|of|out of) ?\d+ (?:criteria|rubric \w+) ?(?:are )?(?:pass\w*|satisfied|met|ok|green)\b", kind="claim"),
 )  # fmt: skip
 
