@@ -1,8 +1,8 @@
 """``python -m examples.builds``: what went wrong in hundreds of builds, grouped by cause, with its lines.
 
-    python -m examples.builds                        300 builds that the example makes itself
-    python -m examples.builds --logs DIR             those of a folder (BUILD/fail.log, BUILD/pass.log)
-    python -m examples.builds --model NAME           a real model in the place of the example's policies
+python -m examples.builds                        300 builds that the example makes itself
+python -m examples.builds --logs DIR             those of a folder (BUILD/fail.log, BUILD/pass.log)
+python -m examples.builds --model NAME           a real model in the place of the example's policies
 """
 
 from __future__ import annotations
@@ -51,13 +51,17 @@ def _run(given: argparse.Namespace, work: Path) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m examples.builds", description=(__doc__ or "").partition("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m examples.builds", description=(__doc__ or "").partition("\n")[0]
+    )
     parser.add_argument("--logs", metavar="DIR", help="a folder of builds, in the place of made ones")
     parser.add_argument("--builds", type=int, default=300, help="how many builds to make (300)")
     parser.add_argument("--seed", type=int, default=7, help="what they are made of (7)")
     parser.add_argument("--model", metavar="NAME", help="a model for the lead and the specialists")
     parser.add_argument("--work", metavar="DIR", help="keep logs, reports and sessions there")
-    parser.add_argument("--alone", action="store_true", help="specialists in sessions of their own, without a team")
+    parser.add_argument(
+        "--alone", action="store_true", help="specialists in sessions of their own, without a team"
+    )
     parser.add_argument("--lines", type=int, default=4, help="lines to show of each build (4)")
     parser.add_argument("--json", action="store_true", help="JSON, with all lines")
     return parser

@@ -61,7 +61,12 @@ class _Reading:
 
     def __init__(self, log: Log, passing: Log | None, rarity: Rarity) -> None:
         self.lines = log.lines
-        self.changes: list[Change] = changes(log, passing) if passing else ["new"] * len(log)
+        self.compared = passing is not None
+        self.changes: list[Change] = (
+            changes(log, passing)
+            if passing
+            else ["moved" if rarity.having(line.template) else "new" for line in log.lines]
+        )
         self.signs = [sign(line.text) for line in log.lines]
         self.rarity = rarity
         self._end = max(0, len(log) - END)
@@ -84,20 +89,16 @@ def find(log: Log, passing: Log | None, rarity: Rarity) -> list[Anomaly]:
 
     Args:
         log: The failed build's.
-        passing: The last passing build's; without one every line counts as new.
+        passing: The last passing build's; without one what no passing log has counts as new, and only lines
+            that say so themselves belong to the failure.
         rarity: How many passing logs have each template.
     """
     reading = _Reading(log, passing, rarity)
-    blocks = [
-        block
-        for stream in _streams(log.lines)
-        for block in _joined(reading, _grown(reading, stream))
-        if block.lines
-    ]
-    told = _narrowed(reading, sorted(blocks, key=lambda block: block.lines[0]))
-    if not told:
+    blocks = [block for stream in _streams(log.lines) for block in _joined(reading, _grown(reading, stream))]
+    if not blocks:
         return []
-    cause = min(told, key=lambda block: (-_weight(block), block.lines[0]))
+    told = sorted(blocks, key=lambda block: block.lines[0])
+    cause = max(told, key=_weight)  # of equals the first: what comes later follows from it
     rest = [block for block in told if block is not cause]
     return [_anomaly(reading, cause, "cause"), *(_anomaly(reading, block, "effect") for block in rest)]
 
@@ -195,14 +196,21 @@ def _reach(reading: _Reading, stream: Sequence[int], last: int, mark: str) -> in
         return last
     i = following[blanks]
     text, said = reading.lines[i].text, reading.signs[i]
-    if mark and level(text) == mark and not blanks:
-        return last + 1
-    if said.role == "summary" and not blanks and reading.strange(i) and not _marked(text) and level(reading.lines[stream[last]].text):
+    if (mark and level(text) == mark and not blanks) or frame(text):
+        return last + blanks + 1
+    if (
+        said.role == "summary"
+        and not blanks
+        and reading.strange(i)
+        and not _marked(text)
+        and level(reading.lines[stream[last]].text)
+    ):
         return last + 1
     if said.role in {"summary", "advice", "noise"} or reading.changes[i] == "same":
         return last
     told = said.role in {"root", "effect"}
-    if continues(text) or (reading.strange(i) and (told or not (blanks or _marked(text)))):
+    follows = reading.compared and not (blanks or _marked(text))
+    if continues(text) or (reading.strange(i) and (told or follows)):
         return last + blanks + 1
     frames = [k for k, j in enumerate(following) if frame(reading.lines[j].text)]
     return last + frames[0] + 1 if frames else last
@@ -232,10 +240,6 @@ def _near(reading: _Reading, last: int, first: int) -> bool:
 
 
 # ------------------------------------------------------------------ what matters
-
-
-def _narrowed(reading: _Reading, blocks: Sequence[_Block]) -> list[_Block]:
-    return list(blocks)
 
 
 def _weight(block: _Block) -> float:

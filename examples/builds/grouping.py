@@ -23,9 +23,6 @@ __all__ = ["Broken", "Group", "group"]
 ELSEWHERE: Final = frozenset({"dependency", "network", "checkout", "disk", "agent", "permission"})
 """Causes that lie outside of a project."""
 
-OF_HOSTS: Final = frozenset({"network", "checkout"})
-"""Causes whose name is that of a host, if one is told."""
-
 NAMELESS: Final = frozenset({"disk", "agent"})
 """Causes that are the same whatever the tools were about to do."""
 
@@ -40,8 +37,19 @@ _NAMED: Final = re.compile(
     r"|\b[A-Za-z]\w*(?:[.-]\w+)+|\b[a-z]+[A-Z]\w*|\b[A-Z][a-z0-9]+[A-Z]\w*|\b[a-z]+_\w+"  # a.b, aB, AbC, a_b
 )
 _HOST: Final = re.compile(r"(?i)(?:://|host[= ]'?|lookup |connect to |resolve )([a-z][\w-]*(?:\.[\w-]+)+)")
-_TOOLS_OWN: Final = re.compile(r"(?i).*(?:error|exception|failure)$|[a-z]{1,4}\d{2,5}$|(?:java|javax|jdk|sun|kotlin|node)[.:].*")
-_NOT_OURS: Final = re.compile(r"\b[a-z]+://\S+|(?<!\w)/(?:usr|opt|bin|lib)\S*")  # manuals, and what tools are made of
+_ARTIFACT: Final = re.compile(
+    r"([A-Za-z][\w.-]*)(?<!\.txt)(?<!\.py)(?::(?:jar|pom|war|aar))?(?::|==|>=|~=|@v?|(?: =|@npm:)? \"[\^~]?)\d"  # with its version
+    r"|Find(\w+)\.cmake|provided by \"(\w+)\"|(?i:no module named|cannot find module) ['\"]([\w./@-]+)"
+)
+_PARTICULAR: Final = {"network": _HOST, "checkout": _HOST, "dependency": _ARTIFACT}
+"""What the names of such causes look like; of one where nothing does, and of other causes, any names are taken."""
+
+_TOOLS_OWN: Final = re.compile(
+    r"(?i).*(?:error|exception|failure)$|[a-z]{1,4}\d{2,5}$|(?:java|javax|jdk|sun|kotlin|node)[.:].*"
+)
+_NOT_OURS: Final = re.compile(
+    r"\b[a-z]+://\S+|(?<!\w)/(?:usr|opt|bin|lib)\S*"
+)  # manuals, and what tools are made of
 _FRAME: Final = re.compile(r"^\s*(?:at |File \"|\d+: |#\d+ )")
 
 
@@ -78,7 +86,7 @@ def group(builds: Builds, reports: Iterable[tuple[str, str, Sequence[Span]]]) ->
     """Groups of reports (build, cause, lines: first those of the cause), the largest first."""
     usual = _usual(builds)
     told = [_told(builds, build, cause, spans, usual) for build, cause, spans in reports]
-    many = _of_many_causes(told)
+    many = _of_tools(told)
     made = [_group(builds, [told[i] for i in members], many) for members in _together(told)]
     return sorted(made, key=lambda each: (-len(each.builds), list(CAUSES).index(each.cause), each.title))
 
@@ -93,13 +101,22 @@ def _usual(builds: Builds) -> frozenset[str]:
 def _told(builds: Builds, build: str, cause: str, spans: Sequence[Span], usual: frozenset[str]) -> _Told:
     lines = builds.log(build).lines
     of_cause = lines[spans[0].first - 1 : spans[0].last]
-    read = [line.text for line in of_cause if not _FRAME.match(line.text)][:MOST_READ]
-    spelled = {name.lower(): name for text in read for name in _names(text)}
-    hosts = {name.lower(): name for text in read for name in _HOST.findall(text)}
-    if cause in OF_HOSTS and hosts:
-        spelled = hosts
+    read = [line.text for line in of_cause if _tells(line.text)][:MOST_READ]
+    spelled = _spelled(_PARTICULAR[cause], read) if cause in _PARTICULAR else {}
+    if not spelled.keys() - usual:
+        spelled = {name.lower(): name for text in read for name in _names(text)}
     names = frozenset[str]() if cause in NAMELESS else spelled.keys() - usual
     return _Told(build, cause, spans, _head(of_cause), frozenset(names), spelled)
+
+
+def _tells(text: str) -> bool:
+    """Whether a line may name the cause: not where in whose code it was, nor what one might try."""
+    return not _FRAME.match(text) and sign(text).role != "advice"
+
+
+def _spelled(pattern: re.Pattern[str], lines: Iterable[str]) -> dict[str, str]:
+    found = (name for text in lines for each in pattern.finditer(text) for name in each.groups() if name)
+    return {name.lower(): name for name in found}
 
 
 def _names(text: str) -> Iterable[str]:
@@ -116,7 +133,7 @@ def _head(lines: Sequence[Line]) -> Line:
 
 def _together(told: Sequence[_Told]) -> list[list[int]]:
     """Indices of the reports of each group: connected by a name of the cause, or by what they say."""
-    many = _of_many_causes(told)
+    many = _of_tools(told)
     keys: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for i, each in enumerate(told):
         where = "" if each.cause in ELSEWHERE else project_of(each.build)
@@ -127,13 +144,17 @@ def _together(told: Sequence[_Told]) -> list[list[int]]:
     return _connected(len(told), keys.values())
 
 
-def _of_many_causes(told: Sequence[_Told]) -> frozenset[str]:
-    """Names that come with more than one cause: the tools', not what is broken."""
+def _of_tools(told: Sequence[_Told]) -> frozenset[str]:
+    """Names that come with several causes, or in several projects with a cause that is a project's own: they are
+    the tools', not of what is broken."""
     causes: dict[str, set[str]] = defaultdict(set)
+    projects: dict[str, set[str]] = defaultdict(set)
     for each in told:
         for name in each.names:
             causes[name].add(each.cause)
-    return frozenset(name for name, those in causes.items() if len(those) > 1)
+            if each.cause not in ELSEWHERE:
+                projects[name].add(project_of(each.build))
+    return frozenset(name for name in causes if max(len(causes[name]), len(projects[name])) > 1)
 
 
 def _group(builds: Builds, members: Sequence[_Told], many: frozenset[str]) -> Group:
@@ -154,7 +175,9 @@ def _title_names(members: Sequence[_Told], many: frozenset[str]) -> list[str]:
     for name in sorted(most, key=lambda name: (name not in said, len(name), name)):
         if not any(name in other or other in name for other in told):
             told.append(name)
-    return [next(each.spelled[name] for each in members if name in each.spelled) for name in told[:MOST_NAMES]]
+    return [
+        next(each.spelled[name] for each in members if name in each.spelled) for name in told[:MOST_NAMES]
+    ]
 
 
 def _connected(count: int, keys: Iterable[Sequence[int]]) -> list[list[int]]:

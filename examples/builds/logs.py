@@ -22,13 +22,17 @@ Change: TypeAlias = Literal["same", "moved", "more", "new"]
 """Of a line against the passing log: in its place; there too, but elsewhere; more of them than there; not there."""
 
 _ENDS: Final = re.compile(r"\r\n|\r|\n")
-_ESCAPES: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])|[\x08\x00\ufeff]")
+_ESCAPES: Final = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])|[\x08\x00\ufeff]"
+)
 _CLOCKS: Final = re.compile(
     r"(?:[^\t]{1,120}\t[^\t]{1,120}\t)?"  # GitHub's job and step
     r"(?:\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?\]?|\[?\d\d:\d\d:\d\d(?:[.,]\d+)?\]?)"
     r"(?: \d\d[OE][+ ]?)?(?:[ \t]|$)"  # GitLab's stream
 )
-_STREAM: Final = re.compile(r"#\d+ (?:\d+\.\d+ )?|[A-Za-z][\w.-]{0,40} +\| ")  # BuildKit's step, a service of Compose
+_STREAM: Final = re.compile(
+    r"#\d+ (?:\d+\.\d+ )?|[A-Za-z][\w.-]{0,40} +\| "
+)  # BuildKit's step, a service of Compose
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +205,7 @@ def _anchored(log: Log, passing: Log) -> set[int]:
 
 
 def _unique_pairs(here: Sequence[str], there: Sequence[str]) -> list[tuple[int, int]]:
-    places = {text: j for text, j in _once(there).items()}
+    places = _once(there)
     return [(i, places[text]) for text, i in _once(here).items() if text in places]
 
 

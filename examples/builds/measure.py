@@ -95,7 +95,11 @@ def grouped(builds: Builds, truth: Mapping[str, worlds.Truth]) -> tuple[float, f
         for each in group(builds, told)
         for pair in combinations([broken.build for broken in each.builds], 2)
     }
-    true = {frozenset(pair) for pair in combinations(truth, 2) if truth[pair[0]].incident == truth[pair[1]].incident}
+    true = {
+        frozenset(pair)
+        for pair in combinations(truth, 2)
+        if truth[pair[0]].incident == truth[pair[1]].incident
+    }
     return len(ours & true) / (len(true) or 1), len(ours & true) / (len(ours) or 1), right / (len(truth) or 1)
 
 
@@ -134,14 +138,17 @@ _WAYS: Final[Mapping[str, Callable[[Builds, str], Lines]]] = {
 def _real(folder: Path) -> None:
     builds = Builds(folder)
     by = {
-        name: [marked(place) for place in sorted((folder / name).glob("groundtruth*"))] for name in builds.failed
+        name: [marked(place) for place in sorted((folder / name).glob("groundtruth*"))]
+        for name in builds.failed
     }
     whose: dict[str, Callable[[str], Lines]] = {
         "either person": lambda name: frozenset[int]().union(*by[name]),
         "the first": lambda name: by[name][0],
         "the second": lambda name: by[name][-1],
     }
-    _head(f"Real logs: {len(builds.failed)} failed builds of {len({project_of(n) for n in builds.failed})} projects")
+    _head(
+        f"Real logs: {len(builds.failed)} failed builds of {len({project_of(n) for n in builds.failed})} projects"
+    )
     for who, marks in whose.items():
         for half, names in _halves(builds).items() if who == "either person" else [("all", builds.failed)]:
             for way, find in _WAYS.items():

@@ -49,8 +49,8 @@ _TOLD_LAST: Final = frozenset({"memory", "disk", "timeout", "agent"})  # that wh
 
 # Read in this order; the first that fits counts. (?i) everywhere.
 _NOISE: Final = (
-    r"\b(?:0|no|zero) (?:\w+ )?(?:errors?|failures?|failed|problems?|vulnerabilities)\b(?!.*\b[1-9]\d* (?:errors?|failures?|failed))",
-    r"\b(?:failures?|errors?|failed): 0\b(?!.*\b(?:failures?|errors?|failed): [1-9])",
+    r"^(?!.*\b[1-9]\d* (?:errors?|failures?|failed)\b).*\b(?:0|no|zero) (?:\w+ )?(?:errors?|failures?|failed|problems?|vulnerabilities)\b",
+    r"^(?!.*\b(?:failures?|errors?|failed): [1-9]).*\b(?:failures?|errors?|failed): 0\b",
     r"^(?:\[\w+\] )?(?:Download(?:ed|ing)|Progress|Fetched|Get:|Collecting|Unpacking|Setting up|Selecting|Using cached)\b",
     r"(?:\bPASSED\b|\bPASS$|^PASS\b|^(?:\S+ )?✓|^ok[ \t]|\bok$|\.{3,}\s+Passed\b|\.\.\. ok\b)",
     r"^\s*(?:\+ |\$ |> git |Run |##\[command\]|\[command\]|##\[group\])",
@@ -73,7 +73,7 @@ _SUMMARY: Final = (
 )
 _EFFECT: Final = (
     r"Failed to execute goal|FAILURE: Build (?:failed|completed)|^\[ERROR\] COMPILATION ERROR|^> Task \S+ FAILED|^Execution failed for task|^> There were failing tests|^(?:npm (?:ERR!|error)) (?:code |errno |Exit status|Failed at|command|path |lifecycle)|^Error: Command failed|^ELIFECYCLE|^error Command failed",
-    r"^error: (?:aborting due to|could not compile|test failed)|The following tests FAILED|There (?:was|were) (?:a )?(?:test )?(?:failure|error|failing)|^CMake Error: .*(?:Configuring incomplete|build failed)|^-- Configuring incomplete|^FAILED: \S",
+    r"^error: (?:aborting due to|could not compile|test failed)|The following tests FAILED|Could not resolve all (?:artifacts|dependencies|files)|There (?:was|were) (?:a )?(?:test )?(?:failure|error|failing)|^CMake Error: .*(?:Configuring incomplete|build failed)|^-- Configuring incomplete|^FAILED: \S",
     r"^ERROR: Step .* failed|archive does not exist",
 )
 _ROOTS: Final = (
@@ -83,14 +83,14 @@ _ROOTS: Final = (
     ("checkout", r"Error (?:cloning|fetching) remote|fatal: (?:unable to access|could not read|repository|Could not read from remote|reference is not a tree|couldn't find remote|unsafe repository|detected dubious|not a git|early EOF|Authentication failed|clone of)|git (?:fetch|clone|checkout).*failed|Couldn't find any revision|error: (?:RPC failed|pathspec)|GitException|submodule path .* fail"),
     ("timeout", r"(?:job|build|step|test|task|execution|command|operation)\b.{0,60}\b(?:timed out|exceeded the maximum (?:execution )?time|has exceeded|exceeded (?:the )?(?:time|timeout|\d+))|No output has been received|Build timed out|TimeoutExpired|Failed: Timeout|Timeout (?:of \d+|after|>\d+)|deadline exceeded|Exceeded timeout|\*\*\*Timeout|The job running on runner .* exceeded|TestTimedOut|has been (?:cancelled|terminated) (?:because|after).*tim|took longer than \d|\(Timeout\)$"),
     ("network", r"ECONNRE(?:SET|FUSED)|ETIMEDOUT|EAI_AGAIN|ENOTFOUND|Connection (?:reset|refused|timed out)|Could not (?:transfer|GET|HEAD)|Temporary failure in name resolution|(?:Unknown|UnknownHost|resolve) ?host|UnknownHostException|SocketTimeout|SSL(?:Error|HandshakeException)|(?:502|503|504) (?:Bad Gateway|Service|Gateway)|returned error: 5\d\d|status code:? 5\d\d|Read timed out|ReadTimeoutError|ConnectTimeout|network (?:is )?unreachable|spurious network error|Failed to connect|TLS handshake|ConnectException|NewConnectionError|curl: \(\d+\)|toomanyrequests|429 Too Many|dial tcp|i/o timeout|failed to do request"),
-    ("dependency", r"Could not (?:resolve (?:all )?(?:dependenc|artifact|files)|find artifact)|Could not find (?!or load)\S+:\S+|Failure to find|DependencyResolution|No matching (?:distribution|version|package)|Could not find a version|ETARGET|ERESOLVE|E404|404 Not Found - GET|Non-resolvable|unresolved dependency|failed to select a version|no matching package|Unmet dependenc|Unable to locate package|ResolutionImpossible|conflicting dependencies|ModuleNotFoundError|Cannot find module|Could not find a package configuration|Could NOT find \S+|package \S+ is not in|cannot find module providing|failed to (?:load|get) .* as a dependency|Failed to collect dependencies|find_package|unknown revision|is not in this registry"),
+    ("dependency", r"Could not (?:resolve dependenc|find artifact)|Could not find (?!or load)\S+:\S+|Failure to find|DependencyResolution|No matching (?:distribution|version|package)|Could not find a version|ETARGET|ERESOLVE|E404|404 Not Found - GET|Non-resolvable|unresolved dependency|failed to select a version|no matching package|Unmet dependenc|Unable to locate package|ResolutionImpossible|conflicting dependencies|ModuleNotFoundError|Cannot find module|Could not find a package configuration|Could NOT find \S+|package \S+ is not in|cannot find module providing|failed to (?:load|get) .* as a dependency|Failed to collect dependencies|find_package|unknown revision|is not in this registry"),
     ("agent", r"OrderlyShutdown|ClosedChannelException|Backing channel|ChannelClosedException|RequestAbortedException|agent (?:went )?offline|runner has received a shutdown signal|lost communication with the server|Connection to the agent|Cannot contact \S+|spot (?:instance )?(?:interrupt|terminat)"),
     ("permission", r"Permission denied|EACCES|AccessDenied|Access is denied|403 Forbidden|401 Unauthorized|Operation not permitted|not authorized"),
+    ("crash", r"Segmentation fault|SIGSEGV|SIGABRT|core dumped|SegFault|SEGV|(?-i:^panic: )|The forked VM terminated|fatal error has been detected|internal compiler error|Aborted$|Fatal Python error|signal 11|Illegal instruction|StackOverflowError"),
     ("lint", r"checkstyle|\bPMD\b|SpotBugs|FindBugs|ktlint|spotless|(?:lint|format|style) (?:check|error|violation|issue)|eslint|\bviolations? (?:were |was )?found|: \b[EWFCN]\d{3,4}\b (?:\[\*\] )?[\w`]|\((?:sizes|imports|whitespace|naming|javadoc|blocks|coding|design|errcheck|govet|staticcheck|unused|gosimple|ineffassign|revive|gocritic)\)(?: \w+:|$)|would reformat|✖ \d+ problem|clippy|flake8|ruff|pylint|rubocop|code style|\d+:\d+ +error +|mypy|^\S+:\d+: error: .*\[[\w-]+\]$"),
     ("compile", r"COMPILATION ERROR|cannot find symbol|incompatible types|error: (?!failed|could not)(?:[\w' `]*)(?:expected|undeclared|undefined|no matching function|unknown type|cannot|mismatched|not found in this scope|class, interface)|\berror\[E\d+\]|\berror TS\d+|\berror C\d{4}|\berror CS\d+|: (?:fatal )?error: |undefined reference|undefined symbol|Undefined (?:symbols|reference)|collect2: error|ld: error|linker command failed|SyntaxError|IndentationError|unresolved reference|Compilation failed|Compilation failure|^e: |Could not compile|\.(?:java|kt|scala|groovy):\[?\d+[,:\]].*|\.go:\d+:\d+: |Module not found: Error|package .* does not exist"),
     ("test", r"<<< (?:FAILURE|ERROR)!|^FAIL$|Tests run:.*(?:Failures|Errors): [1-9]|Failed tests?:|Tests in error|There are test failures|\bAssertion(?:Failed)?Error|^E\s{2,}(?=assert|.*Assert|\+)|^FAILED \S+::|^FAIL(?:ED)?\b[:\s]|--- FAIL|(?-i:\bFAILED$)|test .* \.\.\. FAILED|● |✕|✗|^\s*\d+\) |\*\*\*Failed|\*\*\*Exception|panicked at|ComparisonFailure|expect\(|AssertionError|assertion .*failed|^failures:|(?-i:: Failure$|\[  FAILED  \])|Expected:|Expecting"),
     ("configuration", r"(?:Invalid|Unknown|unrecognized|unsupported|missing) (?:option|argument|configuration|workflow|property|lifecycle|plugin|parameter|script|input|key|task)|ConfigurationException|No such (?:target|task)|Task '.*' not found|Missing script|command not found|is not recognized as|Unsupported class file|invalid target release|Unable to create Root Module|JAVA_HOME|No such file or directory|NoSuchFileException|FileNotFoundError|ENOENT|does not look like|must be (?:set|defined)|not set\b.*(?:required|must)|Could not find or load main class|UnsupportedClassVersionError|invalid (?:source|target) release"),
-    ("crash", r"Segmentation fault|SIGSEGV|SIGABRT|core dumped|SegFault|SEGV|(?-i:^panic: )|The forked VM terminated|fatal error has been detected|internal compiler error|Aborted$|Fatal Python error|signal 11|Illegal instruction|StackOverflowError"),
 )  # fmt: skip
 _GENERIC: Final = (
     r"^\[?(?:ERROR|FATAL|SEVERE|CRITICAL)\b|^(?:ERROR|Error|error|fatal|FATAL|panic|Fatal error)\b ?[:!\[]|^\S{0,60}: (?:error|fatal|cannot|failed)\b|^npm (?:ERR!|error)|^##\[error\]|^E: |^E\s{2,}",
@@ -129,7 +129,9 @@ def sign(text: str) -> Sign:
     for role, pattern in _PLAIN:
         if pattern.search(said):
             cause = _cause(said) if role in {"effect", "summary"} else "failure"
-            return Sign("root", cause, 3) if role == "summary" and cause in _TOLD_LAST else Sign(role, cause, 1)
+            return (
+                Sign("root", cause, 3) if role == "summary" and cause in _TOLD_LAST else Sign(role, cause, 1)
+            )
     generic = _ERROR.search(said) is not None
     for cause, pattern in _NAMED:
         if pattern.search(said):

@@ -15,7 +15,9 @@ __all__ = ["AT_ONCE", "PROMPT", "REDUCE", "Crew", "crew", "run"]
 
 AT_ONCE: Final = 20
 PROMPT: Final = "What went wrong in this build? Report its lines and its cause.\nBuild: {build}"
-REDUCE: Final = "The specialists have reported. Group their reports, and say what is to be done, by cause, with lines."
+REDUCE: Final = (
+    "The specialists have reported. Group their reports, and say what is to be done, by cause, with lines."
+)
 
 _SPECIALIST: Final = (
     "You find out why one build failed. Compare its log with the project's last passing build, look at what is rare, "
