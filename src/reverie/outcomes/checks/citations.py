@@ -18,6 +18,7 @@ _LIST: Final = re.compile(
 _CITED: Final = re.compile(r"\[(\d{1,3}(?:\s*[,;\-–]\s*\d{1,3})*)\](?!\()")
 _ENTRY: Final = re.compile(r"\A[\s>*-]*(?:\[(\d{1,3})\]|\(?(\d{1,3})[.)](?=\s))")
 _LONGEST_RANGE: Final = 100
+_LONGEST_HEADING: Final = 80
 
 
 def unresolved(subject: Subject) -> Iterator[Fault]:
@@ -51,24 +52,26 @@ def _parted(subject: Subject) -> tuple[list[Line], list[Line]]:
     entries: list[Line] = []
     listing = False
     for line in subject.reading.lines:
-        text = " ".join(line.text.split())
-        bare = text.strip("# ").casefold()
-        if _LIST.match(text):
+        if len(line.text) <= _LONGEST_HEADING and _LIST.match(line.text):
             listing = True
-        elif listing and (line.place, bare) in headings:
+        elif listing and (line.place, " ".join(line.text.split()).strip("# ").casefold()) in headings:
             listing = False
             body.append(line)
-        elif text:
+        elif line.text.strip():
             (entries if listing else body).append(line)
     return body, entries
 
 
 def _cited(body: list[Line]) -> dict[int, Line]:
-    found: dict[int, Line] = {}
+    groups: dict[str, Line] = {}
     for line in body:
-        for group in _CITED.finditer(line.text):
-            for number in _numbers(group[1]):
-                found.setdefault(number, line)
+        if "[" in line.text:
+            for group in _CITED.findall(line.text):
+                groups.setdefault(group, line)
+    found: dict[int, Line] = {}
+    for group, line in groups.items():
+        for number in _numbers(group):
+            found.setdefault(number, line)
     return dict(sorted(found.items()))
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import accumulate
 from typing import Final
 
@@ -19,6 +21,7 @@ __all__ = ["Fault", "Found", "Looking", "Subject", "Unchecked", "shortened"]
 
 _MOST_FILES: Final = 200
 _QUOTE: Final = 300
+_NO_WORD: Final = re.compile(r"(?<!\S)[^\w\s]+(?!\S)")
 
 
 class Unchecked(Exception):
@@ -58,6 +61,11 @@ class Subject:
         object.__setattr__(self, "text", self.reading.text)
         lengths = (len(line.text) + 1 for line in self.reading.lines)
         object.__setattr__(self, "_starts", list(accumulate(lengths, initial=0)))
+
+    @cached_property
+    def words(self) -> int:
+        """Words with a letter or a digit."""
+        return len(self.text.split()) - len(_NO_WORD.findall(self.text))
 
     @property
     def name(self) -> str:

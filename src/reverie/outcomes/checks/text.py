@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
 
 from reverie.domain.outcomes import Hidden, Proof
 from reverie.outcomes.checks.citations import unresolved
 from reverie.outcomes.checks.looking import Fault, Found, Looking, Subject, shortened
 from reverie.outcomes.checks.numbers import Cells, disagreeing
-from reverie.outcomes.checks.patterns import compiled
+from reverie.outcomes.checks.patterns import Expression, compiled
 from reverie.outcomes.checks.specs import TextWants
 
 __all__ = ["check_text", "subjects", "text_faults"]
@@ -48,14 +50,10 @@ def text_faults(subject: Subject, wants: TextWants, looking: Looking) -> Iterato
     Raises:
         Unchecked: a workbook that ``numbers`` names could not be read.
     """
-    for pattern in _several(wants.matches):
-        yield from _occurring(subject, wants, pattern, f"what matches `{pattern}`")
-    for words in _several(wants.contains):
-        yield from _occurring(subject, wants, _literally(words), f"“{words}”")
-    for pattern in _several(wants.forbids):
-        yield from _forbidden(subject, wants, pattern, f"what matches `{pattern}`")
-    for words in _several(wants.lacks):
-        yield from _forbidden(subject, wants, _literally(words), f"“{words}”")
+    for asked in _wanted(wants):
+        yield from _occurring(subject, wants, asked)
+    for asked in (*map(_pattern, _several(wants.forbids)), *map(_literal, _several(wants.lacks))):
+        yield from _forbidden(subject, wants, asked)
     yield from _words(subject, wants)
     yield from _headings(subject, wants)
     if wants.citations:
@@ -67,42 +65,67 @@ def text_faults(subject: Subject, wants: TextWants, looking: Looking) -> Iterato
         yield from _hidden(subject, (*_NOTED, *apart))
 
 
+def _wanted(wants: TextWants) -> list[_Asked]:
+    return [*map(_pattern, _several(wants.matches)), *map(_literal, _several(wants.contains))]
+
+
 def _several(told: str | tuple[str, ...]) -> tuple[str, ...]:
     return (told,) if isinstance(told, str) else told
 
 
-def _literally(words: str) -> str:
+def _literal(words: str) -> _Asked:
     """Words in this order, whatever white space parts them."""
-    return r"\s+".join(re.escape(word) for word in words.split()) or re.escape(words)
+    return _Asked(f"“{words}”", words, literal=True)
 
 
-def _places(subject: Subject, wants: TextWants, pattern: str) -> list[int]:
-    expression = compiled(pattern, ignore_case=wants.ignore_case)
-    return [found.start() for found in expression.finditer(subject.text)]
+def _pattern(pattern: str) -> _Asked:
+    return _Asked(f"what matches `{pattern}`", pattern, literal=False)
 
 
-def _occurring(subject: Subject, wants: TextWants, pattern: str, told: str) -> Iterator[Fault]:
-    places = _places(subject, wants, pattern)
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Something that may occur; ``told`` names it."""
+
+    told: str
+    sought: str
+    literal: bool
+
+    def places(self, subject: Subject, wants: TextWants) -> Iterator[int]:
+        for found in self._expression(wants.ignore_case).finditer(subject.text):
+            yield found.start()
+
+    def _expression(self, ignore_case: bool) -> Expression | re.Pattern[str]:
+        if not self.literal:
+            return compiled(self.sought, ignore_case=ignore_case)
+        words = r"\s+".join(map(re.escape, self.sought.split())) or re.escape(self.sought)
+        return re.compile(words, re.IGNORECASE if ignore_case else 0)
+
+
+def _occurring(subject: Subject, wants: TextWants, asked: _Asked) -> Iterator[Fault]:
+    """Looks no further than it must: texts are long."""
+    most = wants.at_most
+    places = list(islice(asked.places(subject, wants), max(wants.at_least, (most or 0) + 1)))
     if len(places) < wants.at_least:
         times = "" if wants.at_least == 1 else f" {wants.at_least} times; it has it {len(places)} times"
-        yield Fault(f"{subject.name} must have {told}{times}", Proof(subject.file))
-    elif wants.at_most is not None and len(places) > wants.at_most:
-        proof = subject.at(places[wants.at_most])
-        counted = f"at most {wants.at_most} times; it has it {len(places)} times"
-        yield Fault(f"{subject.name} must have {told} {counted}", proof)
+        yield Fault(f"{subject.name} must have {asked.told}{times}", Proof(subject.file))
+    elif most is not None and len(places) > most:
+        number = sum(1 for _ in asked.places(subject, wants))
+        counted = f"at most {most} times; it has it {number} times"
+        yield Fault(f"{subject.name} must have {asked.told} {counted}", subject.at(places[most]))
 
 
-def _forbidden(subject: Subject, wants: TextWants, pattern: str, told: str) -> Iterator[Fault]:
-    places = _places(subject, wants, pattern)
-    if places:
-        times = "" if len(places) == 1 else f" ({len(places)} times)"
-        yield Fault(f"take {told} out of {subject.name}{times}", subject.at(places[0]))
+def _forbidden(subject: Subject, wants: TextWants, asked: _Asked) -> Iterator[Fault]:
+    first = next(asked.places(subject, wants), None)
+    if first is not None:
+        number = sum(1 for _ in asked.places(subject, wants))
+        times = "" if number == 1 else f" ({number} times)"
+        yield Fault(f"take {asked.told} out of {subject.name}{times}", subject.at(first))
 
 
 def _words(subject: Subject, wants: TextWants) -> Iterator[Fault]:
     if wants.min_words is None and wants.max_words is None:
         return
-    number = sum(any(map(str.isalnum, word)) for word in subject.text.split())
+    number = subject.words
     if wants.min_words is not None and number < wants.min_words:
         yield Fault(f"{subject.name} must have at least {wants.min_words:,} words: it has {number:,}")
     if wants.max_words is not None and number > wants.max_words:
@@ -149,8 +172,6 @@ def _told(subject: Subject, piece: Hidden) -> str:
 
 def _shown(subject: Subject, wants: TextWants) -> Proof | None:
     """Where the first of what was wanted stands."""
-    patterns = [*_several(wants.matches), *map(_literally, _several(wants.contains))]
-    if not patterns:
-        return Proof(subject.file)
-    places = _places(subject, wants, patterns[0])
-    return subject.at(places[0]) if places else Proof(subject.file)
+    asked = _wanted(wants)
+    place = next(asked[0].places(subject, wants), None) if asked else None
+    return Proof(subject.file) if place is None else subject.at(place)
