@@ -145,6 +145,7 @@ def test_a_team_has_an_end(client: Any) -> None:
 )
 def test_a_roster_that_cannot_be(client: Any, form: Any) -> None:
     plain, gone = agent(client), agent(client)
+    client.beta.agents.update(gone.id, system="another")
     client.beta.agents.archive(gone.id)
     for entries, told in (
         ([plain.id] * 21, "at most 20 items, this has 21"),
