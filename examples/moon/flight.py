@@ -10,12 +10,14 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
+
+import numpy as np
 
 from examples.moon.physics import DT, GRAVITY, VEHICLE, Drone
 from examples.moon.sensors import LOOK, Sensors
-from examples.moon.terrain import Site
+from examples.moon.terrain import Rock, Site
 
 __all__ = ["GATE", "START", "Flight", "Plan", "Sample"]
 
@@ -181,26 +183,29 @@ class Flight:
         """Look for three seconds, and move the point to the nearest one that is clear."""
         self.hold(3.0)
         known = self.sensors.known
-        seen = [
-            rock
-            for rock in self.site.rocks_near(known.x, known.y, _STRIDE + 3.0)
-            if rock.radius > 0.19 and self._dice.random() < 0.97 * self.sensors.clear
-        ]
-        _, x, y = max(
-            (self._merit(plan, [(r.x, r.y, r.radius) for r in seen], x, y), x, y)
-            for x, y in _around(plan.x, plan.y)
-        )
+        near = self.site.rocks_near(known.x, known.y, _STRIDE + 3.0)
+        seen = [r for r in near if r.radius > 0.19 and self._dice.random() < 0.97 * self.sensors.clear]
+        points = list(_around(plan.x, plan.y))
+        clear = _clearance(points, seen)
+        _, x, y = max((self._merit(plan, x, y, c), x, y) for (x, y), c in zip(points, clear, strict=True))
         self.aside = math.hypot(x - plan.x, y - plan.y)
-        return Plan(
-            x, y, plan.descent, plan.hover_height, plan.hover_time, plan.inertial_below, plan.cut, plan.margin
-        )
+        return replace(plan, x=x, y=y)
 
-    def _merit(self, plan: Plan, seen: list[tuple[float, float, float]], x: float, y: float) -> float:
+    def _merit(self, plan: Plan, x: float, y: float, clear: float) -> float:
         """Clear by the margin and level, as near as can be; otherwise as clear and level as can be."""
-        clear = min((math.hypot(rx - x, ry - y) - r for rx, ry, r in seen), default=9.0) - VEHICLE.legs
         steep = self.site.slope(x, y, 2.0)
         lacking = max(plan.margin - clear, 0.0) + max(steep - 7.0, 0.0) * 0.5
         return -10.0 * lacking - 0.1 * math.hypot(x - plan.x, y - plan.y)
+
+
+def _clearance(points: list[tuple[float, float]], rocks: list[Rock]) -> list[float]:
+    """For each point, metres between the legs of a drone there and the nearest rock, as far as 9 m from the point."""
+    if not rocks:
+        return [9.0 - VEHICLE.legs] * len(points)
+    x, y, radius = np.array(rocks).T
+    place = np.array(points)
+    apart = np.hypot(place[:, :1] - x, place[:, 1:] - y) - radius
+    return (np.minimum(apart.min(axis=1), 9.0) - VEHICLE.legs).tolist()
 
 
 def _around(x: float, y: float) -> Iterator[tuple[float, float]]:

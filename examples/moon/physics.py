@@ -46,7 +46,7 @@ class Vehicle:
     torque: float = 8.0
     max_tilt: float = math.radians(35)
     legs: float = 1.3
-    centre: float = 0.9
+    centre: float = 1.0
     clearance: float = 0.4
     stroke: float = 0.22
     max_vertical: float = 3.0
@@ -247,7 +247,7 @@ def _stand(drone: Drone) -> tuple[float, float, float]:
 
 
 def _tips(drone: Drone, horizontal: float, slope: float) -> bool:
-    """Whether it goes over its downhill legs, on the slope and with the speed it has."""
+    """Whether it goes over its downhill legs, on the slope and with the speed it has (taken as downhill)."""
     v = drone.vehicle
     arm = math.hypot(v.legs, v.centre)
     steep = math.radians(slope)

@@ -74,13 +74,13 @@ def commander(request: ModelRequest) -> Said:
         return reading
     if scene.reported and not scene.wanted:
         return "mission.json is written."
-    found = scene.answer
-    if not scene.asked and scene.points is None:
+    found, points = scene.answer, scene.points
+    if points is None and not scene.asked:
         return scene.send(
             "detector", f"Mission {scene.mission}: survey the site, and name the best points to land."
         )
-    if not scene.asked or (found is not None and found is scene.points):
-        order = json.dumps({**scene.points, "reserve": scene.rejected})
+    if points is not None and (not scene.asked or found is points):
+        order = json.dumps({**points, "reserve": scene.rejected})
         return scene.send("navigator", f"Mission {scene.mission}: fly there and land. {order}")
     if found is None:
         return scene.wait() or scene.report(
@@ -264,19 +264,20 @@ class _Scene:
                 self._note(text)
             elif isinstance(part, Text) and isinstance(message, UserTurn):
                 self._said.append(part.text)
-                self._note(part.text)
                 self._hear(part.text)
 
-    def _note(self, text: str) -> None:
-        for told_of in _objects(text):
-            if "candidates" in told_of:
-                self.points = told_of
-            if "candidates" in told_of or "status" in told_of:
-                self._after.append(told_of)
+    def _note(self, text: str) -> bool:
+        """Keep a specialist's report; whether the text is one."""
+        reports = [each for each in _objects(text) if "candidates" in each or "status" in each]
+        for report in reports:
+            if "candidates" in report:
+                self.points = report
+        self._after += reports
+        return bool(reports)
 
     def _hear(self, text: str) -> None:
         """Words after a report that are no specialist's mean that it was not good enough."""
-        if self._reported == len(self._calls) > 0 and not self.wanted and not list(_objects(text)):
+        if not self._note(text) and self._reported == len(self._calls) > 0 and not self.wanted:
             self.wanted = True
             self.rejected += 1
 

@@ -29,7 +29,7 @@ REACH: Final = CELL * SIDE / 2 - 2 * CELL
 Kind: TypeAlias = Literal["plains", "slopes", "boulders", "dusty", "shadow", "far"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 _Field: TypeAlias = npt.NDArray[np.float64]
-_BUCKET: Final = 4.0
+_BUCKET: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,7 @@ _ROCKY: Final = 60.0
 _HEAPS: Final = 90
 _HEAP: Final = 3.5  # m, standard deviation
 _LOOSE: Final = 0.06
+_LARGEST: Final = 1.8  # m across
 _RECIPES: Final[dict[Kind, _Recipe]] = {
     "plains": _Recipe(2.0, 0.8, (6, 8, 30), 0.004, 0.1, 35, (60, 110), (6.2, 6.8)),
     "slopes": _Recipe(17.0, 0.45, (200, 5, 25), 0.008, 0.15, 30, (60, 110), (6.2, 6.8)),
@@ -123,11 +124,14 @@ class Site:
 
     def rocks_near(self, x: float, y: float, reach: float) -> Iterator[Rock]:
         """Rocks of which any part is within ``reach`` of (x, y)."""
-        wide = reach + 2.0
+        if not self._buckets:
+            return
+        wide = reach + _LARGEST / 2
+        columns = range(int((y - wide) // _BUCKET), int((y + wide) // _BUCKET) + 1)
         for i in range(int((x - wide) // _BUCKET), int((x + wide) // _BUCKET) + 1):
-            for j in range(int((y - wide) // _BUCKET), int((y + wide) // _BUCKET) + 1):
+            for j in columns:
                 for rock in self._buckets.get((i, j), ()):
-                    if math.hypot(rock.x - x, rock.y - y) < reach + rock.radius:
+                    if math.hypot(rock[0] - x, rock[1] - y) < reach + rock[2]:
                         yield rock
 
 
@@ -184,7 +188,7 @@ def _rocks(dice: random.Random, density: float) -> list[Rock]:
     """Most lie in heaps, as blocks do around craters (a Thomas process), the rest anywhere."""
     draw = np.random.default_rng(dice.getrandbits(64))
     number = int(density * math.pi * _ROCKY**2)
-    radii = np.minimum(0.35 * (1 - draw.random(number)) ** (-1 / 2.2), 1.8) / 2
+    radii = np.minimum(0.35 * (1 - draw.random(number)) ** (-1 / 2.2), _LARGEST) / 2
     heaps, places = _scattered(draw, _HEAPS), _scattered(draw, number)
     near = heaps[draw.integers(_HEAPS, size=number)] + _HEAP * draw.standard_normal((number, 2))
     loose = draw.random(number) < _LOOSE

@@ -6,6 +6,7 @@ what goes wrong is an exception whose text says what was measured.
 
 # No deferred annotations here: the schemas of these tools are read from methods of an object.
 
+import math
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -14,7 +15,7 @@ from typing import Any, Final, Literal, ParamSpec, TypeAlias, TypeVar
 
 from examples.moon.flight import START, Flight, Plan
 from examples.moon.physics import VEHICLE, Touchdown
-from examples.moon.terrain import REACH, Kind, Site, make_site
+from examples.moon.terrain import REACH, Kind, Rock, Site, make_site
 
 __all__ = ["DRONES", "FAR", "Crash", "Ground", "Light", "Mission", "Refused", "Segment", "Surface", "Survey"]
 
@@ -159,18 +160,14 @@ class Mission:
                 f"({x:.0f}, {y:.0f}) is outside of what can be surveyed, {_SCANNED + _CELL} m around the target"
             )
         self._hold(f"zoom {method}")
-        size = _SEEN[f"zoom {method}"]
-        spots = [self._spot(x + dx, y + dy, method, size) for dx in range(-6, 7, 2) for dy in range(-6, 7, 2)]
+        shown = self._shown(x, y, 15.0, method, _SEEN[f"zoom {method}"])
+        places = [(x + dx, y + dy) for dx in range(-6, 7, 2) for dy in range(-6, 7, 2)]
+        spots = [self._spot(*place, method, shown) for place in places]
         best = min(spots, key=lambda spot: spot["slope_deg"] + 6 * max(1.5 - spot["clear_m"], 0.0))
-        inside = [
-            rock
-            for rock in self.site.rocks_near(x, y, 8.0)
-            if self._shows(rock.x, rock.y, 2 * rock.radius, method, size)
-        ]
         return {
             "method": method,
             "steepest_deg": max(spot["slope_deg"] for spot in spots),
-            "rocks": len(inside),
+            "rocks": sum(math.hypot(rock.x - x, rock.y - y) <= 8 for rock in shown),
             "dark": round(self._darkness(x, y), 2),
             "best_spot": best,
             "fuel_kg": round(self.flight.drone.fuel, 2),
@@ -328,32 +325,31 @@ class Mission:
         places = [(x + dx, y + dy) for dx in (-6, -2, 2, 6) for dy in (-6, -2, 2, 6)]
         return sum(self.site.in_shadow(*place) for place in places) / len(places)
 
-    def _shows(self, x: float, y: float, size: float, method: str, smallest: float) -> bool:
-        return size >= smallest and (method == "lidar" or not self.site.in_shadow(x, y))
-
     def _cell(self, x: int, y: int, method: str) -> _Cell:
         dark = self._darkness(x, y)
         size = _SEEN[f"scan {method}"]
-        inside = (r for r in self.site.rocks_near(x, y, 11.0) if abs(r.x - x) <= 8 and abs(r.y - y) <= 8)
-        rocks = sum(self._shows(r.x, r.y, 2 * r.radius, method, size) for r in inside)
+        shown = self._shown(x, y, 11.0, method, size)
+        rocks = sum(abs(r.x - x) <= 8 and abs(r.y - y) <= 8 for r in shown)
         slope = self.site.slope(x, y, 7.0)
         if method == "camera":
             slope *= 1 - 0.85 * dark  # no shading to tell a slope by
         return _Cell(x, y, round(slope, 1), rocks, round(dark, 2))
 
-    def _spot(self, x: float, y: float, method: str, smallest: float) -> dict[str, Any]:
-        seen = (
-            r
-            for r in self.site.rocks_near(x, y, 6.0)
-            if self._shows(r.x, r.y, 2 * r.radius, method, smallest)
-        )
-        clear = (
-            min((((r.x - x) ** 2 + (r.y - y) ** 2) ** 0.5 - r.radius for r in seen), default=6.0)
-            - VEHICLE.legs
-        )
+    def _shown(self, x: float, y: float, reach: float, method: str, smallest: float) -> list[Rock]:
+        """Rocks around a point that a look shows."""
+        near = self.site.rocks_near(x, y, reach)
+        return [
+            rock
+            for rock in near
+            if 2 * rock.radius >= smallest and (method == "lidar" or not self.site.in_shadow(rock.x, rock.y))
+        ]
+
+    def _spot(self, x: float, y: float, method: str, shown: list[Rock]) -> dict[str, Any]:
+        apart = min((math.hypot(r.x - x, r.y - y) - r.radius for r in shown), default=6.0)
         slope = self.site.slope(x, y, 2.0)
         if method == "camera" and self.site.in_shadow(x, y):
             slope *= 0.15
+        clear = min(apart, 6.0) - VEHICLE.legs
         return {"x": round(x, 1), "y": round(y, 1), "slope_deg": round(slope, 1), "clear_m": round(clear, 1)}
 
 
