@@ -357,6 +357,24 @@ def test_a_repository_is_in_the_state_of_one_and_has_the_objects_of_all(yard: Ya
     assert git(work, "status", "--short") == "M b"
 
 
+def test_the_state_of_a_repository_is_taken_whole_or_not_at_all(yard: Yard) -> None:
+    work = yard.rooms.workspace
+    git(work, "init", "-q", "-b", "main")
+    start = commit(work, a="0", b="0")
+    mine = forked(yard)
+    theirs = commit(mine, a="1")
+    plant(work, b="staged")
+    git(work, "add", "b")
+
+    report = yard.merge("a")
+
+    assert git(work, "rev-parse", "HEAD") == start  # not the area's, with the index of somebody else
+    assert git(work, "diff", "--cached", "--name-only") == "b"
+    assert git(work, "show", f"{theirs}:a") == "1"
+    assert f"{HOME}/a" in report.taken
+    assert {each.path for each in report.conflicts} >= {f"{HOME}/.git/index", f"{HOME}/.git/refs/heads/main"}
+
+
 # ------------------------------------------------------------------ who does not play by the rules
 
 

@@ -203,6 +203,38 @@ def test_a_merge_that_was_killed_comes_to_the_same(script: list[tuple[str, Any]]
         assert outcome(again) == outcome(story.yard)
 
 
+RICH: Final[Any] = [
+    ("one", ("line", "a", 1)), ("two", ("line", "a", 7)), ("session", ("line", "b", 2)), ("one", ("line", "b", 2)),
+    ("one", ("delete", "d")), ("one", ("whole", "d")), ("two", ("line", "d/e/y", 3)), ("two", ("delete", "g")),
+    ("two", ("link", "d/x")), ("session", ("mode", "b", 0o755)), ("one", ("delete", "g/z")), ("one", ("link", "g/z")),
+]  # fmt: skip
+"""Something of everything: merged, taken, deleted, clashing, a file for a folder, links."""
+
+
+def test_a_merge_may_be_killed_at_each_step(tmp_path: Path) -> None:
+    story = Story(tmp_path / "start")
+    story.play(RICH)
+    wanted: Any = None
+    for after in itertools.count(-1):
+        root = tmp_path / str(after)
+        shutil.copytree(tmp_path / "start", root, symlinks=True)
+        killed = False
+        try:
+            with fuse(after):
+                for side in SIDES[1:]:
+                    merged(Yard(root), side)
+        except Killed:
+            killed = True
+        again = Yard(root)
+        found = [merged(again, side) for side in SIDES[1:]], outcome(again)
+        wanted = wanted or found
+        assert found == wanted, after
+        if after >= 0 and not killed:
+            break
+    assert all([wanted[0][0].taken, wanted[0][1].deleted, wanted[0][1].merged, wanted[0][0].conflicts])
+    assert after > 60
+
+
 @given(scripts, st.integers(0, 60))
 @settings(max_examples=15)
 def test_a_refresh_that_was_killed_comes_to_the_same(script: list[tuple[str, Any]], after: int) -> None:
