@@ -145,10 +145,9 @@ class _Pin:
             raise Invalid("multiagent", f"at most {MAX_BELOW} agents in it and below it")
         try:
             agent = self._find(said["id"], said.get("version"))
-            newest = self._find(agent.id, None)
         except NotFound:
             raise Invalid(field, limit="an agent of this workspace", value=said["id"]) from None
-        if newest.archived_at is not None:
+        if agent.archived_at is not None:
             raise Invalid(field, limit="an agent that is not archived", value=said["id"])
         return agent
 

@@ -33,7 +33,7 @@ def snapshot(agents: Agents, asked: str | Said, conn: Connection) -> Body:
     """
     said: Said = {"id": asked, "type": "agent"} if isinstance(asked, str) else asked
     agent = agents.get(said["id"], said.get("version"), conn=conn)
-    if agent.archived_at is not None or agents.get(agent.id, conn=conn).archived_at is not None:
+    if agent.archived_at is not None:
         raise Archived("the agent is archived: no session starts with it", where=agent.id)
     body = _definition(agent)
     if said["type"] == "agent_with_overrides":
@@ -111,7 +111,7 @@ class _Team:
         if entry["type"] != "agent":
             return dict(entry)
         agent = self._agents.get(entry["id"], entry["version"], conn=self._conn)
-        if self._agents.get(agent.id, conn=self._conn).archived_at is not None:
+        if agent.archived_at is not None:
             told = f"the agent {agent.id} of its roster is archived: no session starts with it"
             raise Archived(told, where=field)
         if depth == 1 or agent.id == self._lead or agent.body["multiagent"] is None:
