@@ -28,7 +28,11 @@ if TYPE_CHECKING:
     from reverie.agents.agent import Agent as Agent
     from reverie.agents.agent import resume as resume
     from reverie.agents.functions import tool as tool
+    from reverie.agents.pursuing import grade as grade
+    from reverie.agents.pursuing import grade_async as grade_async
+    from reverie.agents.pursuing import pursue as pursue
     from reverie.agents.session import RunSession as RunSession
+    from reverie.agents.team import Team as Team
     from reverie.app import Reverie as Reverie
     from reverie.app import open as open
     from reverie.domain.errors import ReverieError as ReverieError
@@ -39,8 +43,12 @@ __all__ = [
     "Reverie",
     "ReverieError",
     "RunSession",
+    "Team",
     "__version__",
+    "grade",
+    "grade_async",
     "open",
+    "pursue",
     "resume",
     "session",
     "tool",
@@ -51,7 +59,11 @@ _HOMES = {
     "Reverie": "reverie.app",
     "ReverieError": "reverie.domain.errors",
     "RunSession": "reverie.agents.session",
+    "Team": "reverie.agents.team",
+    "grade": "reverie.agents.pursuing",
+    "grade_async": "reverie.agents.pursuing",
     "open": "reverie.app",
+    "pursue": "reverie.agents.pursuing",
     "resume": "reverie.agents.agent",
     "session": "reverie.logger",
     "tool": "reverie.agents.functions",

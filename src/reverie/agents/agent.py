@@ -17,7 +17,7 @@ from reverie.agents.session import OnEvent, RunSession, Task
 from reverie.app import Reverie, default_database
 from reverie.app import open as open_reverie
 
-__all__ = ["Agent", "Tool", "resume"]
+__all__ = ["Agent", "Tool", "begun", "opened", "resume"]
 
 Tool: TypeAlias = str | Callable[..., Any]
 """The name of a built-in tool (``bash``, ``read`` …; ``*`` is all of them), or a Python function."""
@@ -72,14 +72,14 @@ class Agent:
         description: str | None = None,
     ) -> None:
         given = list(tools)
-        self._functions = [tool for tool in given if not isinstance(tool, str)]
+        self.functions: Final = Functions(tool for tool in given if not isinstance(tool, str))
         self.definition: Final = Definition(
             name=name,
             model=model,
             description=description,
             system=system,
             built_in=[tool for tool in given if isinstance(tool, str)],
-            custom=Functions(self._functions).specs,
+            custom=self.functions.specs,
             memory=memory if isinstance(memory, Mapping) else dict.fromkeys(memory, "read_write"),
             environment=environment,
             permissions=permissions,
@@ -110,11 +110,9 @@ class Agent:
         Raises:
             ConfigError, NotFound, Invalid: as ``Definition.session`` says.
         """
-        house = reverie or await asyncio.to_thread(_opened, db)
+        house = reverie or await asyncio.to_thread(opened, db)
         text = task if isinstance(task, str) else " ".join(str(block.get("text", "")) for block in task)
-        asked = await asyncio.to_thread(self.definition.session, house, text)
-        made = await asyncio.to_thread(house.sessions.create, asked)
-        session = await _attended(house, made.row.id, Functions(self._functions))
+        session = await begun(house, self.definition, text, self.functions)
         return await session.send(task, wait=False)
 
     async def run(
@@ -160,10 +158,21 @@ async def resume(
         NotFound: there is no such session.
         UsageError: it was imported.
     """
-    house = reverie or await asyncio.to_thread(_opened, db)
+    house = reverie or await asyncio.to_thread(opened, db)
     if model is not None:
         house.models.allow(model)
     return await _attended(house, session_id, Functions(tools))
+
+
+async def begun(house: Reverie, definition: Definition, about: str, functions: Functions) -> RunSession:
+    """A new session of an agent, to which nothing was said yet.
+
+    Raises:
+        ConfigError, NotFound, Invalid: as ``Definition.session`` says.
+    """
+    asked = await asyncio.to_thread(definition.session, house, about)
+    made = await asyncio.to_thread(house.sessions.create, asked)
+    return await _attended(house, made.row.id, functions)
 
 
 async def _attended(house: Reverie, session_id: str, functions: Functions) -> RunSession:
@@ -178,7 +187,7 @@ _door: Final = threading.Lock()
 _houses: Final[dict[str, Reverie]] = {}
 
 
-def _opened(db: str | Path | None) -> Reverie:
+def opened(db: str | Path | None) -> Reverie:
     """The house at a place, opened once in a program, since two would wait for each other's writes; closed
     when the program ends."""
     told = str(db if db is not None else default_database())

@@ -52,6 +52,8 @@ class Definition:
     mcp_servers: Mapping[str, str] = field(default_factory=dict[str, str])
     max_cost_usd: Decimal | None = None
     max_tokens: int | None = None
+    specialists: Sequence[Definition] = ()
+    inline: bool = False
 
     def __post_init__(self) -> None:
         _known("tools", self.built_in, (*BUILT_IN, EVERY_TOOL))
@@ -101,8 +103,20 @@ class Definition:
             "model": self._model(house),
             "mcp_servers": servers,
             "tools": [*self._toolset(), *map(_custom, self.custom), *map(self._served, self.mcp_servers)],
+            "multiagent": self._roster(house),
             "metadata": dict(_MARK),
         }
+
+    def _roster(self, house: Reverie) -> Body | None:
+        """Whom it may call: each an agent of the workspace, at the version that is defined here."""
+        if not self.specialists:
+            return None
+        found = (_agent(house, each._agent(house)) for each in self.specialists)
+        members = [{"type": "agent", "id": each.id, "version": each.version} for each in found]
+        if not self.inline:
+            return {"type": "coordinator", "agents": members}
+        spawning: Body = {"type": "enabled", "predefined_agents": members}
+        return {"type": "multiagent_20261001", "subagents": spawning, "workflows": spawning}
 
     def _model(self, house: Reverie) -> str | Mapping[str, Any]:
         if self.model is None:

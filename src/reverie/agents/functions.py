@@ -81,6 +81,7 @@ class Function:
         said: _Said = getattr(function, _SAID, _Said())
         self._call, schema = _adapter(function)
         self._is_async = inspect.iscoroutinefunction(function)
+        self.function: Final = function
         self.repeatable: Final = said.repeatable
         self.spec: Final = _spec(function, schema, said)
 
@@ -112,6 +113,11 @@ class Functions:
     @property
     def specs(self) -> list[ToolSpec]:
         return [function.spec for function in self._functions]
+
+    @property
+    def by_name(self) -> dict[str, Callable[..., Any]]:
+        """The functions as they were given, by the name of the tool."""
+        return {each.spec.name: each.function for each in self._functions}
 
     def here(self) -> None:
         """This is the loop of the program that waits."""

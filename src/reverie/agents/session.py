@@ -69,6 +69,9 @@ class RunSession:
         self._heard: set[str] = set()  # what clients said that is in the log
         self._asked = False  # it took input since it last rested
         self._text = ""
+        self._said: dict[str, str] = {}
+        self._started: set[str] = set()  # runs of plans that are not in what is known yet
+        self._open: set[str] = set()
         self._outcome = Outcome()
 
     # ------------------------------------------------------------------ what is known
@@ -94,6 +97,11 @@ class RunSession:
     def text(self) -> str:
         """What the agent said last."""
         return self._text
+
+    @property
+    def said(self) -> Mapping[str, str]:
+        """What the agent of each thread said last, by the thread's id; the primary one's under ``""``."""
+        return self._said
 
     @property
     def pending(self) -> list[PendingCall]:
@@ -131,14 +139,25 @@ class RunSession:
         """How it ended, as far as somebody said so: what dreams learn from."""
         return self._outcome
 
+    def deliverables(self) -> dict[str, bytes]:
+        """What it handed over: the files of its outputs folder, by name, as they were kept last."""
+        found = self._house.files.list(session_id=self.id, limit=1_000)
+        return {
+            str(each.body["filename"]): b"".join(self._house.files.read(each.id)[1])
+            for each in reversed(found)
+        }
+
     @property
     def resting(self) -> bool:
         """Whether nothing happens any more until somebody says something."""
         if self.status == "terminated":
             return True
         primary = self._state.threads[PRIMARY_THREAD]
+        reason = stop_reason(self._state)
+        stopped = reason is not None and reason.get("type") in ("requires_action", "budget_reached")
         going_on = primary.started and stop_reason(self._state) is None  # every call was answered
-        return self.status == "idle" and not (going_on or self._asked or self._sent)
+        waited = self._asked or self._sent or self._started
+        return self.status == "idle" and not (going_on or waited or (self._open and not stopped))
 
     def __repr__(self) -> str:
         told = self.status if self.stop_reason is None else f"{self.status}: {self.stop_reason}"
@@ -199,6 +218,37 @@ class RunSession:
         content = [{"type": "text", "text": message}] if isinstance(message, str) else list(message)
         await self._send({"type": "user.message", "content": content})
         return await self.wait(on_event) if wait else self
+
+    async def define_outcome(self, asked: JsonObject) -> RunSession:
+        """Say what is wanted and how it is judged (``user.define_outcome``, as on the wire); ``wait`` for it.
+
+        Raises:
+            UsageError: another outcome is not finished, the session has ended, or its budget is spent.
+            Invalid: a rubric that is none.
+        """
+        await self._send({"type": "user.define_outcome", **asked})
+        return self
+
+    async def start_plan(self, plan: Mapping[str, Any]) -> str:
+        """Have a plan carried out by the specialists that the agent may call; gives the id of the run. ``wait`` for
+        it.
+
+        Raises:
+            Invalid: a plan that cannot be carried out.
+            UsageError: ten runs are open, the session has ended, or its budget is spent.
+        """
+        started = await asyncio.to_thread(self._house.plans.start, self.id, plan)
+        self._started.add(started.id)
+        return started.id
+
+    async def stop_plan(self, run_id: str, why: str = "stopped by the program") -> RunSession:
+        """Stop a run of a plan: what works is broken off, what has finished stays.
+
+        Raises:
+            NotFound: there is no such run.
+        """
+        await asyncio.to_thread(self._house.plans.stop, self.id, run_id, why)
+        return await self.wait()
 
     async def confirm(
         self, call_id: str, *, allow: bool, message: str | None = None, wait: bool = True
@@ -299,8 +349,15 @@ class RunSession:
             self._asked = True
         elif event.type in _RESTS:
             self._asked = False
-        elif event.type == "agent.message" and event.thread == PRIMARY_THREAD:
-            self._text = event_text(event.type, event.payload)
+        elif event.type == "agent.message":
+            text = self._said[event.thread] = event_text(event.type, event.payload)
+            if event.thread == PRIMARY_THREAD:
+                self._text = text
+        elif event.type == "workflow_run.created":
+            self._started.discard(str(event.payload["workflow_run_id"]))
+            self._open.add(str(event.payload["workflow_run_id"]))
+        elif event.type == "workflow_run.status_ended":
+            self._open.discard(str(event.payload["workflow_run_id"]))
         elif event.type == "session.outcome":
             said = event.payload
             self._outcome = Outcome(said["label"], said.get("score"), said.get("label_source"))

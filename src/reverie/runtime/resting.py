@@ -14,7 +14,18 @@ from reverie.runtime.journal import Journal
 from reverie.sessions.pages import Page
 from reverie.sessions.turns import thread_id
 
-__all__ = ["ADVISOR", "given_up", "judges_only", "message", "over", "overspent", "reports", "said", "stopped"]
+__all__ = [
+    "ADVISOR",
+    "deliver",
+    "given_up",
+    "judges_only",
+    "message",
+    "over",
+    "overspent",
+    "reports",
+    "said",
+    "stopped",
+]
 
 Ending: TypeAlias = Callable[[Page], None]
 
@@ -52,8 +63,8 @@ def over(
                 page.turn("running")
                 page.add(evaluation)
                 return
+        deliver(page, thread.name, report)
         page.turn("idle", thread=thread.name, **turn)
-        _add(page, report)
 
     return ending
 
@@ -65,8 +76,8 @@ def given_up(journal: Journal, thread: ThreadContext, why: str) -> Ending:
     def ending(page: Page) -> None:
         if thread.name == PRIMARY_THREAD:
             page.take()
+        deliver(page, thread.name, report)
         page.turn("idle", thread=thread.name, stop=_GAVE_UP)
-        _add(page, report)
 
     return ending
 
@@ -76,8 +87,8 @@ def overspent(journal: Journal, thread: ThreadContext) -> Ending:
     report = _report(journal, thread, "[It was stopped: the tokens that it might use are spent.]")
 
     def ending(page: Page) -> None:
+        deliver(page, thread.name, report)
         page.turn("idle", thread=thread.name, stop={"type": "budget_reached", "of_thread": True})
-        _add(page, report)
 
     return ending
 
@@ -87,8 +98,8 @@ def stopped(journal: Journal, thread: ThreadContext, why: str | None) -> Ending:
     report: Sequence[NewEvent] = () if why is None else _report(journal, thread, why)
 
     def ending(page: Page) -> None:
+        deliver(page, thread.name, report)
         page.turn("idle", thread=thread.name, stop=_END_TURN)
-        _add(page, report)
 
     return ending
 
@@ -172,6 +183,12 @@ def _refusal(details: JsonObject) -> dict[str, Any]:
     return {"stop": {"type": "refusal"}, "details": told}
 
 
-def _add(page: Page, events: Sequence[NewEvent]) -> None:
-    for event in events:
+def deliver(page: Page, thread: str | None, messages: Sequence[NewEvent]) -> None:
+    """Messages, and whoever of others they are for goes on with them: at once, so that nobody takes the session for
+    done in between."""
+    for event in messages:
+        if event.thread != thread and event.type == "agent.thread_message_received":
+            mine = page.state.threads.get(event.thread)
+            if mine is not None and mine.status == "idle" and not mine.pending:
+                page.turn("running", thread=event.thread)
         page.add(event)

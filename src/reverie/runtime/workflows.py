@@ -28,7 +28,7 @@ from reverie.orchestration.runs import Run
 from reverie.orchestration.showing import summary
 from reverie.runtime.context import SessionContext, ThreadContext
 from reverie.runtime.journal import Journal
-from reverie.runtime.resting import message
+from reverie.runtime.resting import deliver, message
 from reverie.sessions.children import MAX_OF_A_RUN
 from reverie.sessions.pages import Page
 from reverie.storage.events import event_id
@@ -145,14 +145,13 @@ class Workflows:
                 page.close_thread(thread)
             if first and began:
                 page.say("workflow_run.status_running", {"workflow_run_id": run.id}, run.lead)
+            deliver(page, None, report)
             for event in others:
                 page.add(event)
             for agent, key, task, most, events in began:
                 page.open_thread(agent, parent=run.lead, run=run.id, key=key, name=task, max_tokens=most)
                 for event in events:
                     page.add(event)
-            for event in report:
-                page.add(event)
 
         await self._journal.write(work)
 
