@@ -21,27 +21,34 @@ __all__ = ["main"]
 
 LIMIT_MS = 5.0
 ROUNDS = 7
-SENTENCES = (
+PLAIN, LETTERS, ABOUT = "a report", "a report, not ASCII", "nothing but words of grading"
+ORDINARY = (
     "The pilot in region {n} began in March and cost {n} thousand euro so far.",
+    "Two suppliers in district {n} delivered late, which moved the second phase by {n} days.",
+    "Returns fell by a third after the change, and the hotline took {n} calls a week.",
+    "| {n} | valve | 6 bar | tight | Ruiz |",
+)
+ABOUT_GRADING = (
     "Two of {n} reviewers found the evaluation criteria of the tender hard to apply.",
     "Customers in district {n} were satisfied with the delivery, and returns fell by a third.",
-    "| {n} | valve | 6 bar | tight | Ruiz |",
+    "The judge gave {n} points for style, and the grader's rubric was revised in May.",
+    "The pilot in region {n} began in March and cost {n} thousand euro so far.",
 )
 
 
-def _text(size: int, seed: int, ascii_only: bool) -> str:
+def _text(size: int, seed: int, kind: str) -> str:
     dice = random.Random(seed)
     lines: list[str] = []
     length = 0
     while length < size:
-        line = dice.choice(SENTENCES).format(n=dice.randrange(10_000))
-        lines.append(line if ascii_only else line.replace("euro", "€ – “Größe”"))
+        line = dice.choice(ABOUT_GRADING if kind == ABOUT else ORDINARY).format(n=dice.randrange(10_000))
+        lines.append(line.replace("euro", "€ – “Größe”") if kind == LETTERS else line)
         length += len(lines[-1]) + 1
     return "\n".join(lines)
 
 
-def _work(size: int, seed: int, ascii_only: bool) -> Work:
-    text = _text(size, seed, ascii_only)
+def _work(size: int, seed: int, kind: str) -> Work:
+    text = _text(size, seed, kind)
     sha = hashlib.sha256(text.encode()).hexdigest()
     return Work((Deliverable("report.md", len(text), sha, text),), "The report is done.")
 
@@ -82,24 +89,26 @@ def _once(rubric: Rubric, work: Work) -> float:
 
 
 def main() -> None:
-    rows: list[Row] = []
-    for size in (10_000, 400_000):
-        for ascii_only in (True, False):
-            for count in (1, 20, 100):
-                rows.append(_row(size, count, ascii_only))
+    rows = [
+        _row(size, count, kind)
+        for size in (10_000, 400_000)
+        for kind in (PLAIN, LETTERS, ABOUT)
+        for count in (1, 20, 100)
+    ]
     print_table("Judging, without the model: ms per criterion", rows)
 
 
-def _row(size: int, count: int, ascii_only: bool) -> Row:
+def _row(size: int, count: int, kind: str) -> Row:
     rubric = Rubric("", [Criterion(f"c{n}", f"The part on topic {n} is complete.") for n in range(count)])
-    first, again = [], []
-    for seed in range(ROUNDS):
-        work = _work(size, seed + size + count, ascii_only)
+    _once(rubric, _work(size, 0, kind))
+    first: list[float] = []
+    again: list[float] = []
+    for seed in range(1, ROUNDS + 1):
+        work = _work(size, seed * 1_000 + count, kind)
         first.append(_once(rubric, work))
         again.append(_once(rubric, work))
     ms, then = (sorted(times)[ROUNDS // 2] * 1_000 / count for times in (first, again))
-    letters = "ASCII" if ascii_only else "not ASCII"
-    what = f"{count} criteria, {size // 1_000} kB, {letters}"
+    what = f"{count} criteria, {size // 1_000} kB, {kind}"
     return Row(what, f"{ms:.2f} ms; again {then:.2f} ms", f"at most {LIMIT_MS:g} ms", ms <= LIMIT_MS)
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 from tests.outcomes.benign import BENIGN
 from tests.outcomes.chain import ALL, RUBRIC, Defences, evaluate, work_with
-from tests.outcomes.manipulations import ATTEMPTS
+from tests.outcomes.manipulations import ATTEMPTS, UNSEEN
 from tests.outcomes.obedient import KEY_PHRASES
 from tests.outcomes.works import work
 
@@ -45,6 +45,12 @@ def test_the_planted_criterion_alone_stops_what_speaks_of_everything() -> None:
 def test_against_an_order_for_one_criterion_only_the_scan_stands() -> None:
     """Said in ``suspicion``, and true: the day this fails, something else stands there too."""
     assert flips(SCAN_OFF) == Counter({"one criterion": sum(a.family == "one criterion" for a in ATTEMPTS)})
+
+
+def test_of_wordings_that_the_scan_does_not_know_those_for_everything_fail_all_the_same() -> None:
+    everything = [attempt for attempt in UNSEEN if attempt.target == "all"]
+    assert sum(not withheld(attempt.text)[1] for attempt in everything) > len(everything) / 2
+    assert [a.text for a in everything if evaluate(a).result == "satisfied"] == []
 
 
 def test_the_look_up_of_proof_stops_quotes_that_are_made_up() -> None:

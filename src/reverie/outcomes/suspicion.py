@@ -5,10 +5,11 @@ A scan of every text, visible or hidden, after its disguises are taken off (``un
 until the worker takes it out; hidden text is never shown, and blocks if it is addressed to a grader. That a note blocks
 does not depend on what the grader says, so a grader that read the text by other ways (a tool) changes nothing.
 
-What this can and cannot do: it knows wordings, not intentions. Against work that speaks of *all* criteria the planted
-criterion (``planted``) stands behind it, against a claim without proof the proof (``evidence``). Against an order that
-names one criterion and offers a passage that really stands there, in a wording, language or code that is not known here,
-nothing stands but the grader's own sense.
+What this can and cannot do: it knows wordings, not intentions, and is got past by whoever takes the trouble: of 34 orders
+that were written against it when it was finished it knew 3 (``benchmarks/manipulation``). What it is good for is the
+common sort, and telling the worker. Work that speaks of *all* criteria is stopped by the planted criterion (``planted``),
+known to the scan or not; a claim without a passage by the look-up of proof (``evidence``). Against an order that names
+*one* criterion, in words that the scan does not know, to a grader that obeys, nothing stands.
 """
 
 from __future__ import annotations

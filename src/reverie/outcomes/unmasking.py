@@ -117,14 +117,19 @@ def _letter(char: str) -> str:
 _FOLDING: Final = _Folding()
 
 
+_BLANK: Final = re.compile(r"[\x00\t\r]")
+_BLANKS: Final[dict[int, str]] = dict.fromkeys((0, 9, 13), " ")
+_FOLDING.update({code: chr(code).lower() for code in range(128)} | _BLANKS)
+_BEYOND_ASCII: Final = re.compile(r"[^\x00-\x7f]+")
+
+
 class Plain:
     """A text in its plain form; ``back`` finds places of it in the text as it was."""
 
     def __init__(self, text: str) -> None:
         self.original = text
-        self.text = text.lower() if text.isascii() else text.translate(_FOLDING)
-        if text.isascii() and ("\r" in text or "\x00" in text or "\t" in text):
-            self.text = self.text.replace("\r", " ").replace("\x00", " ").replace("\t", " ")
+        plain = text if text.isascii() else _BEYOND_ASCII.sub(lambda m: m[0].translate(_FOLDING), text)
+        self.text = plain.lower().translate(_BLANKS) if _BLANK.search(plain) else plain.lower()
 
     @property
     def mixed(self) -> bool:

@@ -34,6 +34,7 @@ STATUSES: Final[tuple[CriterionStatus, ...]] = (
 )
 """From the mildest to the strictest."""
 
+_MET: Final = ("satisfied", "not_applicable")
 _CHANGE, _REASON, _SUMMARY, _QUOTE = 1_000, 500, 1_000, 2_000  # characters that are kept or taken
 _FAULTS: Final = 12  # named in one refusal
 _ABSENCE: Final = re.compile(
@@ -236,7 +237,7 @@ def _quotable(criterion: Criterion, proof: Proof, evidence: Evidence) -> bool:
 def _verdict(
     judged: _Judged, criterion: Criterion, proof: Proof | None, iteration: int, seen: str
 ) -> CriterionVerdict:
-    met = judged.status in ("satisfied", "not_applicable")
+    met = judged.status in _MET
     return CriterionVerdict(
         criterion=criterion.id,
         status=judged.status,
@@ -285,9 +286,12 @@ def vote(runs: Sequence[Sequence[CriterionVerdict]]) -> list[CriterionVerdict]:
 
 def _counted(verdicts: Sequence[CriterionVerdict], voters: int) -> CriterionVerdict:
     votes: Counter[CriterionStatus] = Counter(verdict.status for verdict in verdicts)
-    by_votes = sorted(STATUSES, key=lambda status: votes[status])  # ties: the stricter comes last
-    status = by_votes[-1]
+    by_votes: list[CriterionStatus] = sorted(
+        STATUSES, key=lambda status: votes[status]
+    )  # ties: the stricter comes last
+    status: CriterionStatus = by_votes[-1]
     if 2 * votes[status] <= voters:
-        status = [status, *(s for s in by_votes if votes[s] and s not in ("satisfied", "not_applicable"))][-1]
+        unmet: list[CriterionStatus] = [s for s in by_votes if votes[s] and s not in _MET]
+        status = unmet[-1] if unmet else status
     surest = max((v for v in verdicts if v.status == status), key=lambda v: v.confidence or 0.0)
     return replace(surest, confidence=votes[status] / voters)
