@@ -1,10 +1,11 @@
-"""Documents as a worker would make them, and such as nobody should."""
+"""Documents as a worker would make them, and such as nobody should. Each is made once: they hold the time."""
 
 from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 WHITE = "FFFFFF"
@@ -16,29 +17,34 @@ def saved(document: Any) -> bytes:
     return file.getvalue()
 
 
-def word(*paragraphs: str, headings: Iterable[str] = ()) -> bytes:
+@cache
+def word(*paragraphs: str) -> bytes:
     from docx import Document
 
     document = Document()
-    for heading in headings:
-        document.add_heading(heading, 1)
     for paragraph in paragraphs:
         document.add_paragraph(paragraph)
     return saved(document)
 
 
 def book(cells: Mapping[str, object], name: str = "Sheet1") -> bytes:
+    return _book(tuple(cells.items()), name)
+
+
+@cache
+def _book(cells: tuple[tuple[str, object], ...], name: str) -> bytes:
     from openpyxl import Workbook
 
     workbook = Workbook()
     sheet = workbook.active
     assert sheet is not None
     sheet.title = name
-    for place, value in cells.items():
+    for place, value in cells:
         sheet[place] = value
     return saved(workbook)
 
 
+@cache
 def deck(*slides: tuple[str, str]) -> bytes:
     from pptx import Presentation
 

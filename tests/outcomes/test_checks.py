@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -240,6 +241,7 @@ def test_a_schema_in_a_file(judge: Any) -> None:
 # ---------------------------------------------------------------------- documents
 
 
+@cache
 def _report(
     *, small: bool = False, image_alt: str = "a dot", changed: bool = False, comment: bool = False
 ) -> bytes:

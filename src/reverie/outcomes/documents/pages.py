@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from io import BytesIO
 from typing import Any, Final, cast
 
@@ -27,7 +26,6 @@ def read_pdf(data: bytes) -> Reading:
         Refused: it is encrypted, or no PDF.
         Exception: anything, of a file that is broken.
     """
-    logging.disable()  # pypdf tells of each thing that it mends
     if b"%PDF-" not in data[:1_024]:
         raise Refused("it is no PDF")
     reader = PdfReader(BytesIO(data), strict=False)

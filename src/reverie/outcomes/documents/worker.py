@@ -8,6 +8,7 @@ and JSON.
 from __future__ import annotations
 
 import contextlib
+import logging
 import resource
 import sys
 from pathlib import PurePosixPath
@@ -130,6 +131,7 @@ def _confine() -> None:
         with contextlib.suppress(ValueError, OSError, AttributeError):
             resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (most, most))
     sys.modules["numpy"] = None  # type: ignore[assignment]  # openpyxl would load it, and it reserves memory
+    logging.disable()  # pypdf tells of each thing that it mends
     sys.addaudithook(_refuse)
 
 
