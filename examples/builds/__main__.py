@@ -20,24 +20,25 @@ from examples.builds.folder import Builds
 from examples.builds.report import as_json, as_text, groups
 from examples.builds.tools import Reports
 
-__all__ = ["main"]
+__all__ = ["main", "parser", "run"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the example; 2 where there are no builds."""
-    given = _parser().parse_args(arguments)
+    given = parser().parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="builds-") as made:
         work = Path(given.work) if given.work else Path(made)
         work.mkdir(parents=True, exist_ok=True)
         try:
-            print(_run(given, work))
+            print(run(given, work))
         except FileNotFoundError as missing:
             print(missing, file=sys.stderr)
             return 2
     return 0
 
 
-def _run(given: argparse.Namespace, work: Path) -> str:
+def run(given: argparse.Namespace, work: Path) -> str:
+    """What the team found, as it is printed. Logs that are made, reports and sessions are kept in ``work``."""
     if not given.logs and not (work / "logs").exists():
         worlds.write(worlds.make(given.builds, given.seed), work)
     builds = Builds(Path(given.logs) if given.logs else work / "logs")
@@ -50,7 +51,8 @@ def _run(given: argparse.Namespace, work: Path) -> str:
     return as_json(builds, found, said).decode() if given.json else as_text(builds, found, given.lines)
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """What may be asked for."""
     parser = argparse.ArgumentParser(
         prog="python -m examples.builds", description=(__doc__ or "").partition("\n")[0]
     )

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from examples.builds.logs import Change, Line, Log, Rarity, changes
@@ -137,8 +137,17 @@ def _grown(reading: _Reading, stream: Sequence[int]) -> Iterator[_Block]:
         while len(lines) > 1 and not re.search(r"\w", reading.lines[lines[-1]].text):
             lines.pop()
         best = max(lines, key=lambda i: (reading.strange(i), reading.signs[i].strength, -i))
-        yield _Block(lines, _head(reading, lines, best), reading.signs[best])
+        yield _Block(lines, _head(reading, lines, best), _said(reading, lines, best))
         at = last + 1
+
+
+def _said(reading: _Reading, lines: Sequence[int], best: int) -> Sign:
+    """What a block says: its best line, with the first particular cause that any line tells if that tells none."""
+    said = reading.signs[best]
+    if said.cause != "failure":
+        return said
+    causes = (reading.signs[i].cause for i in lines if reading.strange(i))
+    return replace(said, cause=next((cause for cause in causes if cause != "failure"), "failure"))
 
 
 def _head(reading: _Reading, lines: Sequence[int], best: int) -> int:

@@ -8,6 +8,7 @@ in the folder (what is true of the builds, say) is not looked at.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Final
@@ -87,11 +88,15 @@ class Builds:
         earlier = [name for name in self._passing.get(project, ()) if _order(name)[1] < number]
         return self._read(self.folder / earlier[-1] / PASSED) if earlier else None
 
+    def passing(self) -> Iterator[Log]:
+        """All passing logs."""
+        places = (self.folder / name / PASSED for name in self.names)
+        return (self._read(place) for place in places if place.is_file())
+
     @cached_property
     def rarity(self) -> Rarity:
         """How many of all passing logs have each template."""
-        places = (self.folder / name / PASSED for name in self.names)
-        return Rarity(read(place) for place in places if place.is_file())
+        return Rarity(self.passing())
 
     @cached_property
     def _passing(self) -> dict[str, list[str]]:

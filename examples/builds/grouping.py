@@ -15,7 +15,7 @@ from typing import Final
 
 from examples.builds.anomalies import Span
 from examples.builds.folder import Builds, project_of
-from examples.builds.logs import Line, read
+from examples.builds.logs import Line
 from examples.builds.signs import CAUSES, continues, sign
 
 __all__ = ["Broken", "Group", "group"]
@@ -93,9 +93,8 @@ def group(builds: Builds, reports: Iterable[tuple[str, str, Sequence[Span]]]) ->
 
 def _usual(builds: Builds) -> frozenset[str]:
     """Words that passing builds have."""
-    places = (builds.folder / name / "pass.log" for name in builds.names)
-    logs = (read(place) for place in places if place.is_file())
-    return frozenset(word.lower() for log in logs for line in log.lines for word in _WORD.findall(line.text))
+    lines = (line.text for log in builds.passing() for line in log.lines)
+    return frozenset(word.lower() for text in lines for word in _WORD.findall(text))
 
 
 def _told(builds: Builds, build: str, cause: str, spans: Sequence[Span], usual: frozenset[str]) -> _Told:

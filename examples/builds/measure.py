@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -25,7 +26,7 @@ from examples.builds import worlds
 from examples.builds.folder import Builds, project_of
 from examples.builds.grouping import group
 
-__all__ = ["Score", "grouped", "main", "marked", "plain", "returned", "score", "templates"]
+__all__ = ["Score", "grouped", "halves", "main", "marked", "plain", "returned", "score", "templates"]
 
 SEEDS: Final = (101, 102, 103, 104, 105)
 """Worlds that nobody looked at while the rules were written; that was done with worlds 7 and 8."""
@@ -77,7 +78,7 @@ def plain(builds: Builds, build: str) -> Lines:
 def templates(builds: Builds, build: str) -> Lines:
     """The stronger peer: lines whose templates are not in the passing log."""
     passing = builds.last_passing(build)
-    known = passing.templates if passing else {}
+    known = passing.templates if passing else Counter[str]()
     return frozenset(line.number for line in builds.log(build).lines if line.template not in known)
 
 
@@ -117,7 +118,7 @@ def marked(path: Path) -> Lines:
     return frozenset(found)
 
 
-def _halves(builds: Builds) -> dict[str, list[str]]:
+def halves(builds: Builds) -> dict[str, list[str]]:
     """Every second project by name was in sight while the rules were written; the others were not."""
     projects = sorted({project_of(name) for name in builds.failed})
     seen = set(projects[::2])
@@ -150,7 +151,7 @@ def _real(folder: Path) -> None:
         f"Real logs: {len(builds.failed)} failed builds of {len({project_of(n) for n in builds.failed})} projects"
     )
     for who, marks in whose.items():
-        for half, names in _halves(builds).items() if who == "either person" else [("all", builds.failed)]:
+        for half, names in halves(builds).items() if who == "either person" else [("all", builds.failed)]:
             for way, find in _WAYS.items():
                 _row(f"{half}, {who}: {way}", score((marks(name), find(builds, name)) for name in names))
     _row("all: the second person, measured by the first", score((by[n][0], by[n][-1]) for n in builds.failed))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 
@@ -49,7 +49,7 @@ def lead(request: ModelRequest) -> ToolCall | str:
         return _call(request, "group_reports")
     if not isinstance(groups, list):
         return f"The reports could not be grouped: {groups}"
-    return "\n".join(_actionable(groups)) or "Nothing is to be done."
+    return "\n".join(_actionable(cast("list[dict[str, Any]]", groups))) or "Nothing is to be done."
 
 
 def _actionable(groups: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -93,7 +93,7 @@ def _read(text: str) -> Any:
 
 def _is(given: Mapping[str, Any], tool: str, field: str) -> Any:
     told = given.get(tool)
-    return told.get(field) if isinstance(told, dict) else None
+    return cast("dict[str, Any]", told).get(field) if isinstance(told, dict) else None
 
 
 def _found(given: Mapping[str, Any]) -> tuple[list[str], str]:
@@ -103,7 +103,8 @@ def _found(given: Mapping[str, Any]) -> tuple[list[str], str]:
     if anomalies:
         return [lines for each in anomalies for lines in each["lines"]], str(anomalies[0]["cause"])
     rare = given.get("rare_lines")
-    lines = [each for each in rare if each["rarity"] >= LEAST_RARITY] if isinstance(rare, list) else []
+    told = cast("list[dict[str, Any]]", rare) if isinstance(rare, list) else []
+    lines = [each for each in told if each["rarity"] >= LEAST_RARITY]
     return [str(each["line"]) for each in lines[:1]], "failure"
 
 

@@ -62,8 +62,8 @@ def crew(builds: Builds, reports: Reports, model: str | None = None) -> Crew:
 
 async def run(crew: Crew, names: Sequence[str], **where: Any) -> str:
     """Have the team look at builds; what the lead says in the end. ``where`` is ``db`` or ``reverie``, as for
-    ``Agent.run``."""
-    team = reverie.Team(lead=crew.lead, specialists={"specialist": crew.specialist}, **where)
+    ``Team.map``."""
+    team = reverie.Team(lead=crew.lead, specialists={"specialist": crew.specialist})
     inputs = [{"build": name} for name in names]
-    mapped = await team.map("specialist", inputs, prompt=PROMPT, at_once=AT_ONCE, reduce=REDUCE)
+    mapped = await team.map("specialist", inputs, prompt=PROMPT, at_once=AT_ONCE, reduce=REDUCE, **where)
     return mapped.text

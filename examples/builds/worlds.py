@@ -266,7 +266,7 @@ def _filler(project: _Project, incident: _Incident | None, dice: random.Random) 
         "words": lambda: " ".join(dice.sample(_WORDS, 3)),
         "project": lambda: project.name,
     }
-    told = incident.slots if incident else {}
+    told = incident.slots if incident else dict[str, str]()
 
     def value(found: re.Match[str]) -> str:
         name = found[1]
