@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         kinds = [given.site] if given.site else KINDS
         for line in table(given.runs or 100, given.seed, kinds, each=given.what == "measure"):
             print(line, flush=True)
-    elif given.engine or given.model:
+    elif given.engine or given.model or given.graded:
         asyncio.run(_fly(Mission(given.site or "plains", given.seed), memory, given))
     else:
         print("\n".join(log(run_mission(given.site or "plains", given.seed, memory=memory))))
@@ -51,10 +51,13 @@ async def _fly(mission: Mission, memory: str, given: argparse.Namespace) -> None
         if memory:
             stores = ["descent playbook"]
             engine.remember(house, stores[0], memory)
-        session = await engine.fly(mission, model=given.model, memory=stores, reverie=house)
-        print(session.text)
-        print("\n".join(plot(mission.flight.samples)))
-        print("SUCCESS" if mission.succeeded else "FAILURE", mission.facts)
+        if given.graded:
+            pursuit = await engine.land(mission, model=given.model, memory=stores, reverie=house)
+            print(pursuit.result, *(verdict.explanation for verdict in pursuit.verdicts), sep="\n")
+        else:
+            print((await engine.fly(mission, model=given.model, memory=stores, reverie=house)).text)
+    print("\n".join(plot(mission.flight.samples)))
+    print("SUCCESS" if mission.succeeded else "FAILURE", mission.facts)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -69,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--runs", type=int, default=0, help="so many missions of each kind, as a table")
     parser.add_argument("--playbook", type=Path, metavar="FILE", help="advice that the crew has read")
     parser.add_argument("--engine", action="store_true", help="as a team of agents, in a session")
+    parser.add_argument("--graded", action="store_true", help="by the rubric, through the engine")
     parser.add_argument("--model", metavar="NAME", help="a model for the crew, through the engine")
     parser.add_argument("--db", type=Path, metavar="FILE", help="where the engine keeps the session")
     return parser

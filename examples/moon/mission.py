@@ -26,7 +26,7 @@ _DETECTOR: Final = (
     "sloping, rocky, unseen), distance_m (from the drone)."
 )
 _NAVIGATOR: Final = (
-    "You are the navigator: you fly the drone. Set a descent plan for the point, fly the approach, then the landing, "
+    "You are the navigator: you fly the drone. Set a descent plan for the point, fly the segment to it, touch down, "
     "and read the telemetry. Answer with JSON: what read_telemetry says but for moments, and error, what went wrong. "
     "Where you are told to use the reserve, launch it first."
 )
@@ -72,6 +72,7 @@ def crew(mission: Mission, *, model: str | None = None, memory: Sequence[str] = 
             [
                 mission.set_descent_plan,
                 mission.fly_segment,
+                mission.touch_down,
                 mission.read_telemetry,
                 mission.abort,
                 mission.launch_reserve,

@@ -51,7 +51,12 @@ _HABITS: Final = (
     ("descent_mps", (6.0, 9.0), 0.25),
 )
 """What crews do by habit: an argument, within which limits, which share of crews."""
-_SEGMENTS: Final = ("approach", "landing")
+_DRONES: Final = 2
+_SEGMENTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "fly_segment": ("distance_m", "descent_mps"),
+    "touch_down": ("distance_m", "survey", "surface", "light", "ground", *DEFAULTS),
+}
+"""What is flown, one after the other, and what each is told beside the point."""
 _MAX_SLOPE: Final = 9.0
 _NEAR: Final = 33.0  # m: the middle of a cell from which a landing counts wherever in it
 _MEMORY_FILE: Final = re.compile(r"^- (\S+\.(?:md|txt))(?=:|$)")
@@ -70,10 +75,14 @@ def commander(request: ModelRequest) -> Said:
     """Asks the detector for points, has the navigator fly to one, and writes the report. Where the report was
     not good enough, it sends the reserve drone to the next point."""
     scene = _Scene(request)
-    if reading := scene.reading():
-        return reading
     if scene.reported and not scene.wanted:
         return "mission.json is written."
+    if scene.rejected >= _DRONES:
+        return "No drone is left; mission.json says how both were lost."
+    return scene.reading() or _commanding(scene)
+
+
+def _commanding(scene: _Scene) -> ToolCall:
     found, points = scene.answer, scene.points
     if points is None and not scene.asked:
         return scene.send(
@@ -184,13 +193,15 @@ def _flying(scene: _Scene, order: Mapping[str, Any]) -> ToolCall | None:
     if reserve and not scene.results("launch_reserve"):
         return scene.call("launch_reserve", {})
     point = points[min(reserve, len(points) - 1)]
-    plans, flown = scene.results("set_descent_plan"), scene.results("fly_segment")
+    plans = scene.results("set_descent_plan")
     if not plans:
         return scene.call("set_descent_plan", {"x": point["x"], "y": point["y"]})
-    if len(flown) == len(_SEGMENTS):
-        return scene.call("read_telemetry", {})
-    way = {"x": point["x"], "y": point["y"], **_way(scene, order, plans[0].json)}
-    return scene.call("fly_segment", {"segment": _SEGMENTS[len(flown)], **way})
+    way = _way(scene, order, plans[0].json)
+    for segment, asked in _SEGMENTS.items():
+        if not scene.results(segment):
+            told_of = {"x": point["x"], "y": point["y"], **{name: way[name] for name in asked}}
+            return scene.call(segment, told_of)
+    return scene.call("read_telemetry", {})
 
 
 def _way(scene: _Scene, order: Mapping[str, Any], plan: Mapping[str, Any]) -> dict[str, Any]:
@@ -317,9 +328,7 @@ class _Scene:
     def of_navigator(self) -> list[_Result]:
         """What came of flying."""
         return [
-            each
-            for name in ("launch_reserve", "set_descent_plan", "fly_segment")
-            for each in self.results(name)
+            each for name in ("launch_reserve", "set_descent_plan", *_SEGMENTS) for each in self.results(name)
         ]
 
     def results(self, name: str) -> list[_Result]:

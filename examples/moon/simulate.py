@@ -66,7 +66,14 @@ class _Crew:
         if who == "detector":
             return {"scan_site": mission.scan_site, "zoom": mission.zoom}
         if who == "navigator":
-            names = ("set_descent_plan", "fly_segment", "read_telemetry", "abort", "launch_reserve")
+            names = (
+                "set_descent_plan",
+                "fly_segment",
+                "touch_down",
+                "read_telemetry",
+                "abort",
+                "launch_reserve",
+            )
             return {name: getattr(mission, name) for name in names}
         return {"send_to_agent": self.send_to_agent, "write": self.write}
 

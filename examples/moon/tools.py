@@ -17,13 +17,12 @@ from examples.moon.flight import START, Flight, Plan
 from examples.moon.physics import VEHICLE, Touchdown
 from examples.moon.terrain import REACH, Kind, Rock, Site, make_site
 
-__all__ = ["DRONES", "FAR", "Crash", "Ground", "Light", "Mission", "Refused", "Segment", "Surface", "Survey"]
+__all__ = ["DRONES", "FAR", "Crash", "Ground", "Light", "Mission", "Refused", "Surface", "Survey"]
 
 Survey: TypeAlias = Literal["camera", "zoom", "lidar"]
 Surface: TypeAlias = Literal["firm", "dusty"]
 Light: TypeAlias = Literal["lit", "dark"]
 Ground: TypeAlias = Literal["smooth", "sloping", "rocky", "unseen"]
-Segment: TypeAlias = Literal["approach", "landing"]
 
 DRONES: Final = 2
 """In a mission: one that flies, and a reserve."""
@@ -199,9 +198,24 @@ class Mission:
         }
 
     @_one_at_a_time
-    def fly_segment(
+    def fly_segment(self, x: float, y: float, distance_m: float, descent_mps: float) -> dict[str, Any]:
+        """Fly the approach: over the planned point, and down to 60 m over the ground.
+
+        Args:
+            x: Metres east of the science target, as in the plan.
+            y: Metres north of it.
+            distance_m: How far the drone was from the point when it was planned; for the record.
+            descent_mps: Greatest speed downwards, 1 to 12 m/s.
+        """
+        self._ready()
+        _within("descent_mps", descent_mps, 1, 12)
+        if self._planned != (x, y):
+            raise Refused(f"there is no descent plan for ({x:.1f}, {y:.1f}): set one")
+        return self._approach(Plan(x, y, descent_mps))
+
+    @_one_at_a_time
+    def touch_down(
         self,
-        segment: Segment,
         x: float,
         y: float,
         distance_m: float,
@@ -216,10 +230,9 @@ class Mission:
         engine_cut_m: float,
         divert_margin_m: float,
     ) -> dict[str, Any]:
-        """Fly one segment: the approach, to 60 m over the point; then the landing.
+        """Fly the landing: from where the approach ended, to the ground.
 
         Args:
-            segment: approach, or landing (from the end of the approach to the ground).
             x: Metres east of the science target, as in the plan.
             y: Metres north of it.
             distance_m: How far the drone was from the point when it was planned; for the record.
@@ -228,9 +241,9 @@ class Mission:
             light: lit or dark, as the survey says; for the record.
             ground: smooth, sloping, rocky or unseen, as the survey says; for the record.
             descent_mps: Greatest speed downwards, 1 to 12 m/s. It slows down near the ground by itself.
-            hover_m: Height at which to wait in the landing, 0 to 40 m.
+            hover_m: Height at which to wait, 0 to 40 m.
             hover_s: How long to wait there, 0 to 60 s. A plume over loose fines sweeps them away from below.
-            inertial_below_m: Below this height believe the inertial sensors alone, 0 (never) to 40 m.
+            inertial_below_m: Below this height believe the inertial sensors alone while there is dust, 0 (never) to 40 m.
             engine_cut_m: Height at which to shut the engine down, 0.1 to 5 m. Legs feel the ground as well.
             divert_margin_m: Look for rocks from 24 m and keep this clear of them, 0 (do not look) to 5 m.
         """
@@ -241,10 +254,13 @@ class Mission:
         _within("inertial_below_m", inertial_below_m, 0, 40)
         _within("engine_cut_m", engine_cut_m, 0.1, 5)
         _within("divert_margin_m", divert_margin_m, 0, 5)
-        if self._planned != (x, y):
-            raise Refused(f"there is no descent plan for ({x:.1f}, {y:.1f}): set one")
-        plan = Plan(x, y, descent_mps, hover_m, hover_s, inertial_below_m, engine_cut_m, divert_margin_m)
-        return self._approach(plan) if segment == "approach" else self._land(plan)
+        if self._gate != (x, y):
+            raise Refused(
+                "a landing begins where an approach to the same point ended: fly the approach first"
+            )
+        return self._land(
+            Plan(x, y, descent_mps, hover_m, hover_s, inertial_below_m, engine_cut_m, divert_margin_m)
+        )
 
     @_one_at_a_time
     def read_telemetry(self) -> dict[str, Any]:
@@ -305,10 +321,6 @@ class Mission:
         return {"height_m": round(drone.height, 1), "fuel_kg": round(drone.fuel, 2), "t_s": round(drone.t)}
 
     def _land(self, plan: Plan) -> dict[str, Any]:
-        if self._gate != (plan.x, plan.y):
-            raise Refused(
-                "a landing begins where an approach to the same point ended: fly the approach first"
-            )
         self.flight.land(plan)
         self._lost()
         told = self.facts

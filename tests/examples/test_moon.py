@@ -22,12 +22,13 @@ from examples.moon.sensors import Sensors
 from examples.moon.show import plot
 from examples.moon.simulate import Ran, run_mission
 from examples.moon.terrain import KINDS, Kind, Rock, Site, make_site
-from examples.moon.tools import Crash, Mission, Refused
+from examples.moon.tools import FAR, Crash, Mission, Refused
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import reverie
 from reverie.domain.messages import ModelRequest, Text, ToolCall, ToolResult, ToolSpec, UserTurn
+from reverie.outcomes.rubrics import read_rubric
 
 SPEED = st.floats(-30, 30)
 
@@ -272,6 +273,9 @@ def test_the_same_mission_goes_the_same_way() -> None:
     assert first.lines == again.lines and first.report == again.report
 
 
+APPROACH = {"x": 0.0, "y": 0.0, "distance_m": 90, "descent_mps": 4.0}
+
+
 def way(**change: Any) -> dict[str, Any]:
     usual = {"distance_m": 90, "survey": "camera", "surface": "firm", "light": "lit", "ground": "smooth"}
     return {"x": 0.0, "y": 0.0, **usual, **policy.DEFAULTS, **change}
@@ -280,14 +284,14 @@ def way(**change: Any) -> dict[str, Any]:
 def test_orders_that_make_no_sense_are_refused_and_change_nothing() -> None:
     mission = Mission("plains", 1)
     with pytest.raises(Refused, match="no descent plan"):
-        mission.fly_segment("approach", **way())
+        mission.fly_segment(**APPROACH)
     with pytest.raises(Refused, match="beyond what was surveyed"):
         mission.set_descent_plan(200.0, 0.0)
     mission.set_descent_plan(0.0, 0.0)
     with pytest.raises(Refused, match="approach first"):
-        mission.fly_segment("landing", **way())
+        mission.touch_down(**way())
     with pytest.raises(Refused, match="descent_mps must be between 1 and 12, not 40"):
-        mission.fly_segment("approach", **way(descent_mps=40.0))
+        mission.fly_segment(**{**APPROACH, "descent_mps": 40.0})
     with pytest.raises(Refused, match="outside"):
         mission.zoom(90.0, 0.0, "camera")
     with pytest.raises(Refused, match="land it, or abort"):
@@ -298,13 +302,13 @@ def test_orders_that_make_no_sense_are_refused_and_change_nothing() -> None:
 def test_a_landing_tells_what_the_rubric_asks() -> None:
     mission = Mission("plains", 1)
     mission.set_descent_plan(0.0, 0.0)
-    assert mission.fly_segment("approach", **way())["height_m"] == pytest.approx(60, abs=3)
-    landed = mission.fly_segment("landing", **way())
+    assert mission.fly_segment(**APPROACH)["height_m"] == pytest.approx(60, abs=3)
+    landed = mission.touch_down(**way())
     assert landed["landed"] and mission.succeeded and landed["cause"] is None
     assert landed == mission.facts
     assert mission.read_telemetry()["moments"][-1]["height_m"] < 1.5
     with pytest.raises(Refused, match="it is landed"):
-        mission.fly_segment("landing", **way())
+        mission.touch_down(**way())
     with pytest.raises(Refused, match="no other is needed"):
         mission.launch_reserve()
 
@@ -313,11 +317,11 @@ def test_a_crash_says_how_and_the_reserve_flies_once() -> None:
     mission = Mission("plains", 1)
     for _ in range(2):
         mission.set_descent_plan(0.0, 0.0)
-        mission.fly_segment("approach", **way())
+        mission.fly_segment(**APPROACH)
         with pytest.raises(
             Crash, match=r"hard landing \(vertical \d\.\d m/s.*engine shut down [45]\.\d m over"
         ):
-            mission.fly_segment("landing", **way(engine_cut_m=5.0))
+            mission.touch_down(**way(engine_cut_m=5.0))
         with pytest.raises(Refused, match="it is crashed"):
             mission.set_descent_plan(0.0, 0.0)
         if len(mission.flights) == 1:
@@ -364,24 +368,24 @@ def test_the_camera_sees_nothing_in_the_dark_and_lidar_costs_fuel() -> None:
         (REMEDIES["descend fast"], {"distance_m": 200}, {"descent_mps": 8.0}),
         (REMEDIES["descend fast"], {"distance_m": 90}, {"descent_mps": 4.0}),
         (
-            "When `surface` is dusty, call `fly_segment` with `hover_s` of 12.5 or more: when `hover_s` is below 12.5"
+            "When `surface` is dusty, call `touch_down` with `hover_s` of 12.5 or more: when `hover_s` is below 12.5"
             " (the exact limit lies between 0 and 14) it mostly fails with “Crash: the legs broke”.",
             {"surface": "dusty"},
             {"hover_s": 14.5},
         ),
-        ("Call `fly_segment` with `engine_cut_m` below 0.8: …", {}, {"engine_cut_m": pytest.approx(0.6)}),
+        ("Call `touch_down` with `engine_cut_m` below 0.8: …", {}, {"engine_cut_m": pytest.approx(0.6)}),
         (
-            "When `light` is dark, call `fly_segment` with another `survey` than camera, say lidar: …",
+            "When `light` is dark, call `touch_down` with another `survey` than camera, say lidar: …",
             {"light": "dark"},
             {"survey": "lidar"},
         ),
         (
-            "When `distance_m` is 150 or more and `descent_mps` is below 5.5, expect `fly_segment` to often fail with “x”.",
+            "When `distance_m` is 150 or more and `descent_mps` is below 5.5, expect `touch_down` to often fail with “x”.",
             {"distance_m": 200},
             {"descent_mps": 6.5},
         ),
         (
-            "When `light` is dark and `survey` is camera, expect `fly_segment` to fail.",
+            "When `light` is dark and `survey` is camera, expect `touch_down` to fail.",
             {"light": "dark"},
             {"survey": "lidar"},
         ),
@@ -462,7 +466,7 @@ def test_a_report_that_is_not_good_enough_sends_the_reserve() -> None:
 def test_losses_show_in_the_transcript_and_are_in_the_policy(kind: Kind, words: str) -> None:
     ran = lost(kind)
     errors = [line for line in ran.lines if line.is_error]
-    assert len(errors) == 1 and errors[0].tool == "fly_segment" and words in errors[0].result
+    assert len(errors) == 1 and errors[0].tool in ("fly_segment", "touch_down") and words in errors[0].result
     better = run_mission(kind, ran.mission.site.seed, memory=EVERYTHING)
     assert better.mission.site is ran.mission.site or better.mission.name == ran.mission.name
     assert better.mission.succeeded
@@ -533,7 +537,7 @@ def test_the_commander_waits_for_a_team_that_answers_later() -> None:
 def test_one_mission_is_printed_with_its_descent(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--site", "dusty", "--seed", "7"]) == 0
     printed = capsys.readouterr().out
-    assert "detector" in printed and "fly_segment(segment=landing" in printed
+    assert "detector" in printed and "touch_down(" in printed
     assert "~" in printed and ("SUCCESS" in printed) != ("FAILURE" in printed)
     assert list(plot([])) == []
 
@@ -541,6 +545,21 @@ def test_one_mission_is_printed_with_its_descent(capsys: pytest.CaptureFixture[s
 def test_a_table_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--runs", "2", "--site", "plains", "--seed", "1"]) == 0
     assert "| plains | 100% | 100% | – |" in capsys.readouterr().out
+
+
+# ------------------------------------------------------------------ the rubric
+
+
+def test_every_criterion_of_the_rubric_has_a_check() -> None:
+    rubric = read_rubric(engine.RUBRIC.read_text("utf-8"))
+    assert [each.id for each in rubric.criteria] == [
+        "landed", "vertical", "horizontal", "upright", "near", "fuel", "first",
+    ]  # fmt: skip
+    assert all(each.check is not None and each.check.kind == "json" for each in rubric.criteria)
+    assert [each.must for each in rubric.criteria] == [True] * 5 + [False] * 2
+    limits = " ".join(json.dumps(each.check.wants, default=dict) for each in rubric.criteria if each.check)
+    for limit in (VEHICLE.max_vertical, VEHICLE.max_horizontal, VEHICLE.max_slope, FAR):
+        assert f'"maximum": {limit}' in limits
 
 
 # ------------------------------------------------------------------ through the engine
@@ -562,9 +581,9 @@ def test_specialists_work_in_sessions_and_read_memory(house: reverie.Reverie) ->
     calls = [
         e.payload
         for e in flown.events
-        if e.type == "agent.custom_tool_use" and e.payload["name"] == "fly_segment"
+        if e.type == "agent.custom_tool_use" and e.payload["name"] == "touch_down"
     ]
-    assert [call["input"]["hover_s"] for call in calls] == [18.0, 18.0]
+    assert [call["input"]["hover_s"] for call in calls] == [18.0]
     assert mission.succeeded and json.loads(flown.text)["landed"]
 
 
@@ -578,5 +597,8 @@ def test_a_team_lands(house: reverie.Reverie) -> None:
 @pytest.mark.skipif(not hasattr(reverie, "pursue"), reason="outcomes are not there yet")
 def test_the_rubric_sends_the_reserve(house: reverie.Reverie) -> None:
     mission = Mission("dusty", lost("dusty").mission.site.seed)
-    asyncio.run(engine.land(mission, reverie=house))
-    assert len(mission.flights) == 2
+    pursuit = asyncio.run(engine.land(mission, reverie=house))
+    assert len(mission.flights) == 2 and [v.iteration for v in pursuit.verdicts] == [0, 1]
+    met = {each.criterion: each.met for each in pursuit.verdicts[0].criteria}
+    assert not met["landed"] and met["near"] and met["first"]
+    assert pursuit.satisfied == mission.succeeded
