@@ -67,21 +67,26 @@ class _Reading:
             if passing
             else ["moved" if rarity.having(line.template) else "new" for line in log.lines]
         )
-        self.signs = [sign(line.text) for line in log.lines]
         self.rarity = rarity
         self._end = max(0, len(log) - END)
         self._ends_with = {line.template for line in passing.lines[-2 * END :]} if passing else set[str]()
+
+    def says(self, i: int) -> Sign:
+        """What a line says by its words. Most lines are never asked."""
+        return sign(self.lines[i].text)
 
     def strange(self, i: int) -> bool:
         """Whether the passing log has no such line; of an error at the very end, not at its end."""
         if self.changes[i] in {"new", "more"}:
             return True
+        if i < self._end:
+            return False
         line = self.lines[i]
-        told = self.signs[i].role == "effect" or level(line.text)
-        return i >= self._end and bool(told) and line.template not in self._ends_with
+        told = self.says(i).role == "effect" or level(line.text)
+        return bool(told) and line.template not in self._ends_with
 
     def seed(self, i: int) -> bool:
-        return self.strange(i) and self.signs[i].role in {"root", "effect"}
+        return self.strange(i) and self.says(i).role in {"root", "effect"}
 
 
 def find(log: Log, passing: Log | None, rarity: Rarity) -> list[Anomaly]:
@@ -136,17 +141,17 @@ def _grown(reading: _Reading, stream: Sequence[int]) -> Iterator[_Block]:
         lines = [stream[k] for k in range(first, last + 1)]
         while len(lines) > 1 and not re.search(r"\w", reading.lines[lines[-1]].text):
             lines.pop()
-        best = max(lines, key=lambda i: (reading.strange(i), reading.signs[i].strength, -i))
+        best = max(lines, key=lambda i: (reading.strange(i), reading.says(i).strength, -i))
         yield _Block(lines, _head(reading, lines, best), _said(reading, lines, best))
         at = last + 1
 
 
 def _said(reading: _Reading, lines: Sequence[int], best: int) -> Sign:
     """What a block says: its best line, with the first particular cause that any line tells if that tells none."""
-    said = reading.signs[best]
+    said = reading.says(best)
     if said.cause != "failure":
         return said
-    causes = (reading.signs[i].cause for i in lines if reading.strange(i))
+    causes = (reading.says(i).cause for i in lines if reading.strange(i))
     return replace(said, cause=next((cause for cause in causes if cause != "failure"), "failure"))
 
 
@@ -156,7 +161,7 @@ def _head(reading: _Reading, lines: Sequence[int], best: int) -> int:
         i
         for i in lines
         if reading.strange(i)
-        and reading.signs[i].role in {"root", "effect"}
+        and reading.says(i).role in {"root", "effect"}
         and not continues(reading.lines[i].text)
     )
     return next(told, best)
@@ -170,7 +175,7 @@ def _back(reading: _Reading, stream: Sequence[int], at: int) -> int:
         i = stream[at - 1]
         text = reading.lines[i].text
         alike = bool(mark) and level(text) == mark and reading.changes[i] != "same"
-        leads = reading.changes[i] == "new" and reading.signs[i].role in {"root", "none"} and _leads(text)
+        leads = reading.changes[i] == "new" and reading.says(i).role in {"root", "none"} and _leads(text)
         if not (alike or leads):
             break
         at -= 1
@@ -204,7 +209,7 @@ def _reach(reading: _Reading, stream: Sequence[int], last: int, mark: str) -> in
     if blanks == len(following) or blanks > 1:
         return last
     i = following[blanks]
-    text, said = reading.lines[i].text, reading.signs[i]
+    text, said = reading.lines[i].text, reading.says(i)
     if (mark and level(text) == mark and not blanks) or frame(text):
         return last + blanks + 1
     if (

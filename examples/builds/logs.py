@@ -109,6 +109,8 @@ _VOLATILE: Final = re.compile(
     r"|(?P<duration>\b(?:\d+\s?m\s?)?\d+(?:[.,]\d+)?\s?(?:ms|µs|ns|secs?|seconds?|mins?|minutes?|hours?|s|m|h)\b)"
     r"|(?P<n>[-+]?\d+(?:[.,]\d+)*%?)"
 )
+_DIGIT: Final = re.compile(r"\d")
+_TELLTALE: Final = re.compile(r"[\d/\\'\"`]")  # nothing without one of these is masked
 _DRAWN: Final = re.compile(r"([=#*_~.>\-█▓▒░⠀-⣿])\1{3,}")
 _BAR: Final = re.compile(r"[\[|][=#*.>\-\s█▓▒░]{6,}[\]|]?")
 _LONGEST: Final = 600
@@ -118,8 +120,11 @@ _LONGEST: Final = 600
 def template(text: str) -> str:
     """A line with everything volatile in it masked. Of numbers only this stays: whether a count of failures,
     or an exit code, is nought."""
-    told = _COUNTED.sub(_nought, text[:_LONGEST])
-    told = _VOLATILE.sub(_masked, told)
+    told = text[:_LONGEST]
+    if _DIGIT.search(told):
+        told = _COUNTED.sub(_nought, told)
+    if _TELLTALE.search(told):
+        told = _VOLATILE.sub(_masked, told)
     told = _DRAWN.sub(r"\1", _BAR.sub("<bar>", told))
     return " ".join(told.split())
 

@@ -23,13 +23,14 @@ from hypothesis import strategies as st
 
 import reverie
 
+COUNT = 96
 SEED = 101  # not one of those that the rules were written with
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("builds")
-    worlds.write(worlds.make(120, SEED), folder)
+    worlds.write(worlds.make(COUNT, SEED), folder)
     return folder
 
 
@@ -298,7 +299,7 @@ def test_the_report_has_every_failed_build_once_with_its_lines(
     ran: tuple[Path, dict[str, object]], builds: Builds
 ) -> None:
     _, told = ran
-    assert (told["builds"], told["failed"]) == (120, len(builds.failed))
+    assert (told["builds"], told["failed"]) == (COUNT, len(builds.failed))
     listed = [build for cause in told["causes"] for build in cause["builds"]]  # type: ignore[attr-defined]
     unexplained = told["unexplained"]
     assert sorted([each["build"] for each in listed] + unexplained) == sorted(builds.failed)  # type: ignore[operator]
