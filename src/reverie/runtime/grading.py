@@ -37,7 +37,7 @@ from reverie.outcomes.checks.running import run_checks
 from reverie.outcomes.deliverables import read_work
 from reverie.outcomes.files import Folder
 from reverie.outcomes.rubrics import read_rubric
-from reverie.outcomes.suspicion import examine
+from reverie.outcomes.suspicion import examine, withheld
 from reverie.plugins import Sandbox
 from reverie.runtime.attention import Attention, Interrupted, together
 from reverie.runtime.context import SessionContext, ThreadContext, Wanted
@@ -340,7 +340,7 @@ class Grading:
                     page.add(event)
 
             await self._journal.write(work)
-        self._seats.seat(self._context.thread(name), agent, one.workshop, max_steps=MAX_STEPS)
+        self._seats.seat(self._context.thread(name), agent, one.workshop, max_steps=MAX_STEPS, sift=_sifted)
 
     async def _said(self, name: str, text: str, key: str) -> None:
         told = message(self._journal, PRIMARY_THREAD, name, text, key=key, names=("reverie", GRADER))[1:]
@@ -396,6 +396,11 @@ class Grading:
 
 
 # ---------------------------------------------------------------------- pieces
+
+
+def _sifted(text: str) -> str:
+    """What a grader's tools show it, without what is addressed to it."""
+    return withheld(text)[0]
 
 
 def _pause(page: Page) -> None:

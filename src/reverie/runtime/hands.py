@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final, cast
+from typing import Any, Final, TypeAlias, cast
 
 from reverie.domain.errors import (
     ReverieError,
@@ -24,8 +24,10 @@ from reverie.runtime.context import Call, CallKind, ThreadContext
 from reverie.runtime.house import McpFound, McpLink, Mounted, Plugs, Room, Trouble
 from reverie.runtime.toolbox import Toolbox
 
-__all__ = ["Hands", "Workshop", "result_payload", "result_type"]
+__all__ = ["Hands", "Sift", "Workshop", "result_payload", "result_type"]
 
+Sift: TypeAlias = Callable[[str], str]
+"""What of a text that a tool gave is shown to the model."""
 MAX_SECONDS: Final = 1_800.0
 _TYPES: Final[Mapping[CallKind, tuple[EventType, str]]] = {
     "tool": ("agent.tool_result", "tool_use_id"),
@@ -182,8 +184,10 @@ class Hands:
         plugs: Plugs,
         handlers: Mapping[str, Handler],
         thread: ThreadContext,
+        sift: Sift | None = None,
     ) -> None:
         self.toolbox = toolbox
+        self._sift = sift
         self._workshop = workshop
         self._plugs = plugs
         self._handlers = handlers
@@ -213,6 +217,8 @@ class Hands:
         try:
             async with asyncio.timeout(MAX_SECONDS):
                 output = await self._maker(call)(call)
+            if self._sift is not None and not call.own:
+                output = _sifted(output, self._sift)
             output = await self._bounded(call, output)
         except TimeoutError:
             output = _failed(f"{call.name} did not end within {MAX_SECONDS:.0f} seconds and was stopped.")
@@ -267,6 +273,11 @@ class Hands:
         if self._workshop.self_hosted or not self.toolbox.built_in:
             return _cut(output)
         return await self._plugs.spill(output, await self._workshop.sandbox(), call.id)
+
+
+def _sifted(output: Output, sift: Sift) -> Output:
+    parts = [Text(sift(part.text)) if isinstance(part, Text) else part for part in output.content]
+    return Output(parts, output.is_error)
 
 
 _LONG: Final = 100_000

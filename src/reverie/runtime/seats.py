@@ -13,7 +13,7 @@ from reverie.domain.outcomes import GRADER
 from reverie.plugins import Handler, Model
 from reverie.runtime.brain import MAX_STEPS, Rules
 from reverie.runtime.context import ThreadContext
-from reverie.runtime.hands import Hands, Workshop
+from reverie.runtime.hands import Hands, Sift, Workshop
 from reverie.runtime.house import Mounted, Plugs, Room
 from reverie.runtime.journal import Journal
 from reverie.runtime.toolbox import OwnTool, Toolbox
@@ -56,8 +56,10 @@ class Seat:
         handlers: Mapping[str, Handler],
         own: Sequence[OwnTool] = (),
         max_steps: int = MAX_STEPS,
+        sift: Sift | None = None,
     ) -> None:
         self.agent = agent
+        self._sift = sift
         self._max_steps = max_steps
         self.workshop = workshop
         self._thread = thread
@@ -80,7 +82,7 @@ class Seat:
             ]
             toolbox = Toolbox(self.agent, self._plugs.tools, mcp, self._plugs.validate, self._own)
             self.workshop.wanted = self.workshop.wanted or toolbox.built_in
-            self._hands = Hands(self.workshop, toolbox, self._plugs, self._handlers, self._thread)
+            self._hands = Hands(self.workshop, toolbox, self._plugs, self._handlers, self._thread, self._sift)
         return self._hands
 
     async def rules(self) -> Rules:
@@ -153,11 +155,17 @@ class Seats:
         return found
 
     def seat(
-        self, thread: ThreadContext, agent: JsonObject, workshop: Workshop, *, max_steps: int = MAX_STEPS
+        self,
+        thread: ThreadContext,
+        agent: JsonObject,
+        workshop: Workshop,
+        *,
+        max_steps: int = MAX_STEPS,
+        sift: Sift | None = None,
     ) -> Seat:
         """A seat, and whoever asks for it later finds it."""
         own = self._own(thread, agent)
-        made = Seat(thread, agent, workshop, self._plugs, self.models, self._handlers, own, max_steps)
+        made = Seat(thread, agent, workshop, self._plugs, self.models, self._handlers, own, max_steps, sift)
         self._seats[thread.name] = made
         return made
 
