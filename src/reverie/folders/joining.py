@@ -70,6 +70,7 @@ class Join:
         self._merged: dict[str, bytes] = {}
         self._file = area.root / _FILE
         self._steps: dict[str, _Step] = {}
+        self._unsettled: dict[str, Entry | None] = {}
 
     def run(self, mark: str) -> MergeReport:
         """Three-way, path by path.
@@ -82,8 +83,10 @@ class Join:
         self._plan({restored(name): step for name, step in left.items()})
         if self._steps:
             self._keep(mark)
-        order = ordered({name: (step.before or step.mine, step.after) for name, step in self._steps.items()})
+        order = ordered({name: (_first(step), step.after) for name, step in self._steps.items()})
         told = [found for name in order if (found := self._carry(name, mark)) is not None]
+        for name, after in sorted(self._unsettled.items()):
+            self._settle(name, after)
         report = self._report(sorted(told, key=lambda each: each.path))
         self._pair.keep()
         if mark or self._steps:
@@ -114,10 +117,7 @@ class Join:
         for name in changed:
             old = left.get(name)
             step = old if old is not None and self._goes_on(old, name) else self._step(name, broken)
-            if step.action != "agreed" or not _folder(step.mine, step.before):
-                self._steps[name] = step
-            elif step.mine == step.after:
-                self._pair.agree(name, step.after)
+            self._steps[name] = step
 
     def _goes_on(self, step: _Step, name: str) -> bool:
         """Whether a merge that was killed had come to what is here now."""
@@ -192,10 +192,16 @@ class Join:
             self._pair.theirs.put(name, step.after, lambda: self._source(name, step), self._pair.pouring)
         told = self._aside(name, step) if step.action == "clash" else None
         stranded = told is not None and told.kept_at is None and step.mine is not None
-        apart = step.action == "agreed" and _folder(step.mine, step.before)
-        if not stranded and not apart and self._take(name, step.after):
-            self._pair.agree(name, step.after)
+        if not stranded:
+            self._settle(name, step.after)
         return told
+
+    def _settle(self, name: str, after: Entry | None) -> None:
+        """Both are to have it; what hinders the area may be gone when all else is done."""
+        if self._take(name, after):
+            self._pair.agree(name, after)
+        else:
+            self._unsettled[name] = after
 
     def _source(self, name: str, step: _Step) -> AbstractContextManager[BinaryIO | bytes]:
         if step.action != "merged":
@@ -259,6 +265,11 @@ class Join:
                 raise
             return False
         return True
+
+
+def _first(step: _Step) -> Entry | None:
+    """What has to make way: the area's own folder, or what the others have."""
+    return step.mine if _folder(step.mine) else step.before or step.mine
 
 
 def _between(now: Entry | None, before: Entry | None, after: Entry | None) -> bool:

@@ -33,6 +33,14 @@ def decide(was: Entry | None, mine: Entry | None, theirs: Entry | None) -> Decis
         return Decision("deleted" if mine is None else "taken", mine)
     if mine is not None and theirs is not None and mine.kind == theirs.kind:
         return _both(was or Entry(mine.kind, -1, ""), mine, theirs)
+    if (
+        mine is not None
+        and mine.kind == "folder"
+        and theirs is None
+        and was is not None
+        and was.kind != "folder"
+    ):
+        return Decision("taken", mine)  # nothing stands in its way any more
     folder = "folder" in (mine.kind if mine else None, theirs.kind if theirs and mine is None else None)
     return Decision(
         "agreed" if folder else "clash", theirs

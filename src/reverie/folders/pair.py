@@ -202,9 +202,16 @@ class Pair:
 
 def ordered(wanted: Mapping[str, tuple[Entry | None, Entry | None]]) -> list[str]:
     """Paths in the order in which they may be changed, each with what is there and what is to be: files go first,
-    then folders from within, and what is new comes from outside, so that a file may stand where a folder was."""
-    gone = [name for name, (_, after) in wanted.items() if after is None]
-    folders = [name for name in gone if (now := wanted[name][0]) is not None and now.kind == "folder"]
-    files = set(gone).difference(folders)
-    rest = [name for name in wanted if wanted[name][1] is not None]
-    return [*sorted(files), *sorted(folders, reverse=True), *sorted(rest)]
+    then folders from within, what is new comes from outside, and last what stands where a folder was."""
+    gone = {name for name, (_, after) in wanted.items() if after is None}
+    folders = {name for name, (now, _) in wanted.items() if now is not None and now.kind == "folder"}
+    late = {
+        name for name in folders - gone if (after := wanted[name][1]) is not None and after.kind != "folder"
+    }
+    rest = wanted.keys() - gone - late
+    return [
+        *sorted(gone - folders),
+        *sorted(gone & folders, reverse=True),
+        *sorted(rest),
+        *sorted(late, reverse=True),
+    ]
