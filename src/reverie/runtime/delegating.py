@@ -280,8 +280,9 @@ class _Lead:
 
     async def _consult(self, call: Call) -> str:
         agent: JsonObject = {
-            "type": "agent", "name": ADVISOR, "description": None, "system": _ADVISING,
-            "model": {"id": self._roster.advisor}, "tools": [], "mcp_servers": [], "skills": [],
+            "type": "inline", "name": ADVISOR, "description": None, "system": _ADVISING,
+            "execution_identity": self._agent.get("execution_identity"),
+            "model": {**self._agent["model"], "id": self._roster.advisor}, "tools": [], "mcp_servers": [], "skills": [],
         }  # fmt: skip
         question = f"{_conversation(self._thread.messages)}\n\nThe question:\n{call.input['question']}"
         name = await self._team.start(self._thread, agent, question, call.id, {})

@@ -72,12 +72,13 @@ def verdict_calls(thread: ThreadContext) -> list[ToolCall]:
 
 def grader(worker: JsonObject, model: str | Mapping[str, Any] | None, *, tools: bool) -> JsonObject:
     """The agent that grades the work of ``worker``, with its model where no other is named."""
-    told = worker["model"] if model is None else {"id": model} if isinstance(model, str) else dict(model)
+    told: Mapping[str, Any] = {} if model is None else {"id": model} if isinstance(model, str) else model
     return {
-        "type": "agent",
+        "type": "inline",
         "name": GRADER,
         "description": "Judges work by its rubric.",
-        "model": told,
+        "model": {**worker["model"], **told},
+        "execution_identity": worker.get("execution_identity"),
         "system": system_prompt(),
         "tools": [_looking()] if tools else [],
         "mcp_servers": [],
