@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from examples.moon.remedies import EVERYTHING, REMEDIES
 from examples.moon.simulate import run_mission
@@ -12,14 +12,15 @@ from examples.moon.terrain import KINDS, Kind
 __all__ = ["measure", "table"]
 
 
-def measure(kind: Kind, seeds: Sequence[int], memory: str) -> tuple[float, Counter[str]]:
-    """The share of missions whose first drone lands where it should, and what became of the others."""
-    causes: Counter[str] = Counter()
+def measure(kind: Kind, seeds: Sequence[int], memories: Mapping[str, str]) -> dict[str, Counter[str]]:
+    """For each memory, what became of the first drones: ``landed`` where it should, or why not."""
+    found: dict[str, Counter[str]] = {name: Counter() for name in memories}
     for seed in seeds:
-        mission = run_mission(kind, seed, memory=memory).mission
-        facts = mission.facts
-        causes["landed" if mission.succeeded else str(facts.get("cause") or "away")] += 1
-    return causes["landed"] / len(seeds), causes
+        for name, memory in memories.items():
+            mission = run_mission(kind, seed, memory=memory).mission
+            ended = "landed" if mission.succeeded else str(mission.facts.get("cause") or "away")
+            found[name][ended] += 1
+    return found
 
 
 def table(runs: int, first: int = 0, kinds: Sequence[Kind] = KINDS, *, each: bool = True) -> Iterator[str]:
@@ -29,7 +30,7 @@ def table(runs: int, first: int = 0, kinds: Sequence[Kind] = KINDS, *, each: boo
     yield f"| site ({runs} seeds) | " + " | ".join(cases) + " | what happens to the naive |"
     yield "|---|" + "---|" * (len(cases) + 1)
     for kind in kinds:
-        found = {name: measure(kind, seeds, memory) for name, memory in cases.items()}
-        shares = " | ".join(f"{share:.0%}" for share, _ in found.values())
-        lost = ", ".join(f"{cause} {n}" for cause, n in found["naive"][1].most_common() if cause != "landed")
+        found = measure(kind, seeds, cases)
+        shares = " | ".join(f"{causes['landed'] / runs:.0%}" for causes in found.values())
+        lost = ", ".join(f"{cause} {n}" for cause, n in found["naive"].most_common() if cause != "landed")
         yield f"| {kind} | {shares} | {lost or '–'} |"

@@ -103,4 +103,10 @@ async def land(
     flown = crew(mission, model=model, memory=memory)
     team = reverie.Team(lead=flown.commander, specialists=flown.specialists)
     rubric = RUBRIC.read_text("utf-8")
-    return await reverie.pursue(mission.order, agent=team, rubric=rubric, max_iterations=DRONES, **where)
+    return await reverie.pursue(
+        mission.order,
+        agent=team,  # type: ignore[arg-type]  (a team is asked like an agent)
+        rubric=rubric,
+        max_iterations=DRONES,
+        **where,
+    )

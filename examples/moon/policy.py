@@ -57,6 +57,7 @@ _SEGMENTS: Final[Mapping[str, tuple[str, ...]]] = {
     "touch_down": ("distance_m", "survey", "surface", "light", "ground", *DEFAULTS),
 }
 """What is flown, one after the other, and what each is told beside the point."""
+_USUAL: Final = {"survey": "camera", "surface": "firm", "light": "lit", "ground": "smooth"}
 _MAX_SLOPE: Final = 9.0
 _NEAR: Final = 33.0  # m: the middle of a cell from which a landing counts wherever in it
 _MEMORY_FILE: Final = re.compile(r"^- (\S+\.(?:md|txt))(?=:|$)")
@@ -76,7 +77,10 @@ def commander(request: ModelRequest) -> Said:
     not good enough, it sends the reserve drone to the next point."""
     scene = _Scene(request)
     if scene.reported and not scene.wanted:
-        return "mission.json is written."
+        kept = scene.results("write")[-1]
+        return (
+            f"mission.json could not be written: {kept.text}" if kept.failed else "mission.json is written."
+        )
     if scene.rejected >= _DRONES:
         return "No drone is left; mission.json says how both were lost."
     return scene.reading() or _commanding(scene)
@@ -112,8 +116,7 @@ def detector(request: ModelRequest) -> Said:
     if scans[-1].failed:
         return _given_up(scans[-1].text)
     known = _seen(scans[0].json)
-    known |= adjusted(scene.advice, {**known, "survey": _survey(scene.mission)})
-    close = known["survey"]
+    close = adjusted(scene.advice, {**known, "survey": _survey(scene.mission)})["survey"]
     if close == "lidar" and len(scans) < 2:
         return scene.call("scan_site", {"method": "lidar"})
     limit = told(scene.advice, "max_slope_deg", known, _MAX_SLOPE)
@@ -125,7 +128,7 @@ def detector(request: ModelRequest) -> Said:
         return scene.call("zoom", {"x": at["x"], "y": at["y"], "method": method})
     spots = [each.json["best_spot"] for each in zooms if not each.failed]
     points = sorted(spots, key=_merit)[:3] or cells[:3]
-    return json.dumps({**known, "candidates": points})
+    return json.dumps({**known, "survey": close, "candidates": points})
 
 
 def _seen(scan: Mapping[str, Any]) -> dict[str, Any]:
@@ -206,7 +209,7 @@ def _flying(scene: _Scene, order: Mapping[str, Any]) -> ToolCall | None:
 
 def _way(scene: _Scene, order: Mapping[str, Any], plan: Mapping[str, Any]) -> dict[str, Any]:
     """How to fly: as usual, as this crew is used to, as memory says."""
-    known = {key: order[key] for key in ("survey", "surface", "light", "ground")}
+    known = {key: order.get(key, usual) for key, usual in _USUAL.items()}
     wanted = {"distance_m": plan["distance_m"], **known, **DEFAULTS, **_habits(scene.mission)}
     way = adjusted(scene.advice, wanted)
     way = {key: way[key] for key in wanted} | known  # what was surveyed is not changed by wishing

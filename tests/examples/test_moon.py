@@ -587,14 +587,15 @@ def test_specialists_work_in_sessions_and_read_memory(house: reverie.Reverie) ->
     assert mission.succeeded and json.loads(flown.text)["landed"]
 
 
-@pytest.mark.skipif(not hasattr(reverie, "Team"), reason="teams are not there yet")
-def test_a_team_lands(house: reverie.Reverie) -> None:
-    mission = Mission("plains", 1)
-    session = asyncio.run(engine.fly(mission, reverie=house))
-    assert mission.succeeded and "mission.json" in session.text
+def test_a_team_that_has_read_the_playbook_lands(house: reverie.Reverie) -> None:
+    engine.remember(house, "descent playbook", EVERYTHING)
+    mission = Mission("dusty", lost("dusty").mission.site.seed)
+    session = asyncio.run(engine.fly(mission, memory=["descent playbook"], reverie=house))
+    assert mission.succeeded and session.text == "mission.json is written."
+    report = json.loads(session.deliverables()["mission.json"])
+    assert report["landed"] and report["drones_used"] == 1
 
 
-@pytest.mark.skipif(not hasattr(reverie, "pursue"), reason="outcomes are not there yet")
 def test_the_rubric_sends_the_reserve(house: reverie.Reverie) -> None:
     mission = Mission("dusty", lost("dusty").mission.site.seed)
     pursuit = asyncio.run(engine.land(mission, reverie=house))
