@@ -54,10 +54,14 @@ def lead(request: ModelRequest) -> ToolCall | str:
 
 def _actionable(groups: Sequence[Mapping[str, Any]]) -> list[str]:
     return [
-        f"{n}. {each['title']} ({len(each['builds'])} builds): "
+        f"{n}. {each['title']} ({_count(each['builds'])}): "
         + ", ".join(f"{build['file']}:{build['lines'][0]}" for build in each["builds"])
         for n, each in enumerate(groups, 1)
     ]
+
+
+def _count(builds: Sequence[object]) -> str:
+    return "1 build" if len(builds) == 1 else f"{len(builds)} builds"
 
 
 # ------------------------------------------------------------------ what it was told

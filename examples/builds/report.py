@@ -10,6 +10,7 @@ import msgspec
 from examples.builds.anomalies import Span
 from examples.builds.folder import Builds
 from examples.builds.grouping import Broken, Group, group
+from examples.builds.logs import clean
 from examples.builds.tools import Reports, stretches
 
 __all__ = ["as_json", "as_text", "groups"]
@@ -53,7 +54,9 @@ def _told(builds: Builds, found: Sequence[Group], most: int) -> Iterator[str]:
         yield f"\n{n}. {each.title} — {count} {'build' if count == 1 else 'builds'} [{each.cause}]"
         for broken in each.builds:
             yield f"   {broken.file}:{','.join(map(str, broken.spans))}"
-            yield from (f"      {line[:WIDEST]}" for line in _verbatim(builds, broken, broken.spans)[:most])
+            yield from (
+                f"      {_printable(line)}" for line in _verbatim(builds, broken, broken.spans)[:most]
+            )
     if left := _unexplained(builds, found):
         yield f"\nNobody found out why {len(left)} failed: {', '.join(left)}"
 
@@ -69,6 +72,11 @@ def _build(builds: Builds, broken: Broken) -> dict[str, Any]:
 def _verbatim(builds: Builds, broken: Broken, spans: Sequence[Span]) -> list[str]:
     lines = builds.log(broken.build).lines
     return [line.raw for span in spans for line in lines[span.first - 1 : span.last]]
+
+
+def _printable(raw: str) -> str:
+    """A line for a terminal, to which a log must not speak: without its clock and what is not printable."""
+    return "".join(c if c.isprintable() else " " for c in clean(raw))[:WIDEST]
 
 
 def _unexplained(builds: Builds, found: Sequence[Group]) -> list[str]:

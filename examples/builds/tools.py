@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 
 import reverie
-from examples.builds.anomalies import Span, spans
+from examples.builds.anomalies import Span
 from examples.builds.folder import Builds
 from examples.builds.grouping import Group, group
 from examples.builds.signs import CAUSES, sign
@@ -113,7 +113,7 @@ def lead_tools(builds: Builds, reports: Reports) -> list[Callable[..., Any]]:
     @reverie.tool(repeatable=True)
     def group_reports() -> list[dict[str, Any]]:
         """The specialists' reports, grouped by what is to be done: same cause, and the same names or the same
-        message. Each group has its builds, and of each build the lines."""
+        message. Each group has its builds, and of each build the lines, first those of the cause."""
         return [_as_told(each) for each in group(builds, stretches(reports))]
 
     return [group_reports]
@@ -203,13 +203,9 @@ def _as_told(group: Group) -> dict[str, Any]:
             {
                 "build": build.build,
                 "file": build.file,
-                "lines": [str(span) for span in _in_order(build.spans)],
+                "lines": [str(span) for span in build.spans],
                 "says": build.says[:LONGEST_LINE],
             }
             for build in group.builds
         ],
     }
-
-
-def _in_order(told: Sequence[Span]) -> list[Span]:
-    return spans(number for span in told for number in range(span.first, span.last + 1))

@@ -13,9 +13,9 @@ from examples.builds import __main__ as program
 from examples.builds import measure, team, worlds
 from examples.builds.anomalies import Span, find, spans
 from examples.builds.folder import Builds
-from examples.builds.grouping import group
+from examples.builds.grouping import Broken, Group, group
 from examples.builds.logs import Log, Rarity, changes, clean, template
-from examples.builds.report import groups
+from examples.builds.report import as_text, groups
 from examples.builds.signs import sign
 from examples.builds.tools import Reports, lead_tools, specialist_tools, stretches
 from hypothesis import given, settings
@@ -342,6 +342,15 @@ def test_the_team_reports_the_same(tmp_path: Path) -> None:
         said = asyncio.run(team.run(team.crew(builds, reports), builds.names, reverie=house))
     assert [each.build for each in reports.all()] == sorted(builds.failed)
     assert len(said.splitlines()) == len(groups(builds, reports))
+
+
+def test_a_log_cannot_speak_to_the_terminal(tmp_path: Path) -> None:
+    place = tmp_path / "a_2"
+    place.mkdir()
+    (place / "fail.log").write_text("start\n\x1b]0;owned\x07ERROR: \x1b[31mno\x07 space\n")
+    told = [Group("disk", "full", [Broken("a_2", "a_2/fail.log", [Span(2, 2)], "x")])]
+    assert "ERROR: no  space" in as_text(Builds(tmp_path), told)
+    assert all(c.isprintable() or c == "\n" for c in as_text(Builds(tmp_path), told))
 
 
 # ------------------------------------------------------------------ real logs
