@@ -17,7 +17,7 @@ from reverie.agents.session import OnEvent, RunSession, Task
 from reverie.app import Reverie, default_database
 from reverie.app import open as open_reverie
 
-__all__ = ["Agent", "Tool", "begun", "opened", "resume"]
+__all__ = ["Agent", "Tool", "attended", "begun", "opened", "resume"]
 
 Tool: TypeAlias = str | Callable[..., Any]
 """The name of a built-in tool (``bash``, ``read`` …; ``*`` is all of them), or a Python function."""
@@ -161,7 +161,7 @@ async def resume(
     house = reverie or await asyncio.to_thread(opened, db)
     if model is not None:
         house.models.allow(model)
-    return await _attended(house, session_id, Functions(tools))
+    return await attended(house, session_id, Functions(tools))
 
 
 async def begun(house: Reverie, definition: Definition, about: str, functions: Functions) -> RunSession:
@@ -172,10 +172,10 @@ async def begun(house: Reverie, definition: Definition, about: str, functions: F
     """
     asked = await asyncio.to_thread(definition.session, house, about)
     made = await asyncio.to_thread(house.sessions.create, asked)
-    return await _attended(house, made.row.id, functions)
+    return await attended(house, made.row.id, functions)
 
 
-async def _attended(house: Reverie, session_id: str, functions: Functions) -> RunSession:
+async def attended(house: Reverie, session_id: str, functions: Functions) -> RunSession:
     """The session, its functions known to the runtime before it can want them."""
     functions.here()
     house.handle(session_id, functions.handlers())

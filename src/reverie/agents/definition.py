@@ -85,6 +85,11 @@ class Definition:
             body["budget"] = {"type": "limit", **budget}
         return body
 
+    def allow(self, house: Reverie) -> None:
+        """Whoever names a model here may use it in this program."""
+        if self.model is not None:
+            house.models.allow(self.model if isinstance(self.model, str) else self.model["id"])
+
     def _budget(self) -> Body:
         budget: Body = {}
         if self.max_cost_usd is not None:
@@ -119,10 +124,8 @@ class Definition:
         return {"type": "multiagent_20261001", "subagents": spawning, "workflows": spawning}
 
     def _model(self, house: Reverie) -> str | Mapping[str, Any]:
-        if self.model is None:
-            return _default_model(house)
-        house.models.allow(self.model if isinstance(self.model, str) else self.model["id"])
-        return self.model
+        self.allow(house)
+        return _default_model(house) if self.model is None else self.model
 
     def _toolset(self) -> Iterator[Body]:
         if not self.built_in:

@@ -8,7 +8,7 @@ import atexit
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -19,16 +19,28 @@ from reverie.agents.agent import Agent, begun, opened
 from reverie.agents.definition import Definition
 from reverie.agents.functions import Functions
 from reverie.agents.session import OnEvent, RunSession
+from reverie.agents.team import Team
 from reverie.app import Reverie
 from reverie.app import open as open_reverie
-from reverie.domain.errors import NotFound, UsageError
+from reverie.domain.errors import ConfigError, ModelFailed, NotFound, UsageError
 from reverie.domain.events import Event, JsonObject
-from reverie.domain.outcomes import MAX_ITERATIONS, GraderSettings, Verdict
+from reverie.domain.outcomes import MAX_ITERATIONS, GraderSettings, Rubric, Verdict
 from reverie.folders.places import OUTPUTS
 from reverie.outcomes.rubrics import read_rubric
 from reverie.sessions.accepting import ClientEvent
+from reverie.workspaces.models import MODELS
 
-__all__ = ["Given", "Pursuit", "grade", "grade_async", "pursue", "verdict_of"]
+__all__ = [
+    "Given",
+    "Grader",
+    "Pursuit",
+    "grade",
+    "grade_async",
+    "pursue",
+    "rubric_text",
+    "start",
+    "verdict_of",
+]
 
 Given: TypeAlias = str | Path | Sequence[Path] | Mapping[str, str | bytes]
 """Work that was made elsewhere: what was said (text), a file or folder, several of them, or names of files and
@@ -40,23 +52,27 @@ context of its own."""
 _END: Final = "span.outcome_evaluation_end"
 _NOBODY: Final = "none:none"
 _MAX_BYTES: Final = 1 << 30
+_LONGEST_NAME: Final = 255
+_UNKNOWN: Final = "(What was asked for is not known.)"
 
 
 @dataclass(frozen=True, slots=True)
 class Pursuit:
-    """Work towards an outcome, as far as it came.
-
-    ``result`` is how it ended: ``satisfied``, ``max_iterations_reached``, ``failed`` (no judgement was to be had),
-    ``interrupted``; None where the session rests before that (it waits for a person, or its budget is spent).
-    ``verdicts`` are those of each iteration, the last one last.
-    """
+    """Work towards an outcome, as far as it came. Of a session that was resumed: ``Pursuit(session)``."""
 
     session: RunSession
-    verdicts: Sequence[Verdict]
+
+    @property
+    def verdicts(self) -> list[Verdict]:
+        """Those of each iteration, the last one last."""
+        return [verdict_of(event) for event in self.session.events if event.type == _END]
 
     @property
     def result(self) -> str | None:
-        last = self.verdicts[-1].result if self.verdicts else None
+        """How it ended: ``satisfied``, ``max_iterations_reached``, ``failed`` (no judgement was to be had) or
+        ``interrupted``; None while it has not: the session works, waits for a person, or its budget is spent."""
+        ends = (event.payload["result"] for event in reversed(self.session.events) if event.type == _END)
+        last = next(ends, None)
         return None if last == "needs_revision" else last
 
     @property
@@ -76,7 +92,7 @@ class Pursuit:
 async def pursue(
     task: str,
     *,
-    agent: Agent,
+    agent: Agent | Team,
     rubric: str | Path,
     grader: Grader = None,
     max_iterations: int = 3,
@@ -84,33 +100,53 @@ async def pursue(
     reverie: Reverie | None = None,
     on_event: OnEvent | None = None,
 ) -> Pursuit:
-    """Have an agent work on a task until a separate grader finds that its rubric is met, at most ``max_iterations``
-    times. What it makes belongs in ``/mnt/session/outputs``; the grader sees that, what the agent says last, the
-    task and the rubric, and nothing of how it was made.
+    """Have an agent or a team work on a task until a separate grader finds that its rubric is met, at most
+    ``max_iterations`` times. What it makes belongs in ``/mnt/session/outputs``; the grader sees that, what the agent
+    says last, the task and the rubric, and nothing of how it was made.
 
         pursuit = await reverie.pursue("Write the report.", agent=agent, rubric=Path("rubric.md"))
         print(pursuit.result, pursuit.verdicts[-1].explanation)
 
     Args:
         rubric: Its text, or a file with it; Markdown lists are read as criteria, with checks where they say so.
+        grader: The model that judges, in a context of its own; by default the agent's.
+        max_iterations: How often the work is judged, and mended in between: 1 to 20.
 
     Raises:
-        Invalid: a rubric that is none; more than 20 iterations.
+        Invalid: a rubric that is none.
+        UsageError: more than 20 iterations; a rubric's file that cannot be read.
         ConfigError, NotFound: as ``Agent.start``.
     """
+    pursuit = await start(
+        task, agent=agent, rubric=rubric, grader=grader, max_iterations=max_iterations, db=db, reverie=reverie
+    )
+    await pursuit.session.wait(on_event)
+    return pursuit
+
+
+async def start(
+    task: str,
+    *,
+    agent: Agent | Team,
+    rubric: str | Path,
+    grader: Grader = None,
+    max_iterations: int = 3,
+    db: str | Path | None = None,
+    reverie: Reverie | None = None,
+) -> Pursuit:
+    """Begin what ``pursue`` does, and do not wait: ``pursuit.session`` is there to stream."""
     asked = _outcome(task, rubric, grader, max_iterations)
     house = reverie or await asyncio.to_thread(opened, db)
-    _allowed(house, asked.get("grader"))
+    _allow(house, grader)
     session = await begun(house, agent.definition, task, agent.functions)
-    await session.define_outcome(asked)
-    await session.wait(on_event)
-    return Pursuit(session, [verdict_of(event) for event in session.events if event.type == _END])
+    return Pursuit(await session.define_outcome(asked))
 
 
 def grade(
     output: Given,
     rubric: str | Path,
     *,
+    message: str = "",
     task: str = "",
     grader: Grader = None,
     db: str | Path | None = None,
@@ -125,44 +161,48 @@ def grade(
     Args:
         output: Text, files, or what is in them; see ``Given``.
         rubric: Its text, or a file with it. One whose criteria all have checks needs no model.
+        message: What the maker said of the files.
         task: What was asked for, for the grader to know.
         grader: Its model; by default the first of ``$REVERIE_MODELS``.
         db: Where the session is kept that judges; by default nowhere, when the program has ended.
 
+    Returns:
+        A verdict whose result is ``satisfied``, ``needs_revision`` or ``failed``: no judgement was to be had.
+
     Raises:
         Invalid: a rubric that is none.
-        NotFound, UsageError: files that are not there, or too large.
+        ConfigError: a model is needed, and none is named.
+        NotFound, UsageError: files that are not there, too large, or that lead elsewhere.
     """
-    return asyncio.run(grade_async(output, rubric, task=task, grader=grader, db=db, reverie=reverie))
+    given: dict[str, Any] = {"message": message, "task": task, "grader": grader, "db": db, "reverie": reverie}
+    return asyncio.run(grade_async(output, rubric, **given))
 
 
 async def grade_async(
     output: Given,
     rubric: str | Path,
     *,
+    message: str = "",
     task: str = "",
     grader: Grader = None,
     db: str | Path | None = None,
     reverie: Reverie | None = None,
 ) -> Verdict:
     """``grade`` for programs with an event loop."""
-    asked = _outcome(task or "(What was asked for is not known.)", rubric, grader, 1)
-    message, files = await asyncio.to_thread(_given, output)
+    asked = _outcome(task or _UNKNOWN, rubric, grader, 1)
+    said, files = await asyncio.to_thread(_given, output, message)
     house = reverie or await asyncio.to_thread(opened if db is not None else _nowhere, db)
-    _allowed(house, asked.get("grader"))
-    definition = Definition(name="graded elsewhere", model=_model(house, grader))
-    session = await begun(house, definition, task or "graded", Functions([]))
-    await asyncio.to_thread(_place, house, session.id, files)
-    payload = {key: value for key, value in asked.items() if key != "type"}
-    payload["private"] = {"given": {"message": message}}
-    await asyncio.to_thread(house.live.send, session.id, [ClientEvent("user.define_outcome", payload)])
-    await session.wait()
-    if db is None and reverie is None:
-        await asyncio.to_thread(house.sessions.delete, session.id, actor="reverie.grade")
-    ends = [event for event in session.events if event.type == _END]
-    if not ends:
-        raise UsageError(f"no verdict was reached: {session.error or session.stop_reason}", where=session.id)
-    return verdict_of(ends[-1])
+    _allow(house, grader)
+    model = _model(house, grader, read_rubric(str(asked["rubric"]["content"])))
+    session = await begun(house, Definition(name="graded elsewhere", model=model), task, Functions([]))
+    try:
+        await asyncio.to_thread(_place, house, session.id, files)
+        await asyncio.to_thread(house.live.send, session.id, [_defined(asked, said)])
+        await session.wait()
+        return _only(session)
+    finally:
+        if db is None and reverie is None:
+            await asyncio.to_thread(house.sessions.delete, session.id, actor="reverie.grade")
 
 
 def verdict_of(event: Event) -> Verdict:
@@ -184,8 +224,32 @@ def verdict_of(event: Event) -> Verdict:
 # ---------------------------------------------------------------------- what is asked
 
 
+def rubric_text(rubric: str | Path) -> str:
+    """A rubric's text.
+
+    Raises:
+        NotFound: there is no such file.
+        UsageError: it is not text, or is the name of a file in the place of the file.
+    """
+    if isinstance(rubric, str):
+        return _no_name(rubric, "rubric")
+    try:
+        return rubric.read_bytes().decode()
+    except FileNotFoundError:
+        raise NotFound("there is no such rubric", where=str(rubric)) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"the rubric cannot be read: {error}", where=str(rubric)) from None
+
+
+def _no_name(text: str, what: str) -> str:
+    """Text is text, and never the name of a file: where it is one all the same, a path was meant."""
+    if text and len(text) < _LONGEST_NAME and text.isprintable() and Path(text).is_file():
+        raise UsageError(f"{text!r} is a file, given as text", where=what, hint=f"say Path({text!r})")
+    return text
+
+
 def _outcome(task: str, rubric: str | Path, grader: Grader, max_iterations: int) -> dict[str, Any]:
-    text = _text(rubric)
+    text = rubric_text(rubric)
     read_rubric(text)
     if not 1 <= max_iterations <= MAX_ITERATIONS:
         raise UsageError(f"from 1 to {MAX_ITERATIONS}, not {max_iterations}", where="max_iterations")
@@ -202,53 +266,85 @@ def _outcome(task: str, rubric: str | Path, grader: Grader, max_iterations: int)
     return asked
 
 
-def _text(rubric: str | Path) -> str:
-    if isinstance(rubric, str):
-        return rubric
-    try:
-        return rubric.read_bytes().decode()
-    except FileNotFoundError:
-        raise NotFound("there is no such rubric", where=str(rubric)) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"the rubric cannot be read: {error}", where=str(rubric)) from None
+def _defined(asked: JsonObject, message: str) -> ClientEvent:
+    """An outcome that is only judged: nobody works on it."""
+    payload = {key: value for key, value in asked.items() if key != "type"}
+    return ClientEvent("user.define_outcome", {**payload, "private": {"given": {"message": message}}})
 
 
-def _allowed(house: Reverie, grader: JsonObject | None) -> None:
-    model = None if grader is None else grader.get("model")
-    if model is not None:
+def _only(session: RunSession) -> Verdict:
+    """The verdict of a session that does nothing but judge; there is no more than one iteration to have reached."""
+    for event in session.events:
+        if event.type == _END:
+            found = verdict_of(event)
+            missed = found.result == "max_iterations_reached"
+            return replace(found, result="needs_revision") if missed else found
+    raise ModelFailed(f"no verdict was reached: {session.error or session.stop_reason}", where=session.id)
+
+
+def _allow(house: Reverie, grader: Grader) -> None:
+    """Who names a model here may use it."""
+    if (model := _named(grader)) is not None:
         house.models.allow(model if isinstance(model, str) else model["id"])
 
 
-def _model(house: Reverie, grader: Grader) -> str | Mapping[str, Any]:
-    told = grader.model if isinstance(grader, GraderSettings) else grader
-    return told or next(iter(house.models.ids), _NOBODY)
+def _named(grader: Grader) -> str | Mapping[str, Any] | None:
+    return grader.model if isinstance(grader, GraderSettings) else grader
+
+
+def _model(house: Reverie, grader: Grader, rubric: Rubric) -> str | Mapping[str, Any]:
+    """The model that grades.
+
+    Raises:
+        ConfigError: there is none, and not every criterion has a check.
+    """
+    if (found := _named(grader) or next(iter(house.models.ids), None)) is not None:
+        return found
+    if unchecked := [each.id for each in rubric.criteria if each.check is None]:
+        raise ConfigError(
+            f"no model is named, and {', '.join(unchecked[:3])} {'have' if len(unchecked) > 1 else 'has'} no check",
+            hint=f"name a grader, provider:model, or a default in {MODELS}; or give every criterion a check",
+        )
+    return _NOBODY
 
 
 # ---------------------------------------------------------------------- what is given
 
 
-def _given(output: Given) -> tuple[str, dict[str, Path | bytes]]:
+def _given(output: Given, message: str) -> tuple[str, dict[str, Path | bytes]]:
     """What was said, and the files by their names in the outputs folder."""
     if isinstance(output, str):
-        return output, {}
+        if message:
+            raise UsageError("the output is text already", where="message", hint="give files, or no message")
+        return _no_name(output, "output"), {}
     if isinstance(output, Mapping):
-        return "", {name: text.encode() if isinstance(text, str) else text for name, text in output.items()}
-    paths = [output] if isinstance(output, Path) else list(output)
+        files = {name: text.encode() if isinstance(text, str) else text for name, text in output.items()}
+        return message, dict(files)
+    return message, _files([output] if isinstance(output, Path) else list(output))
+
+
+def _files(paths: Sequence[Path]) -> dict[str, Path | bytes]:
     files: dict[str, Path | bytes] = {}
+    size = 0
     for path in paths:
         for name, each in _under(path):
             if name in files:
                 raise UsageError(f"two files would be called {name!r}", where=str(each))
             files[name] = each
-    size = sum(path.stat().st_size for path in files.values() if isinstance(path, Path))
+            size += each.stat().st_size
     if size > _MAX_BYTES:
-        raise UsageError(f"{size} bytes: at most {_MAX_BYTES} are judged", where=str(paths[0]))
-    return "", files
+        raise UsageError(f"{size:,} bytes: at most {_MAX_BYTES:,} are judged", where=str(paths[0]))
+    return files
 
 
 def _under(path: Path) -> list[tuple[str, Path]]:
+    """A file, or the files of a folder, by their names in it. What is in it may have been made by anybody, and what
+    a link leads to would be shown to the grader's model."""
     if path.is_dir():
         found = sorted(each for each in path.rglob("*") if each.is_file())
+        root = path.resolve()
+        if out := [each for each in found if not each.resolve().is_relative_to(root)]:
+            raise UsageError("a link that leads out of the folder", where=str(out[0]))
         return [(each.relative_to(path).as_posix(), each) for each in found]
     if not path.is_file():
         raise NotFound("there is no such file", where=str(path))
@@ -261,16 +357,16 @@ def _place(house: Reverie, session_id: str, files: Mapping[str, Path | bytes]) -
         return
     body = house.live.row(session_id).body or {}
     mounts = house.mount(session_id, body).spec.mounts
-    root = next(mount.folder for mount in mounts if mount.inside == OUTPUTS)
+    root = next(mount.folder for mount in mounts if mount.inside == OUTPUTS).resolve()
     for name, file in files.items():
         place = (root / name).resolve()
-        if not place.is_relative_to(root.resolve()):
+        if place == root or not place.is_relative_to(root):
             raise UsageError("a name that leads out of the folder", where=name)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        if isinstance(file, bytes):
-            place.write_bytes(file)
-        else:
-            shutil.copyfile(file, place)
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            _ = place.write_bytes(file) if isinstance(file, bytes) else shutil.copyfile(file, place)
+        except OSError as error:
+            raise UsageError(f"it cannot be handed over: {error}", where=name) from error
 
 
 @cache

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from reverie.agents.agent import Agent, begun, opened
+from reverie.agents.agent import Agent, attended, begun, opened
 from reverie.agents.definition import Definition
 from reverie.agents.functions import Functions
 from reverie.agents.session import OnEvent, RunSession, Task
@@ -19,7 +19,7 @@ from reverie.orchestration.notation import plan_json
 from reverie.orchestration.progress import PlanState
 from reverie.orchestration.runs import runs_of
 
-__all__ = ["MAX_SPECIALISTS", "PlanResult", "Team"]
+__all__ = ["MAX_SPECIALISTS", "PlanResult", "Team", "plans_of"]
 
 MAX_SPECIALISTS: Final = 20
 Input: TypeAlias = str | Mapping[str, Any]
@@ -27,16 +27,12 @@ Input: TypeAlias = str | Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class PlanResult:
-    """A plan that was carried out, as far as it came. ``state`` is what became of each task; ``session`` that of the
-    lead, with the whole log."""
+    """A plan that was carried out, as far as it came: ``state`` is what became of each task, ``session`` the lead's,
+    with the whole log. ``plans_of(session)`` gives them anew."""
 
     session: RunSession
     run_id: str
-
-    @property
-    def state(self) -> PlanState:
-        """What became of the plan, as of the last time the session was waited for."""
-        return runs_of(self.session.events).runs[self.run_id].state
+    state: PlanState
 
     @property
     def tasks(self) -> Mapping[str, TaskState]:
@@ -60,6 +56,13 @@ class PlanResult:
     def text(self) -> str:
         """What the lead made of it, where it was asked to."""
         return self.session.text
+
+
+def plans_of(session: RunSession) -> list[PlanResult]:
+    """Every plan that was begun in a session, in order, as of the last time it was waited for: also of one that was
+    resumed, or whose lead made the plan."""
+    found = runs_of(session.events).runs.values()
+    return [PlanResult(session, run.id, run.state) for run in found]
 
 
 class Team:
@@ -160,7 +163,21 @@ class Team:
         """``carry_out`` in a session of this team that is there."""
         run_id = await session.start_plan(plan)
         await session.wait(on_event)
-        return PlanResult(session, run_id)
+        return next(each for each in plans_of(session) if each.run_id == run_id)
+
+    async def resume(
+        self, session_id: str, *, db: str | Path | None = None, reverie: Reverie | None = None
+    ) -> RunSession:
+        """Go on with a session of this team that another program began; ``wait`` for it. What has finished is not
+        done again. ``plans_of`` tells what became of its plans; see ``reverie.resume``.
+
+        Raises:
+            NotFound: there is no such session.
+        """
+        house = reverie or await asyncio.to_thread(opened, db)
+        for each in (self.definition, *self.definition.specialists):
+            each.allow(house)
+        return await attended(house, session_id, self.functions)
 
     async def map(
         self,
