@@ -173,6 +173,29 @@ def test_without_a_passing_log_only_what_says_so_is_wrong() -> None:
     assert only.spans == [Span(2, 2)]
 
 
+def test_a_failure_told_at_the_end_counts_though_the_passing_log_tells_it_within() -> None:
+    """As of a build whose tests are builds that fail."""
+    told = ["[ERROR] Failed to execute goal x:compile", "[ERROR] -> [Help 1]"]
+    passing = Log("pass", "\n".join([*told, *told, *(["work"] * 80), "BUILD SUCCESS"]))
+    failing = Log("fail", "\n".join([*told, *(["work"] * 80), *told]))
+    (only,) = find(failing, passing, Rarity([passing]))
+    assert only.spans == [Span(83, 84)]
+
+
+def test_a_build_is_compared_with_the_last_that_passed_before_it(tmp_path: Path) -> None:
+    for name, file in [("a_1", "pass"), ("a_9", "pass"), ("a_10", "fail"), ("a_11", "pass"), ("b_2", "fail")]:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f"{file}.log").write_text(name)
+    builds = Builds(tmp_path)
+    assert builds.names == ["a_1", "a_9", "a_10", "a_11", "b_2"]
+    found = builds.last_passing("a_10")
+    assert found is not None and found.lines[0].raw == "a_9"
+    assert builds.last_passing("b_2") is None
+    (tmp_path / "a_10" / "pass.log").write_text("beside")
+    found = Builds(tmp_path).last_passing("a_10")
+    assert found is not None and found.lines[0].raw == "beside"
+
+
 # ------------------------------------------------------------------ made builds
 
 
