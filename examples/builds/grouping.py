@@ -31,6 +31,9 @@ MOST_NAMES: Final = 2
 MOST_READ: Final = 40
 """So many lines of a report are read for names: what names the cause is said first."""
 
+LONGEST: Final = 1_000
+"""Characters of a line that are read for names."""
+
 _WORD: Final = re.compile(r"[A-Za-z]\w*(?:[.-]\w+)*")
 _NAMED: Final = re.compile(
     r"(?<=[\"'`@:/=])[A-Za-z]\w*(?:[.-]\w+)*|[A-Za-z]\w*(?:[.-]\w+)*(?=[\"'`@]|==|:[a-z])"  # a coordinate, quoted, a path
@@ -100,7 +103,7 @@ def _usual(builds: Builds) -> frozenset[str]:
 def _told(builds: Builds, build: str, cause: str, spans: Sequence[Span], usual: frozenset[str]) -> _Told:
     lines = builds.log(build).lines
     of_cause = lines[spans[0].first - 1 : spans[0].last]
-    read = [line.text for line in of_cause if _tells(line.text)][:MOST_READ]
+    read = [line.text[:LONGEST] for line in of_cause if _tells(line.text)][:MOST_READ]
     spelled = _spelled(_PARTICULAR[cause], read) if cause in _PARTICULAR else {}
     if not spelled.keys() - usual:
         spelled = {name.lower(): name for text in read for name in _names(text)}

@@ -367,6 +367,19 @@ def test_the_team_reports_the_same(tmp_path: Path) -> None:
     assert len(said.splitlines()) == len(groups(builds, reports))
 
 
+@pytest.mark.parametrize("piece", ["a", "1 ", "a.", "\x1b]", "error ", "/a", "'a", "==", "E ", "\t", "at ("])
+def test_an_endless_line_is_read_and_reported(piece: str, tmp_path: Path) -> None:
+    place = tmp_path / "a_2"
+    place.mkdir()
+    (place / "pass.log").write_text("start\n")
+    (place / "fail.log").write_text(f"start\nERROR: {piece * 100_000}\n")
+    builds = Builds(tmp_path)
+    (only,) = builds.anomalies("a_2")
+    assert only.spans == [Span(2, 2)]
+    (one,) = group(builds, [("a_2", only.cause, only.spans)])
+    assert len(as_text(builds, [one])) < 2_000
+
+
 def test_a_log_cannot_speak_to_the_terminal(tmp_path: Path) -> None:
     place = tmp_path / "a_2"
     place.mkdir()
