@@ -1,10 +1,10 @@
 """The ground: seeded height fields with craters, rocks, loose fines and shadows.
 
 A site is a square of ``SIDE`` cells of ``CELL`` metres with the science target in its middle. Heights are a
-random fractal surface (power spectrum ~ k^-3.6, which is a Hurst exponent of 0.8; Rosenburg et al., JGR 116,
-E02001, 2011, measured 0.7 to 0.95 on the Moon), then craters: depth 0.2 of the diameter when fresh, a rim of 0.04 of it
-(Pike, 1977). Rock diameters follow a power law, and a rock is half as high as it is wide (Golombek and Rapp, JGR
-102, 4117, 1997). Shadows are cast by a low sun over the heights themselves.
+random fractal surface (a Hurst exponent of 0.8; medians on the Moon are 0.76 in the maria and 0.95 in the highlands:
+Rosenburg et al., JGR 116, E02001, 2011), with craters somewhat shallower than fresh ones, which are 0.2 of their
+diameter deep and have a rim of 0.036 of it (Pike, 1977). Rock diameters follow a power law, and a rock is half as high as it is
+wide (Golombek and Rapp, JGR 102, 4117, 1997, for Mars). Shadows are cast by a low sun over the heights themselves.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ _LARGEST: Final = 1.8  # m across
 _RECIPES: Final[dict[Kind, _Recipe]] = {
     "plains": _Recipe(2.0, 0.8, (6, 8, 30), 0.004, 0.1, 35, (60, 110), (6.2, 6.8)),
     "slopes": _Recipe(17.0, 0.45, (200, 5, 25), 0.008, 0.15, 30, (60, 110), (6.2, 6.8)),
-    "boulders": _Recipe(2.5, 0.8, (10, 8, 30), 1.05, 0.15, 30, (60, 110), (6.2, 6.8)),
+    "boulders": _Recipe(2.5, 0.8, (10, 8, 30), 1.25, 0.15, 30, (60, 110), (6.2, 6.8)),
     "dusty": _Recipe(2.0, 0.8, (6, 10, 40), 0.004, 0.8, 35, (60, 110), (6.2, 6.8)),
     "shadow": _Recipe(3.0, 0.8, (14, 8, 30), 0.36, 0.2, 4, (60, 110), (6.2, 6.8)),
     "far": _Recipe(2.0, 0.8, (8, 8, 30), 0.004, 0.1, 35, (190, 225), (4.0, 5.0)),
