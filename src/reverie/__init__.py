@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     __version__: str
     from reverie.agents.agent import Agent as Agent
     from reverie.agents.agent import resume as resume
+    from reverie.agents.functions import outputs as outputs
     from reverie.agents.functions import tool as tool
     from reverie.agents.pursuing import grade as grade
     from reverie.agents.pursuing import grade_async as grade_async
@@ -48,6 +49,7 @@ __all__ = [
     "grade",
     "grade_async",
     "open",
+    "outputs",
     "pursue",
     "resume",
     "session",
@@ -63,6 +65,7 @@ _HOMES = {
     "grade": "reverie.agents.pursuing",
     "grade_async": "reverie.agents.pursuing",
     "open": "reverie.app",
+    "outputs": "reverie.agents.functions",
     "pursue": "reverie.agents.pursuing",
     "resume": "reverie.agents.agent",
     "session": "reverie.logger",

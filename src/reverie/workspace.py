@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 
 from reverie.domain.clock import Clock
 from reverie.domain.dreams import Dream
-from reverie.domain.errors import ConfigError, NotFound
+from reverie.domain.errors import ConfigError, NotFound, UsageError
 from reverie.domain.events import Event, JsonObject
 from reverie.domain.findings import Finding
 from reverie.domain.imports import FileReport
@@ -280,6 +280,18 @@ class Workspace:
             StorageError: the database does not answer.
         """
         return self.folders.open(self.id, session_id, body)
+
+    def outputs_of(self, session_id: str) -> Path:
+        """The folder of this machine with what a session hands over. Blocks.
+
+        Raises:
+            NotFound: there is no such session.
+            UsageError: its folders are with its own worker, or it was imported and has none.
+        """
+        body = self.live.row(session_id).body
+        if body is None or body["self_hosted"]:
+            raise UsageError("this session has no folders on this machine", where=session_id)
+        return self.folders.outputs(self.id, session_id)
 
     def sweep_folders(self) -> Sequence[str]:
         """Take away the folders that were made more than 30 days ago on this machine, but for those of

@@ -7,6 +7,7 @@ import atexit
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -178,6 +179,7 @@ async def begun(house: Reverie, definition: Definition, about: str, functions: F
 async def attended(house: Reverie, session_id: str, functions: Functions) -> RunSession:
     """The session, its functions known to the runtime before it can want them."""
     functions.here()
+    functions.folder = partial(house.outputs_of, session_id)
     house.handle(session_id, functions.handlers())
     await asyncio.to_thread(house.attend)
     return await RunSession.open(house, session_id, functions)

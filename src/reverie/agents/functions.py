@@ -6,7 +6,9 @@ import asyncio
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
 import griffe
@@ -20,7 +22,7 @@ from reverie.domain.events import Json, JsonObject
 from reverie.domain.messages import Document, Image, Text, ToolSpec
 from reverie.plugins import Handler, Output
 
-__all__ = ["Function", "Functions", "tool"]
+__all__ = ["Function", "Functions", "outputs", "tool"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -32,6 +34,28 @@ _VALUES: Final = ("default", "examples", "enum", "const")  # in a schema: no sch
 _CUT_OFF: Final = (
     "the program that ran this tool stopped before it had a result: whether it took effect is unknown"
 )
+_FOLDER: Final = ContextVar[Callable[[], Path]]("reverie_outputs")
+
+
+def outputs() -> Path:
+    """The folder with what the session hands over, for a function that is one of its tools: what the function
+    writes there is among the session's deliverables, and is what a grader judges.
+
+        def write_report(text: str) -> str:
+            (reverie.outputs() / "report.md").write_text(text)
+            return "written"
+
+    In the session's sandbox it is ``/mnt/session/outputs``. It is the session's own, for specialists of a team too.
+
+    Raises:
+        UsageError: no session called this; or its folders are on another machine.
+    """
+    folder = _FOLDER.get(None)
+    if folder is None:
+        raise UsageError(
+            "no session is calling: there are no outputs", hint="ask in a function that is a tool"
+        )
+    return folder()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +133,8 @@ class Functions:
     def __init__(self, functions: Iterable[Callable[..., Any]] = ()) -> None:
         self._functions = [Function(function) for function in functions]
         self._home: asyncio.AbstractEventLoop | None = None
+        self.folder: Callable[[], Path] | None = None
+        """Where the session is that calls them: gives the folder with what it hands over."""
 
     @property
     def specs(self) -> list[ToolSpec]:
@@ -130,14 +156,14 @@ class Functions:
     async def call(self, name: str, input: JsonObject) -> Output | None:
         """What the function of that name gives, called here; None where there is none."""
         found = next((function for function in self._functions if function.spec.name == name), None)
-        return None if found is None else await found(input)
+        return None if found is None else await self._within(found, input)
 
     async def at_home(self, function: Function, input: JsonObject) -> Output:
         """Call a function on the loop of the program, whichever loop asks."""
         home = self._home
         if home is None or not home.is_running() or home is asyncio.get_running_loop():
-            return await function(input)
-        there = asyncio.run_coroutine_threadsafe(function(input), home)
+            return await self._within(function, input)
+        there = asyncio.run_coroutine_threadsafe(self._within(function, input), home)
         try:
             return await asyncio.wrap_future(there)
         except asyncio.CancelledError:
@@ -145,6 +171,16 @@ class Functions:
             if task is not None and task.cancelling():
                 raise
             return _failed(_CUT_OFF)  # the other loop ended meanwhile
+
+    async def _within(self, function: Function, input: JsonObject) -> Output:
+        """Call a function that can ask for the session's outputs."""
+        if self.folder is None:
+            return await function(input)
+        mark = _FOLDER.set(self.folder)
+        try:
+            return await function(input)
+        finally:
+            _FOLDER.reset(mark)
 
 
 class _Answering:

@@ -201,6 +201,17 @@ class Mounts:
             troubles=[*troubles, *failed, *missing, *locked],
         )
 
+    def outputs(self, workspace: str, session_id: str) -> Path:
+        """The folder with what a session hands over, made where it is not there yet; nothing else is looked at.
+
+        Raises:
+            Invalid: an id that is none.
+        """
+        rooms = Rooms.of(self._home, workspace, session_id)
+        rooms.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        rooms.outputs.mkdir(exist_ok=True)
+        return rooms.outputs
+
     def remove(self, workspace: str, session_id: str) -> None:
         """Take a session's folders away. Again is harmless."""
         rooms = Rooms.of(self._home, workspace, session_id)
