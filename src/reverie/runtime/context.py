@@ -40,7 +40,8 @@ RESULTS: Final[Mapping[str, str]] = {
     "user.custom_tool_result": "custom_tool_use_id",
 }
 _STATUSES: Final = {"running": True, "idle": False, "rescheduled": False, "terminated": False}
-_OVER: Final = ("end_turn", "retries_exhausted", "refusal")
+_GAVE_UP: Final = "retries_exhausted"
+_OVER: Final = ("end_turn", _GAVE_UP, "refusal")
 _OF_RUNS: Final = frozenset(
     {"workflow_run.created", "workflow_run.news", "span.model_request_end", "user.interrupt"}
 )
@@ -161,8 +162,8 @@ class ThreadContext:
         return self.running or self.due or self.stopped is None
 
     def rest(self) -> None:
-        """The turn is over. What another thread said meanwhile is answered in the next one."""
-        self.due, self.failures = self._heard, 0
+        """The turn is over. What another thread said meanwhile is answered in the next one, unless it gave up."""
+        self.due, self.failures = self._heard and self.stopped != _GAVE_UP, 0
 
     def say(self, parts: Iterable[Said]) -> None:
         """Somebody else than the model said this."""

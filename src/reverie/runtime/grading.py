@@ -12,15 +12,13 @@ import hashlib
 import logging
 import os
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, cast
-
-import msgspec
+from typing import Final, cast
 
 from reverie.domain.errors import Invalid, LeaseLost, ReverieError, SandboxFailed, StorageError
-from reverie.domain.events import PRIMARY_THREAD, Event, JsonObject, NewEvent
+from reverie.domain.events import PRIMARY_THREAD, Event, JsonObject
 from reverie.domain.ids import derived_id
 from reverie.domain.outcomes import (
     GRADER,
@@ -39,17 +37,18 @@ from reverie.outcomes.files import Folder
 from reverie.outcomes.rubrics import read_rubric
 from reverie.outcomes.suspicion import examine, withheld
 from reverie.plugins import Sandbox
-from reverie.runtime.attention import Attention, Interrupted, together
+from reverie.runtime.attention import Attention, Interrupted, broken_off, together
 from reverie.runtime.context import SessionContext, ThreadContext, Wanted
 from reverie.runtime.grader import MAX_STEPS, MAX_VERDICTS, VerdictTool, grader, verdict_calls
 from reverie.runtime.hands import Workshop
 from reverie.runtime.house import Copy, Mounted
 from reverie.runtime.journal import Journal
+from reverie.runtime.judged import earlier, ended, goes_on
 from reverie.runtime.resting import message
 from reverie.runtime.seats import Seats
 from reverie.runtime.toolbox import OwnTool
 from reverie.sessions.pages import Page
-from reverie.sessions.status import SessionState, Usage
+from reverie.sessions.turns import graders_usage
 
 __all__ = ["Grading"]
 
@@ -59,13 +58,11 @@ MAX_RUNS: Final = 3
 """Graders in a row for one vote, where one was talked round."""
 PATIENCE: Final = 1_800.0
 """Seconds of one grader."""
+HEARTBEAT: Final = 30.0
+"""Seconds between two events that say that an evaluation goes on."""
 
 _NOTHING: Final = Folder(Path(os.devnull))
 _REMINDER: Final = "You have not called the tool `verdict` yet. Nothing else counts: call it now."
-_LAST: Final = (
-    "The work was judged for the last time, and is not yet as it should be. Do not go on working on it. Say in a few "
-    "words what is done and what is missing."
-)
 
 
 class _Gone(Exception):
@@ -96,7 +93,6 @@ class _Evaluation:
     workshop: Workshop
     files: Folder
     sandbox: Sandbox | None
-    graders: list[str] = field(default_factory=list[str])
 
     @property
     def iteration(self) -> int:
@@ -125,14 +121,12 @@ class Grading:
         attention: Attention,
         seats: Seats,
         drive: Callable[[str], Awaitable[None]],
-        state: Callable[[], SessionState],
     ) -> None:
         self._journal = journal
         self._context = context
         self._attention = attention
         self._seats = seats
         self._drive = drive
-        self._state = state
         self._tools: dict[str, VerdictTool] = {}
         self._before: Work | None = None
 
@@ -150,6 +144,13 @@ class Grading:
             return False
         return len(calls) >= MAX_VERDICTS or tool.settled(thread) is not None
 
+    async def dismiss(self) -> None:
+        """Let go of graders whose evaluation was ended while nobody was at work."""
+        wanted = self._context.thread(PRIMARY_THREAD).outcome
+        left = any(thread.agent_name == GRADER for thread in self._context.threads.values())
+        if left and (wanted is None or wanted.evaluation is None):
+            await self._journal.write(_closed)
+
     async def evaluate(self, thread: ThreadContext) -> bool:
         """The evaluation that was begun on a thread, to its verdict. Whether there is something to do after it."""
         wanted = thread.outcome
@@ -157,8 +158,11 @@ class Grading:
             return True
         start, one = wanted.evaluation, None
         try:
+            await self._alive(wanted, start)
             one = await self._opened(thread, wanted, start)
-            verdict = await self._verdict(thread, one)
+            verdict = await self._attention.interruptible(
+                thread, self._beating(thread, one), key="evaluation"
+            )
         except _Paused:
             await self._journal.write(_pause)
             return False
@@ -173,7 +177,7 @@ class Grading:
             why = f"An internal fault stopped the evaluation: {type(error).__name__}: {error}"
             verdict = settling.failed(int(start.payload["iteration"]), why)
         finally:
-            await self._left(start)
+            await self._left(start, one)
         await self._end(wanted, start, verdict, one)
         self._before = None if one is None else one.work
         return True
@@ -191,8 +195,9 @@ class Grading:
         workshop = self._copied(start, settings)
         files = await self._files(workshop)
         said = thread.text if wanted.given is None else str(wanted.given.get("message") or "")
-        work = await asyncio.to_thread(read_work, files, said)
-        previous, marks = _earlier(wanted)
+        reading = asyncio.to_thread(read_work, files, said)
+        work = await self._attention.interruptible(thread, reading, key="work")
+        previous, marks = earlier(wanted)
         changed = evidence.changed(marks, evidence.marks(work)) if previous else set[str]()
         sandbox = await self._sandbox(workshop)
         return _Evaluation(
@@ -220,7 +225,7 @@ class Grading:
 
     async def _verdict(self, thread: ThreadContext, one: _Evaluation) -> Verdict:
         notes = list(examine(one.work))
-        checked = await self._checked(thread, one)
+        checked = await self._checked(one)
         criteria = planning.to_judge(
             one.rubric, one.previous, one.changed, one.seen, full=one.settings.full or not one.previous
         )
@@ -242,12 +247,13 @@ class Grading:
             summary=summary,
         )
 
-    async def _checked(self, thread: ThreadContext, one: _Evaluation) -> Sequence[CriterionVerdict]:
+    async def _checked(self, one: _Evaluation) -> Sequence[CriterionVerdict]:
         checks = [criterion for criterion in one.rubric.criteria if criterion.check is not None]
         if not checks:
             return []
-        running = run_checks(checks, one.work, one.files, one.sandbox, iteration=one.iteration, seen=one.seen)
-        return await self._attention.interruptible(thread, running, key="checks")
+        return await run_checks(
+            checks, one.work, one.files, one.sandbox, iteration=one.iteration, seen=one.seen
+        )
 
     async def _sandbox(self, workshop: Workshop) -> Sandbox | None:
         if workshop.self_hosted:
@@ -265,10 +271,14 @@ class Grading:
         """What the graders of one pass say: each votes, and most of them count."""
         if not criteria:
             return verdicts.Accepted(())
-        await self._ongoing(one)
-        votes = await together(
+        gave = await together(
             self._vote(thread, one, f"{number}:{vote}", criteria) for vote in range(one.settings.votes)
         )
+        votes = [vote for vote in gave if isinstance(vote, verdicts.Accepted)]
+        if failed := [vote for vote in gave if isinstance(vote, _Unjudged)]:
+            log.warning("%d of %d graders gave no verdict: %s", len(failed), len(gave), failed[0])
+            if 2 * len(votes) <= len(gave):
+                raise failed[0]
         refused = [vote.inapplicable for vote in votes if vote.inapplicable is not None]
         if 2 * len(refused) > len(votes):
             return verdicts.Accepted((), votes[0].summary, refused[0])
@@ -276,19 +286,18 @@ class Grading:
         found = counted[0] if len(votes) == 1 else verdicts.vote(counted)
         return verdicts.Accepted(found, votes[0].summary)
 
-    async def _ongoing(self, one: _Evaluation) -> None:
-        told = {"outcome_id": one.wanted.id, "iteration": one.iteration}
-        beat = self._journal.new("span.outcome_evaluation_ongoing", told, PRIMARY_THREAD)
-        await self._journal.write(lambda page: page.add(beat))
-
     async def _vote(
         self, thread: ThreadContext, one: _Evaluation, number: str, criteria: Sequence[Criterion]
-    ) -> verdicts.Accepted:
-        for run in range(MAX_RUNS):
-            found = await self._run(thread, one, f"{one.start.id}:{number}:{run}", criteria)
-            if isinstance(found, verdicts.Accepted):
-                return found
-        raise _Unjudged(
+    ) -> verdicts.Accepted | _Unjudged:
+        """What one vote comes to. That it gave none is told, and does not stop the others."""
+        try:
+            for run in range(MAX_RUNS):
+                found = await self._run(thread, one, f"{one.start.id}:{number}:{run}", criteria)
+                if isinstance(found, verdicts.Accepted):
+                    return found
+        except _Unjudged as error:
+            return error
+        return _Unjudged(
             f"No grader could be relied on: {MAX_RUNS} of them called a criterion met that was planted as unmet. "
             "The work may be talking to its grader, or the grader's model may be too weak for this rubric."
         )
@@ -305,7 +314,6 @@ class Grading:
         brief = _brief(one, key, criteria)
         name = derived_id("sthr", self._journal.session_id, key)
         tool = self._tools[name] = VerdictTool(brief, one.iteration, one.seen)
-        one.graders.append(name)
         await self._seated(one, key, name, brief)
         for reminder in range(MAX_REMINDERS + 1):
             try:
@@ -318,7 +326,7 @@ class Grading:
             mine = self._context.thread(name)
             if (found := tool.settled(mine)) is not None:
                 return found
-            await self._still(name)
+            _still(mine)
             if self.done(mine):
                 break
             if reminder < MAX_REMINDERS:
@@ -351,48 +359,74 @@ class Grading:
 
         await self._journal.write(work)
 
-    async def _still(self, name: str) -> None:
-        """What a grader's rest without a verdict means.
-
-        Raises:
-            _Paused: the budget is spent.
-            _Unjudged: its model gave up, or refused.
-        """
-        state = await self._journal.db(self._state)
-        reason = (state.threads[name].stop_reason or {}).get("type") if name in state.threads else None
-        if reason == "budget_reached":
-            raise _Paused
-        if reason in ("retries_exhausted", "refusal"):
-            raise _Unjudged(f"The grader could not go on ({reason}): {self._context.thread(name).trouble}")
-
     # ------------------------------------------------------------------ the end
 
     async def _end(
         self, wanted: Wanted, start: Event, verdict: Verdict | None, one: _Evaluation | None
     ) -> None:
         """The verdict, and what follows from it, in one transaction; nothing of it where a person was faster."""
-        graders = () if one is None else one.graders
+
+        rubric = None if one is None else one.rubric
+        marks = {} if one is None else evidence.marks(one.work)
 
         def whole(page: Page) -> None:
-            active = page.state.outcome
-            usage = _usage(page.state, graders)
-            for name in graders:
-                page.close_thread(name)
+            active, usage = page.state.outcome, graders_usage(page.state)
+            _closed(page)
             if verdict is None or active is None or active.start_id != start.id:
                 return
-            page.add(self._journal.masked(_ended(wanted, start, verdict, usage, one)))
-            if not (_goes_on(wanted, verdict) or page.waits()):
+            page.add(self._journal.masked(ended(wanted, start, verdict, usage, rubric, marks)))
+            if not (goes_on(wanted, verdict) or page.waits()):
                 page.turn("idle", stop={"type": "end_turn"})
 
         await self._journal.write(whole)
-        for name in graders:
-            self._tools.pop(name, None)
+        for name in list(self._tools):
+            del self._tools[name]
             await self._seats.leave(name)
 
-    async def _left(self, start: Event) -> None:
+    async def _left(self, start: Event, one: _Evaluation | None) -> None:
+        """The copy is thrown away, and what runs in it ends."""
+        if one is not None:
+            await one.workshop.close()
         if self._seats.main.opened:
             main = await self._seats.main.open()
             await asyncio.to_thread(main.discard, _copy_name(start))
+
+    # ------------------------------------------------------------------ signs of life
+
+    async def _alive(self, wanted: Wanted, start: Event) -> None:
+        """Say that the evaluation goes on.
+
+        Raises:
+            _Gone: it does not.
+        """
+        told = {"outcome_id": wanted.id, "iteration": int(start.payload["iteration"])}
+        beat = self._journal.new("span.outcome_evaluation_ongoing", told, PRIMARY_THREAD)
+
+        def work(page: Page) -> bool:
+            active = page.state.outcome
+            if active is None or active.start_id != start.id:
+                return False
+            page.turn("running")
+            page.add(beat)
+            return True
+
+        _, alive = await self._journal.written(work)
+        if not alive:
+            raise _Gone
+
+    async def _beating(self, thread: ThreadContext, one: _Evaluation) -> Verdict:
+        """The verdict; until it is there, again and again an event that says that it is being made."""
+
+        async def beat() -> None:
+            while True:
+                await asyncio.sleep(HEARTBEAT)
+                await self._alive(one.wanted, one.start)
+
+        beats = asyncio.ensure_future(beat())
+        try:
+            return await self._verdict(thread, one)
+        finally:
+            await broken_off([beats])
 
 
 # ---------------------------------------------------------------------- pieces
@@ -405,6 +439,26 @@ def _sifted(text: str) -> str:
 
 def _pause(page: Page) -> None:
     page.turn("idle", stop={"type": "budget_reached"})
+
+
+def _closed(page: Page) -> None:
+    """Every grader is let go of."""
+    for name in [name for name, state in page.state.threads.items() if state.agent_name == GRADER]:
+        page.close_thread(name)
+
+
+def _still(grader: ThreadContext) -> None:
+    """What a grader's rest without a verdict means.
+
+    Raises:
+        _Paused: the budget is spent.
+        _Unjudged: its model gave up, or refused.
+    """
+    if grader.stopped == "budget_reached":
+        raise _Paused
+    if grader.stopped in ("retries_exhausted", "refusal"):
+        trouble = f": {grader.trouble}" if grader.trouble else "."
+        raise _Unjudged(f"The grader could not go on ({grader.stopped}){trouble}")
 
 
 def _copy_name(start: Event) -> str:
@@ -425,73 +479,3 @@ def _brief(one: _Evaluation, key: str, criteria: Sequence[Criterion]) -> Brief:
         instructions=one.settings.instructions,
         before=one.before if again else None,
     )
-
-
-def _earlier(wanted: Wanted) -> tuple[Sequence[CriterionVerdict], Mapping[str, str]]:
-    """The verdicts of the last evaluation, and what the work was then."""
-    if not wanted.verdicts:
-        return (), {}
-    last = wanted.verdicts[-1]
-    private: JsonObject = last.get("private") or {}
-    seen: Mapping[str, str] = private.get("seen") or {}
-    criteria: Sequence[JsonObject] = last.get("criteria") or ()
-    told = [{**each, "criterion": each["id"], "seen": seen.get(each["id"], "")} for each in criteria]
-    return msgspec.convert(told, list[CriterionVerdict]), private.get("marks") or {}
-
-
-def _judged(rubric: Rubric | None, verdict: CriterionVerdict) -> dict[str, Any]:
-    """A verdict with its criterion, as the log has it."""
-    told: dict[str, Any] = msgspec.to_builtins(verdict)
-    del told["seen"], told["criterion"]
-    criteria = () if rubric is None else rubric.criteria
-    found = next(
-        (each for each in criteria if each.id == verdict.criterion), Criterion(verdict.criterion, "")
-    )
-    return {"id": found.id, "text": found.text, "must": found.must, "weight": found.weight, **told}
-
-
-def _usage(state: SessionState, graders: Sequence[str]) -> dict[str, Any]:
-    used = [state.threads[name].usage for name in graders if name in state.threads]
-
-    def total(field: Callable[[Usage], int]) -> int:
-        return sum(map(field, used))
-
-    return {
-        "input_tokens": total(lambda each: each.input_tokens),
-        "output_tokens": total(lambda each: each.output_tokens),
-        "cache_read_input_tokens": total(lambda each: each.cache_read_input_tokens),
-        "cache_creation_input_tokens": total(
-            lambda each: each.ephemeral_5m_input_tokens + each.ephemeral_1h_input_tokens
-        ),
-        "speed": None,
-    }
-
-
-def _goes_on(wanted: Wanted, verdict: Verdict) -> bool:
-    """Whether the worker has something to do after that."""
-    return wanted.given is None and verdict.result in ("needs_revision", "max_iterations_reached")
-
-
-def _ended(
-    wanted: Wanted, start: Event, verdict: Verdict, usage: JsonObject, one: _Evaluation | None
-) -> NewEvent:
-    feedback = verdict.feedback if _goes_on(wanted, verdict) else ""
-    if feedback and verdict.result == "max_iterations_reached":
-        feedback = f"{feedback}\n\n{_LAST}"
-    told = {
-        "outcome_id": wanted.id,
-        "outcome_evaluation_start_id": start.id,
-        "iteration": verdict.iteration,
-        "result": verdict.result,
-        "explanation": verdict.explanation,
-        "usage": usage,
-        "score": verdict.score,
-        "criteria": [_judged(None if one is None else one.rubric, each) for each in verdict.criteria],
-        "notes": [msgspec.to_builtins(note) for note in verdict.notes],
-        "private": {
-            "feedback": feedback,
-            "seen": {each.criterion: each.seen for each in verdict.criteria},
-            "marks": {} if one is None else evidence.marks(one.work),
-        },
-    }
-    return NewEvent("span.outcome_evaluation_end", told, f"{start.id}:end")

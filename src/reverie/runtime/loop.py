@@ -115,7 +115,6 @@ class Run:
             self.attention,
             self.seats,
             self.drive,
-            lambda: self.room.live.state(self.session_id),
         )
         unsubscribe = self.room.feed.subscribe(self.session_id, self.attention)
         try:
@@ -134,6 +133,7 @@ class Run:
         self._cut_off = {call.id for thread in threads for call in thread.open.values() if call.begun}
         for thread in threads:
             thread.listen()  # whoever asked its model is gone
+        await self._grading.dismiss()
 
     async def _drive_all(self) -> None:
         """Every thread that has something to do, side by side, until none has."""

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias, cast
 
 from reverie.domain.events import PRIMARY_THREAD, Event, EventType, JsonObject, QueuedEvent
 from reverie.domain.ids import IdPrefix, derived_id, new_id
+from reverie.domain.outcomes import GRADER
 from reverie.domain.sessions import Outcome
 from reverie.sessions.outcomes import of_exit, of_verdict, stands
 from reverie.sessions.status import (
@@ -34,6 +35,8 @@ __all__ = [
     "break_off",
     "budget_reached",
     "end_outcome",
+    "goes_on",
+    "graders_usage",
     "interrupt",
     "label",
     "standing",
@@ -54,14 +57,11 @@ _WORDS: Final[dict[Status, str]] = {
     "terminated": "terminated",
 }
 _END_TURN: Final[StopReason] = {"type": "end_turn"}
+_OF_RUNS: Final = (
+    "workflow_run.created",
+    "workflow_run.status_ended",
+)  # a session runs as long as one is open
 _INTERRUPTED: Final = "This call was interrupted before it had a result; please retry if it is still needed."
-_NO_TOKENS: Final[JsonObject] = {
-    "cache_creation_input_tokens": 0,
-    "cache_read_input_tokens": 0,
-    "input_tokens": 0,
-    "output_tokens": 0,
-    "speed": None,
-}
 
 
 @lru_cache(maxsize=1_024)  # asked for in every transaction
@@ -111,9 +111,12 @@ class Draft:
         the session."""
         key = self._entropy(16).hex() if key is None else key
         found = event_id(self.session_id, key) if id is None else id
+        before = standing(self.state) if type in _OF_RUNS else None
         event = self.take(Event(found, self.session_id, 0, type, payload, key, self.now, thread, None, b""))
         if type == "span.outcome_evaluation_end":
             label(self, of_verdict(payload.get("result")), payload.get("explanation"))
+        if before is not None:
+            _tell_if_changed(self, before, None)
         return event
 
     def take(self, event: Event) -> Event:
@@ -195,6 +198,12 @@ def _tell(draft: Draft, status: Status, payload: JsonObject) -> None:
     draft.add(cast(EventType, f"session.status_{_WORDS[status]}"), payload)
 
 
+def goes_on(draft: Draft, before: Standing) -> None:
+    """Nothing is waited for any more: where the session runs by that, it says so."""
+    if standing(draft.state)[0] == "running":
+        _tell_if_changed(draft, before, None)
+
+
 def terminate(draft: Draft) -> None:
     """End the session: every thread of it, for good."""
     for name, thread in draft.state.threads.items():
@@ -238,8 +247,12 @@ def interrupt(draft: Draft, thread: str | None) -> None:
             for call, asked in mine.pending.items():
                 _close(draft, name, call, asked)
             turn(draft, "idle", thread=name, stop=_END_TURN, before=before)
+            draft.wake = draft.wake or (
+                thread is not None and name != PRIMARY_THREAD
+            )  # its lead is to hear of it
         elif mine.status in ("running", "rescheduling"):
             draft.wake = True
+    draft.wake = draft.wake or (thread is None and bool(draft.state.open_runs))
     if PRIMARY_THREAD in names:
         end_outcome(draft, "interrupted", "Interrupted by the user.")
 
@@ -266,7 +279,7 @@ def end_outcome(draft: Draft, result: str, explanation: str) -> None:
                 "iteration": active.iteration,
                 "result": result,
                 "explanation": explanation,
-                "usage": _NO_TOKENS,
+                "usage": graders_usage(draft.state),
             },
         )
 
@@ -280,6 +293,19 @@ def usage_body(state: SessionState, now: datetime) -> dict[str, Any]:
     if state.running_since is not None:
         seconds += max(0.0, (now - state.running_since).total_seconds())
     return tokens_body(state.usage, seconds)
+
+
+def graders_usage(state: SessionState) -> dict[str, Any]:
+    """What the graders at work have used, as an evaluation's end tells it."""
+    used = [thread.usage for thread in state.threads.values() if thread.agent_name == GRADER]
+    made = sum(each.ephemeral_5m_input_tokens + each.ephemeral_1h_input_tokens for each in used)
+    return {
+        "cache_creation_input_tokens": made,
+        "cache_read_input_tokens": sum(each.cache_read_input_tokens for each in used),
+        "input_tokens": sum(each.input_tokens for each in used),
+        "output_tokens": sum(each.output_tokens for each in used),
+        "speed": None,
+    }
 
 
 def tokens_body(usage: Usage, active_seconds: float) -> dict[str, Any]:
