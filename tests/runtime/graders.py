@@ -11,6 +11,7 @@ import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tests.runtime.houses import House, Watch, answer, said
@@ -26,11 +27,14 @@ __all__ = [
     "Overloaded",
     "Seen",
     "Slow",
+    "answers",
+    "begun",
     "defined",
     "ends",
     "garbage",
     "graded",
     "honest",
+    "looking_in",
     "obedient",
     "of_graders",
     "phrases",
@@ -39,6 +43,8 @@ __all__ = [
     "refusing",
     "rubric",
     "silent",
+    "verdict",
+    "watched",
     "wrong_nonce",
 ]
 
@@ -93,6 +99,22 @@ def honest(request: ModelRequest) -> Any:
         return wanted[1] if wanted is not None and wanted[1] in seen.work else None
 
     return verdict(seen, judge)
+
+
+def looking_in(folder: Path) -> Callable[[ModelRequest], Any]:
+    """One that is honest, and reads the files of a folder as well, as its tools would show them."""
+
+    def judges(request: ModelRequest) -> Any:
+        seen = read(request)
+        texts = [seen.work, *(path.read_text() for path in folder.iterdir())]
+
+        def judge(text: str) -> str | None:
+            wanted = re.search(r'"(.+?)"', text)
+            return wanted[1] if wanted is not None and wanted[1] in "\n".join(texts) else None
+
+        return verdict(seen, judge)
+
+    return judges
 
 
 def praise(request: ModelRequest) -> Any:
@@ -224,9 +246,9 @@ def defined(content: str, description: str = "Write it.", **more: Any) -> JsonOb
     }
 
 
-def graded(house: House, worker: Any, grader: Any, content: str, **more: Any) -> tuple[str, list[Event]]:
+def graded(house: House, worker: Any, judge: Any, content: str, /, **more: Any) -> tuple[str, list[Event]]:
     """A session whose work is judged, at its rest: its id, and what happened."""
-    session = begun(house, worker, grader)
+    session = begun(house, worker, judge)
     return session, house.then(session, defined(content, **more))
 
 

@@ -468,6 +468,7 @@ def _copy_name(start: Event) -> str:
 def _brief(one: _Evaluation, key: str, criteria: Sequence[Criterion]) -> Brief:
     nonce = hashlib.sha256(f"{one.nonce} {key}".encode()).hexdigest()[:32]
     again = bool(one.previous) and not one.settings.full and len(criteria) < len(one.rubric.criteria)
+    again = again and one.sandboxed  # who has no tools cannot read what is left out
     return make_brief(
         str(one.wanted.told.get("description", "")),
         one.rubric,
