@@ -100,6 +100,34 @@ def test_other_styles_of_docstrings_are_read_too(function: Any) -> None:
     assert spec.input_schema["properties"]["city"]["description"] == "Which city."
 
 
+def test_methods_of_objects_are_tools_also_where_annotations_are_deferred() -> None:
+    class Counter:
+        step = 2
+
+        def count(self, way: Literal["up", "down"], times: int = 1) -> int:
+            """Count.
+
+            Args:
+                way: Which way.
+            """
+            return (1 if way == "up" else -1) * times * self.step
+
+        async def wait(self, way: Literal["up", "down"]) -> str:
+            return way
+
+    functions = Functions([Counter().count, Counter().wait])
+    schema = functions.specs[0].input_schema
+    assert schema["properties"]["way"] == {
+        "enum": ["up", "down"],
+        "type": "string",
+        "description": "Which way.",
+    }
+    counted = asyncio.run(functions.call("count", {"way": "down", "times": 3}))
+    waited = asyncio.run(functions.call("wait", {"way": "left"}))
+    assert counted is not None and [part.text for part in counted.content if isinstance(part, Text)] == ["-6"]
+    assert waited is not None and waited.is_error
+
+
 def test_a_property_called_title_stays_and_titles_that_say_nothing_go() -> None:
     schema = Function(booked).spec.input_schema
     assert "title" in schema["$defs"]["Place"]["properties"]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar, cast, get_type_hints
 
 import griffe
 import msgspec
@@ -200,12 +200,27 @@ class _Answering:
 
 def _adapter(function: Callable[..., Any]) -> tuple[TypeAdapter[Any], dict[str, Any]]:
     try:
-        adapter: TypeAdapter[Any] = TypeAdapter(cast(Any, function))
+        adapter: TypeAdapter[Any] = TypeAdapter(cast(Any, _plain(function)))
         return adapter, adapter.json_schema()
     except (PydanticUserError, NameError, TypeError) as error:
         what = f"this function cannot be a tool: {str(error).splitlines()[0]}"
         hint = "give each argument a name and a type that JSON can say"
         raise UsageError(what, where=repr(function), hint=hint) from error
+
+
+def _plain(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function; a method of an object as one whose types are known (pydantic looks for the names that a
+    method's annotations use where they are not, if they are deferred)."""
+    if not inspect.ismethod(function):
+        return function
+
+    def call(*args: Any, **named: Any) -> Any:
+        return function(*args, **named)
+
+    call.__name__, call.__doc__ = function.__name__, function.__doc__
+    call.__annotations__ = get_type_hints(function.__func__, include_extras=True)
+    call.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
+    return call
 
 
 def _spec(function: Callable[..., Any], schema: dict[str, Any], said: _Said) -> ToolSpec:
