@@ -53,6 +53,7 @@ _END: Final = "span.outcome_evaluation_end"
 _NOBODY: Final = "none:none"
 _MAX_BYTES: Final = 1 << 30
 _LONGEST_NAME: Final = 255
+_VOTES: Final = (1, 3, 5, 7)
 _UNKNOWN: Final = "(What was asked for is not known.)"
 
 
@@ -261,6 +262,8 @@ def _outcome(task: str, rubric: str | Path, grader: Grader, max_iterations: int)
     }
     if grader is not None:
         settings = GraderSettings(model=grader) if isinstance(grader, str) else grader
+        if settings.votes not in _VOTES:
+            raise UsageError(f"one of {', '.join(map(str, _VOTES))}, not {settings.votes}", where="votes")
         told = {**msgspec.to_builtins(settings), "instructions": settings.instructions or None}
         asked["grader"] = {key: value for key, value in told.items() if value is not None}
     return asked

@@ -153,9 +153,22 @@ class Team:
         Raises:
             Invalid: a plan that cannot be carried out: a cycle, an unknown specialist, a missing dependency.
         """
+        session = await self.start_plan(plan, db=db, reverie=reverie)
+        await session.wait(on_event)
+        return plans_of(session)[0]
+
+    async def start_plan(
+        self,
+        plan: Plan | Mapping[str, Any],
+        *,
+        db: str | Path | None = None,
+        reverie: Reverie | None = None,
+    ) -> RunSession:
+        """Begin what ``carry_out`` does, and do not wait: ``plans_of(session)`` tells how it stands."""
         told = plan_json(plan) if isinstance(plan, Plan) else plan
         session = await self._begun(str(told.get("name") or "plan"), db, reverie)
-        return await self.go_on_with(session, told, on_event=on_event)
+        await session.start_plan(told)
+        return session
 
     async def go_on_with(
         self, session: RunSession, plan: Mapping[str, Any], *, on_event: OnEvent | None = None

@@ -15,8 +15,9 @@ from reverie.domain.errors import UsageError
 
 if TYPE_CHECKING:
     from reverie.agents.agent import Agent
+    from reverie.agents.session import RunSession
 
-__all__ = ["add_to"]
+__all__ = ["MEANING", "NoInput", "Yes", "add_to", "asks", "code"]
 
 _EXITS: Final = {
     "end_turn": 0,
@@ -25,10 +26,11 @@ _EXITS: Final = {
     "refusal": 6,
     "retries_exhausted": 1,
 }
-_MEANING: Final = """
+MEANING: Final = """
 
-Exit codes: 0 it has ended its turn, 3 it waits for a confirmation or a result, 5 its budget is spent, 6 the
-model refused, 1 it gave up, 130 it was interrupted."""
+Exit codes: 0 it has ended its turn (with a rubric: it is satisfied), 3 it waits for a confirmation or a result, 5 its
+budget is spent, 6 the model refused, 1 it gave up or the rubric is not satisfied, 7 no judgement was to be had, 130 it
+was interrupted."""
 
 group = typer.Typer(no_args_is_help=True, help="Agents that work here and now, in this terminal.")
 
@@ -40,7 +42,7 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(group, name="agent")
 
 
-@group.command("run", epilog=_MEANING.strip())
+@group.command("run", epilog=MEANING.strip())
 def run(
     words: Annotated[
         list[str],
@@ -82,6 +84,17 @@ def run(
     ] = None,
     max_cost: Annotated[float | None, typer.Option(metavar="USD", help="The most it may cost.")] = None,
     max_tokens: Annotated[int | None, typer.Option(metavar="N", help="The most tokens it may use.")] = None,
+    rubric: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Work until a separate grader finds that this rubric is met."),
+    ] = None,
+    grader: Annotated[
+        str | None,
+        typer.Option(metavar="PROVIDER:MODEL", help="The model that grades.", show_default="the agent's"),
+    ] = None,
+    max_iterations: Annotated[
+        int, typer.Option(metavar="N", help="How often the work is judged, and mended in between: 1 to 20.")
+    ] = 3,
     yes: Yes = False,
     no_input: NoInput = False,
     as_json: AsJson = False,
@@ -105,16 +118,25 @@ def run(
         "max_tokens": max_tokens,
     }
     agent = _agent(file, {key: value for key, value in given.items() if value is not None})
+    if rubric is None and grader is not None:
+        raise UsageError("nothing is graded", where="--grader", hint="say by what: --rubric FILE")
     import reverie
+    from reverie.agents.pursuing import start
     from reverie.cli.showing import Screen, attend
 
     with reverie.open(db) as house:
-        screen = Screen(as_json=as_json, ask=_asks(no_input, as_json), yes=yes)
-        ended = attend(lambda: agent.start(task, reverie=house), screen)
-        raise typer.Exit(_code(ended))
+
+        async def begin() -> reverie.RunSession:
+            if rubric is None:
+                return await agent.start(task, reverie=house)
+            wanted: Any = {"rubric": rubric, "grader": grader, "max_iterations": max_iterations}
+            return (await start(task, agent=agent, reverie=house, **wanted)).session
+
+        screen = Screen(as_json=as_json, ask=asks(no_input, as_json), yes=yes)
+        raise typer.Exit(code(*attend(begin, screen)))
 
 
-@group.command("resume", epilog=_MEANING.strip())
+@group.command("resume", epilog=MEANING.strip())
 def resume(
     session_id: Annotated[str, typer.Argument(metavar="ID", help="A session id or a unique prefix.")],
     message: Annotated[str | None, typer.Argument(metavar="TEXT", help="Something more to do.")] = None,
@@ -144,8 +166,8 @@ def resume(
             await session.answer_pending(wait=False)
             return session if message is None else await session.send(message, wait=False)
 
-        screen = Screen(as_json=as_json, ask=_asks(no_input, as_json), yes=yes)
-        raise typer.Exit(_code(attend(begin, screen)))
+        screen = Screen(as_json=as_json, ask=asks(no_input, as_json), yes=yes)
+        raise typer.Exit(code(*attend(begin, screen)))
 
 
 def _said(words: list[str]) -> tuple[Path | None, str]:
@@ -195,9 +217,18 @@ def _tool(name: str) -> Any:
         raise UsageError(f"there is no such function: {error}", where=f"--tool {name}") from error
 
 
-def _asks(no_input: bool, as_json: bool) -> bool:
+def asks(no_input: bool, as_json: bool) -> bool:
+    """Whether somebody is there to say yes or no."""
     return not no_input and not as_json and sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def _code(ended: str) -> int:
-    return 130 if ended == "interrupted" else _EXITS.get(ended, 1)
+def code(ended: str, session: RunSession | None) -> int:
+    """The exit code of a session that came to rest."""
+    from reverie.cli.showing import outcome_of
+
+    if ended == "interrupted":
+        return 130
+    outcome = None if session is None else outcome_of(session)
+    if ended == "end_turn" and outcome is not None:
+        return {"satisfied": 0, "failed": 7}.get(outcome, 1)
+    return _EXITS.get(ended, 1)

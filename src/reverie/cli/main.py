@@ -15,6 +15,12 @@ __all__ = ["COMMANDS", "app", "main"]
 
 COMMANDS: Final = {
     "agent": Entry("reverie.cli.agent", "Agents that work here and now, in this terminal."),
+    "team": Entry("reverie.cli.team", "Teams: a lead, its specialists, and the plans they carry out."),
+    "grade": Entry(
+        "reverie.cli.grade",
+        "Judge work by its rubric: its checks first, then a grader's model for the rest.",
+    ),
+    "rubric": Entry("reverie.cli.rubric", "Rubrics: how they are read, what is wrong with them."),
     "import": Entry(
         "reverie.cli.imports",
         "Read transcripts: Claude Code, Codex, ATIF, OTLP spans, tau-bench, SWE-agent, chat JSONL and more.",
