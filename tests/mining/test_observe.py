@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -305,3 +306,23 @@ def test_deep_nesting_is_no_trouble(depth: int) -> None:
     book = Book()
     book.call("upload", deep=nested)
     assert book.observed().calls[0].signature
+
+
+@pytest.mark.parametrize("name", ["reverie.grader", "anthropic.advisor"])
+def test_what_our_own_agents_do_is_not_the_agents_doing(name: str) -> None:
+    book, alone = Book(name="same"), Book(name="same")
+    for each in (book, alone):
+        each.user_says("Write the report.")
+        each.result(each.use("Bash", command="make"), "done")
+    book.add("session.thread_created", {"session_thread_id": "sthr_1", "agent_name": name})
+    book.thread = "sthr_1"
+    book.result(book.use("verdict", nonce="x"), "Error: it does not count", is_error=True)
+    book.says("It is not done.")
+    assert replace(book.observed(), content_sha256="") == replace(alone.observed(), content_sha256="")
+    book.thread = ""
+    book.add("session.thread_created", {"session_thread_id": "sthr_2", "agent_name": "helper"})
+    book.thread = "sthr_2"
+    book.result(book.use("Read", file_path="/x"), "y")
+    assert [call.tool for call in book.observed().calls] == ["Bash", "Read"], (
+        "specialists are the session's own"
+    )

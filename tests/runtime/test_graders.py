@@ -41,6 +41,7 @@ from tests.runtime.houses import (
 
 from reverie.domain.events import Event
 from reverie.domain.messages import ModelRequest, Text
+from reverie.mining.observe import SessionObserver
 from reverie.plugins import Output
 
 ALPHA, BETA, GAMMA = "alpha is done well", "beta is done well", "gamma is done well"
@@ -285,7 +286,7 @@ def test_a_budget_that_is_reached_pauses_it_and_more_goes_on(house: House, votes
     house.sessions.update(session, {"budget": {"max_tokens": 1_000_000}})
     events = watch.until(rested)
     watch.stop()
-    assert ends(events) == ["satisfied"] and house.stop(session) == {"type": "end_turn"}
+    assert ends(events) == ["satisfied"] and house.stop(session)["type"] == "end_turn"
     assert len(worker.requests) == 1 and len(judge.briefs) == votes
     assert len(judge.requests) == 2 * votes and asked <= votes
     used = last(house.log_of(session))["usage"]["input_tokens"]
@@ -344,3 +345,17 @@ def test_a_change_of_the_session_leaves_the_grader_where_it_is(house: House) -> 
     assert ends(watch.until(rested)) == ["satisfied"]
     watch.stop()
     assert len(read.made) == 2 and len(set(read.made)) == 1 and ".grader-" in read.made[0]
+
+
+def test_dreams_do_not_take_it_for_the_agent(house: House) -> None:
+    session, _ = graded(house, Answers(f"{ALPHA} {BETA}"), Grader(garbage, silent, honest), BOTH)
+    events = house.log.events(session)
+    assert any(event.payload.get("name") == "verdict" for event in events)
+    seen = SessionObserver().observe(house.log.session(session), events)
+    assert seen.calls == () and seen.outcome == "success"
+    assert seen.consequences["messages"] == 1 and not seen.consequences["failures"]
+    assert seen.consequences["tokens"] == sum(
+        event.payload["model_usage"][field] for event in events
+        if event.type == "span.model_request_end" and event.thread == ""
+        for field in ("input_tokens", "output_tokens")
+    )  # fmt: skip

@@ -94,7 +94,7 @@ def test_work_that_meets_its_rubric_is_judged_once(house: House) -> None:
         (f'Says "{BETA}".', "satisfied", "grader"),
     }
     assert [c["proof"]["quote"] for c in told["criteria"]] == [ALPHA, BETA]
-    assert house.stop(session) == {"type": "end_turn"}
+    assert house.stop(session)["type"] == "end_turn"
     assert evaluations(house, session) == [("satisfied", 0)]
     assert house.log.session(session).info.outcome == Outcome("success", None, "verdict")
 
@@ -134,7 +134,7 @@ def test_a_rubric_for_something_else_fails_and_sends_nothing_back(house: House) 
     session, events = graded(house, worker, Grader(not_this), BOTH)
     assert ends(events) == ["failed"] and len(worker.requests) == 1
     assert "The rubric does not apply: It is about a poem" in last(events)["explanation"]
-    assert house.stop(session) == {"type": "end_turn"}
+    assert house.stop(session)["type"] == "end_turn"
 
 
 def test_one_at_a_time_and_another_after_it(house: House) -> None:
@@ -214,7 +214,7 @@ def test_without_a_verdict_that_counts_it_fails_and_says_why(
     session, events = graded(house, worker, judge, BOTH)
     assert ends(events) == ["failed"] and why in last(events)["explanation"]
     assert len(judge.requests) == requests and len(worker.requests) == 1
-    assert house.stop(session) == {"type": "end_turn"}
+    assert house.stop(session)["type"] == "end_turn"
     assert house.log.session(session).info.outcome.label == "failure"
     assert house.live.state(session).threads.keys() == {""}, "its thread is over"
     assert "planted" not in "".join(said(worker.requests[-1]))
@@ -225,7 +225,7 @@ def test_a_model_that_there_is_not_fails_it(house: House) -> None:
     session = house.begin(worker)
     events = house.then(session, {**defined(BOTH), "grader": {"model": "scripted:nobody"}})
     assert ends(events) == ["failed"] and "nobody has this model" in last(events)["explanation"]
-    assert house.stop(session) == {"type": "end_turn"}
+    assert house.stop(session)["type"] == "end_turn"
 
 
 def test_a_grader_that_is_overloaded_for_a_while_is_waited_for(house: House) -> None:
@@ -303,7 +303,7 @@ def test_interrupted_before_there_was_anything_to_judge(house: House) -> None:
     events = interrupted(house, session, watch, worker.began)
     assert ends(events) == ["interrupted"] and grader.requests == []
     assert last(events)["outcome_evaluation_start_id"] == ""
-    assert house.stop(session) == {"type": "end_turn"}
+    assert house.stop(session)["type"] == "end_turn"
     worker.go.set()
     assert ends(house.turn(session, "go on")) == [], "there is nothing to judge any more"
 
@@ -319,7 +319,7 @@ def test_interrupted_while_it_is_judged(house: House, votes: int, whom: str) -> 
     assert ends(events) == ["interrupted"]
     (start,) = [e for e in events if e.type == "span.outcome_evaluation_start"]
     assert last(events)["outcome_evaluation_start_id"] == start.id
-    assert house.stop(session) == {"type": "end_turn"}
+    assert house.stop(session)["type"] == "end_turn"
     assert house.live.state(session).threads.keys() == {""}
     grader.go.set()
     events = house.then(session, defined(BOTH))
@@ -349,7 +349,7 @@ def test_interrupted_while_its_grader_is_waited_for(house: House) -> None:
     house.plugs = slowly  # type: ignore[method-assign]
     watch = watched(house, session, defined(BOTH))
     events = interrupted(house, session, watch, waits.began)
-    assert ends(events) == ["interrupted"] and house.stop(session) == {"type": "end_turn"}
+    assert ends(events) == ["interrupted"] and house.stop(session)["type"] == "end_turn"
 
 
 def test_interrupted_while_nobody_was_at_work(house: House, sqlite_url: str) -> None:

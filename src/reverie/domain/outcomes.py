@@ -12,6 +12,7 @@ __all__ = [
     "GRADER",
     "MAX_ITERATIONS",
     "MAX_RUBRIC",
+    "PLATFORM",
     "Check",
     "Criterion",
     "CriterionStatus",
@@ -30,6 +31,8 @@ __all__ = [
 
 GRADER: Final = "reverie.grader"
 """The name of the agent that grades, in the log: its threads are not the worker's."""
+PLATFORM: Final = frozenset({GRADER, "anthropic.advisor"})
+"""Names of agents in the log that are ours, and not the session's: what they do is none of its agent's doing."""
 MAX_RUBRIC: Final = 262_144
 """Characters of a rubric."""
 MAX_ITERATIONS: Final = 20

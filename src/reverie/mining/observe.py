@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from reverie.domain.events import Event, Json, JsonObject, Scalar
 from reverie.domain.observations import Call, Failure, Observation, Remark, Span
+from reverie.domain.outcomes import PLATFORM
 from reverie.domain.sessions import Session
 from reverie.mining.failures import Fault, Judgement, judge_shell, judge_tool
 from reverie.mining.remarks import Listener
@@ -53,14 +54,16 @@ class SessionObserver:
 
     @property
     def version(self) -> str:
-        return "3"
+        return "4"
 
     def observe(self, session: Session, events: Sequence[Event]) -> Observation:
-        """Observes a session. ``events``: all of its events, in order of ``seq``. Never raises on content."""
+        """Observes a session. ``events``: all of its events, in order of ``seq``. Never raises on content.
+        What graders and advisors do on threads of their own is left out."""
         notes = _Notes(session)
-        for event in events:
+        its_own = [event for event in events if notes.is_its_own(event)]
+        for event in its_own:
             notes.read(event)
-        return notes.observation(len(events))
+        return notes.observation(len(its_own))
 
 
 @dataclass(slots=True)
@@ -97,6 +100,14 @@ class _Notes:
     tokens: int = 0
     outside: bool = False
     counts: dict[str, int] = field(default_factory=dict[str, int])
+    others: set[str] = field(default_factory=set[str])
+
+    def is_its_own(self, event: Event) -> bool:
+        """Whether an event tells of the session's own agents, and not of ours that look at their work."""
+        if event.type == "session.thread_created" and event.payload.get("agent_name") in PLATFORM:
+            self.others.add(str(event.payload.get("session_thread_id")))
+            return False
+        return event.thread not in self.others
 
     def read(self, event: Event) -> None:
         if event.at is not None:

@@ -12,7 +12,7 @@ import msgspec
 from reverie.domain.errors import Invalid, NotFound, UsageError
 from reverie.domain.events import PRIMARY_THREAD, JsonObject
 from reverie.domain.ids import derived_id
-from reverie.domain.outcomes import GRADER
+from reverie.domain.outcomes import PLATFORM
 from reverie.sessions.status import SessionState, ThreadState
 from reverie.sessions.turns import Draft, thread_id, turn
 from reverie.storage import threads
@@ -27,7 +27,6 @@ MAX_CHILDREN: Final = 25
 """Child threads of a session at a time, but for those of workflow runs and the graders."""
 MAX_OF_A_RUN: Final = 64
 """Child threads of one workflow run at a time."""
-_PLATFORM: Final = frozenset({GRADER, "anthropic.advisor"})
 
 
 def make(
@@ -63,12 +62,12 @@ def make(
 
 def _room(state: SessionState, agent_name: str, run: str | None) -> None:
     """Whether there is room for one more."""
-    if agent_name in _PLATFORM:
+    if agent_name in PLATFORM:
         return
     children = [
         thread
         for name, thread in state.threads.items()
-        if name != PRIMARY_THREAD and thread.agent_name not in _PLATFORM and thread.workflow_run == run
+        if name != PRIMARY_THREAD and thread.agent_name not in PLATFORM and thread.workflow_run == run
     ]
     if run is None and len(children) >= MAX_CHILDREN:
         raise UsageError(f"a session has at most {MAX_CHILDREN} child threads that are not archived")
