@@ -5,20 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.runtime.houses import Answers, House, Probe, built_in, calls, custom
+from tests.runtime.graders import Slow, defined, honest, read, rubric, verdict, watched
+from tests.runtime.houses import Answers, House, Probe, built_in, calls, custom, rested
 
 from reverie.domain.errors import Invalid, ModelFailed, NotFound
-from reverie.domain.events import Event, NewEvent
+from reverie.domain.events import Event
 from reverie.domain.messages import Text
 from reverie.domain.sessions import PERSON, Outcome, SessionInfo, Transcript
 from reverie.plugins import Output
 
 FAILS = "Error: the ledger is locked by another process; open it with --wait"
-OUTCOME = {
-    "type": "user.define_outcome",
-    "description": "Pay it.",
-    "rubric": {"type": "text", "content": "r"},
-}
+PAID = "the bill is paid"
+OUTCOME = defined(rubric(PAID), "Pay it.", max_iterations=1)
 
 
 def outcome(house: House, session: str) -> Outcome:
@@ -34,19 +32,30 @@ def outcome(house: House, session: str) -> Outcome:
 
 
 def judged(house: House, session: str, result: str) -> list[Event]:
-    (defined, *_) = [e for e in reversed(house.log_of(session)) if e.type == "user.define_outcome"]
-    told = {
-        "outcome_id": defined.payload["outcome_id"], "outcome_evaluation_start_id": "", "iteration": 0,
-        "result": result, "explanation": f"It is {result}.", "usage": {},
-    }  # fmt: skip
-    key = f"verdict {len(house.log_of(session))}"
-    return house.live.emit(session, [NewEvent("span.outcome_evaluation_end", told, key)])
+    """Its work is judged, with that result: by a grader that is honest, or that calls the rubric one for something
+    else. What the log says of it."""
+    house.models_here = {**house.models_here, "scripted:grader": _GRADERS[result]}
+    events = house.then(session, OUTCOME)
+    end = next(n for n, e in enumerate(events) if e.type == "span.outcome_evaluation_end")
+    assert events[end].payload["result"] == result
+    return events[end : end + 2]
+
+
+def _elsewhere(request: Any) -> Any:
+    return verdict(read(request), lambda text: None, inapplicable="It is about something else.")
+
+
+def _mild(request: Any) -> Any:
+    return verdict(read(request), lambda text: "Done. That is it." if PAID in text else None)
+
+
+_GRADERS = {"satisfied": _mild, "failed": _elsewhere, "max_iterations_reached": honest}
 
 
 @pytest.fixture
 def idle(house: House) -> str:
     """A session that did its work."""
-    session = house.begin(Answers("Done."))
+    session = house.begin(Answers("Done. That is it."))
     house.turn(session)
     return session
 
@@ -81,30 +90,47 @@ def test_to_be_broken_off_is_failure_and_to_be_archived_is_not(house: House, idl
     [("satisfied", "success"), ("failed", "failure"), ("max_iterations_reached", "failure")],
 )
 def test_a_verdict_labels(house: House, idle: str, result: str, label: str) -> None:
-    house.then(idle, OUTCOME)
     caused, told = judged(house, idle, result)
     assert (caused.type, told.type) == ("span.outcome_evaluation_end", "session.outcome")
-    assert told.payload["explanation"] == f"It is {result}."
+    assert told.payload["explanation"] == caused.payload["explanation"] != ""
     assert outcome(house, idle) == Outcome(label, None, "verdict")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("result", ["needs_revision", "interrupted"])
-def test_what_judges_nothing_labels_nothing(house: House, idle: str, result: str) -> None:
-    house.then(idle, OUTCOME)
-    judged(house, idle, result)
+def test_a_verdict_that_sends_it_back_labels_nothing(house: House) -> None:
+    house.models_here = {"scripted:grader": honest}
+    session = house.begin(Answers("Done.", f"Now {PAID}."))
+    events = house.then(session, {**OUTCOME, "max_iterations": 2})
+    told = [e for e in events if e.type in ("span.outcome_evaluation_end", "session.outcome")]
+    assert [e.payload.get("result") or e.payload["label"] for e in told] == [
+        "needs_revision", "satisfied", "success",
+    ]  # fmt: skip
+    assert outcome(house, session) == Outcome("success", None, "verdict")
+
+
+def test_an_interrupt_labels_nothing(house: House, idle: str) -> None:
+    grader = Slow()
+    house.models_here = {**house.models_here, "scripted:grader": grader}
+    watch = watched(house, idle, OUTCOME)
+    assert grader.began.wait(20)
+    house.sessions.send(idle, [{"type": "user.interrupt"}])
+    events = watch.until(rested)
+    watch.stop()
+    assert [e.payload["result"] for e in events if e.type == "span.outcome_evaluation_end"] == ["interrupted"]
     assert outcome(house, idle) == Outcome()
 
 
 def test_a_verdict_outranks_the_exit_and_a_person_the_verdict(house: House) -> None:
-    session = house.begin(Answers(*[ModelFailed("no")] * 20))
-    house.then(session, OUTCOME)
+    no = ModelFailed("no")
+    session = house.begin(Answers(*[no] * 5, "Done. That is it.", *[no] * 5, "Done. That is it."))
+    house.turn(session)
+    assert outcome(house, session) == Outcome("failure", None, "exit")
     judged(house, session, "satisfied")
     assert outcome(house, session).label == "success"
     house.turn(session, "and now?")  # it gives up again, after the work was judged
+    assert house.stop(session)["type"] == "retries_exhausted"
     assert outcome(house, session) == Outcome("success", None, "verdict")
     house.sessions.label(session, Outcome("failure", 0.2, PERSON), "It is the wrong bill.")
-    house.then(session, OUTCOME)
-    judged(house, session, "satisfied")
+    assert judged(house, session, "satisfied")[1].type != "session.outcome"
     assert outcome(house, session) == Outcome("failure", 0.2, PERSON)
 
 
@@ -203,6 +229,6 @@ def test_a_title_is_the_goal_and_only_the_first_request_stands_for_it(house: Hou
     house.turn(plain, "Book invoice 2.")
     house.turn(plain, "And 3.")
     assert house.log.session(plain).info.goal == "Book invoice 2."
-    defined = house.begin(Answers("Done."), environment={"name": "third"})
-    house.then(defined, OUTCOME)
-    assert house.log.session(defined).info.goal == "Pay it."
+    wanted = house.begin(Answers("Done."), environment={"name": "third"})
+    judged(house, wanted, "max_iterations_reached")
+    assert house.log.session(wanted).info.goal == "Pay it."
