@@ -56,8 +56,8 @@ async def hanging(request: ModelRequest) -> str:
 
 
 def pricing(request: ModelRequest) -> Any:
-    """A specialist that calls the function that it has."""
-    return _results(request)[0] if _results(request) else ToolCall("call", request.tools[0].name, {"article": "tea"})
+    """A specialist that calls the function `price`."""
+    return _results(request)[0] if _results(request) else ToolCall("call", "price", {"article": "tea"})
 
 
 def counted(request: ModelRequest) -> str:
@@ -66,3 +66,12 @@ def counted(request: ModelRequest) -> str:
     with Path(place).open("a") as file:
         file.write(word + "\n")
     return word
+
+
+def flaky(request: ModelRequest) -> str:
+    """A specialist that fails the first time; the file that it is told of remembers."""
+    place = Path(_texts(request)[-1].splitlines()[0])
+    if not place.exists():
+        place.touch()
+        raise ValueError("not yet")
+    return "now"

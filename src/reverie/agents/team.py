@@ -15,6 +15,7 @@ from reverie.agents.session import OnEvent, RunSession, Task
 from reverie.app import Reverie
 from reverie.domain.errors import UsageError
 from reverie.domain.plans import AT_ONCE, Plan, TaskState
+from reverie.orchestration.checking import checked_plan
 from reverie.orchestration.notation import plan_json
 from reverie.orchestration.progress import PlanState
 from reverie.orchestration.runs import runs_of
@@ -166,6 +167,7 @@ class Team:
     ) -> RunSession:
         """Begin what ``carry_out`` does, and do not wait: ``plans_of(session)`` tells how it stands."""
         told = plan_json(plan) if isinstance(plan, Plan) else plan
+        checked_plan(told, [each.name for each in self.definition.specialists])  # before a session is there
         session = await self._begun(str(told.get("name") or "plan"), db, reverie)
         await session.start_plan(told)
         return session
