@@ -226,9 +226,9 @@ class Grading:
     async def _verdict(self, thread: ThreadContext, one: _Evaluation) -> Verdict:
         notes = list(examine(one.work))
         checked = await self._checked(one)
-        criteria = planning.to_judge(
-            one.rubric, one.previous, one.changed, one.seen, full=one.settings.full or not one.previous
-        )
+        full = one.settings.full or not one.previous
+        due = planning.to_judge(one.rubric, one.previous, one.changed, one.seen, full=full, work=one.work)
+        criteria = planning.at_once(one.rubric, due, one.previous, checked, one.seen)
         first = await self._judged(thread, one, 1, criteria)
         current = planning.merged(one.rubric, one.previous, checked, first.criteria)
         summary, inapplicable = first.summary, first.inapplicable
@@ -252,7 +252,13 @@ class Grading:
         if not checks:
             return []
         return await run_checks(
-            checks, one.work, one.files, one.sandbox, iteration=one.iteration, seen=one.seen
+            checks,
+            one.work,
+            one.files,
+            one.sandbox,
+            folder=None if one.sandbox is None else _inside(one.sandbox, one.files.root),
+            iteration=one.iteration,
+            seen=one.seen,
         )
 
     async def _sandbox(self, workshop: Workshop) -> Sandbox | None:
@@ -459,6 +465,11 @@ def _still(grader: ThreadContext) -> None:
     if grader.stopped in ("retries_exhausted", "refusal"):
         trouble = f": {grader.trouble}" if grader.trouble else "."
         raise _Unjudged(f"The grader could not go on ({grader.stopped}){trouble}")
+
+
+def _inside(sandbox: Sandbox, folder: Path) -> str | None:
+    """What a folder of this machine is called in a sandbox."""
+    return next((mount.inside for mount in sandbox.spec.mounts if mount.folder == folder), None)
 
 
 def _copy_name(start: Event) -> str:

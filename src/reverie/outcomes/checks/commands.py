@@ -21,8 +21,8 @@ _TOLD: Final = 1_500
 _GRACE_S: Final = 15.0
 
 
-async def check_command(wants: CommandWants, sandbox: Sandbox | None) -> Found:
-    """Run a command with the shell, in the folder where the sandbox starts.
+async def check_command(wants: CommandWants, sandbox: Sandbox | None, folder: str | None = None) -> Found:
+    """Run a command with the shell, in ``folder``, by default where the sandbox starts.
 
     Raises:
         Unchecked: there is no sandbox, or it failed.
@@ -32,7 +32,10 @@ async def check_command(wants: CommandWants, sandbox: Sandbox | None) -> Found:
     try:
         async with asyncio.timeout(wants.timeout + _GRACE_S):  # should the sandbox itself not come back
             finished = await sandbox.run(
-                ["/bin/sh", "-c", wants.command], timeout_s=wants.timeout, max_output=MAX_OUTPUT
+                ["/bin/sh", "-c", wants.command],
+                cwd=folder,
+                timeout_s=wants.timeout,
+                max_output=MAX_OUTPUT,
             )
     except TimeoutError:
         raise Unchecked("the command was given up: its sandbox did not come back") from None

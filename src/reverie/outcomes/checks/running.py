@@ -43,6 +43,7 @@ async def run_checks(
     files: Files,
     sandbox: Sandbox | None,
     *,
+    folder: str | None = None,
     iteration: int = 0,
     seen: str = "",
 ) -> list[CriterionVerdict]:
@@ -53,6 +54,7 @@ async def run_checks(
         work: whose message is looked at.
         files: the outputs, as they were delivered; not read any more when the first command runs.
         sandbox: where commands run, best a throw-away copy without network; None: they are not run.
+        folder: where in it the outputs are, in which commands start; None: where the sandbox starts.
         iteration: what the verdicts say it is.
         seen: what the verdicts say they were made on.
     """
@@ -61,7 +63,7 @@ async def run_checks(
     found = await asyncio.to_thread(_looked_at, read, work, files) if read else {}
     for criterion, check in asked:
         if check.kind == "command":
-            found[criterion.id] = await _run(check, sandbox)
+            found[criterion.id] = await _run(check, sandbox, folder)
     return [_verdict(criterion, found[criterion.id], iteration, seen) for criterion, _ in asked]
 
 
@@ -99,9 +101,9 @@ def _found(check: Check, looking: Looking) -> Found:
             raise Unchecked(f"a check of kind {check.kind!r} is not made by reading")
 
 
-async def _run(check: Check, sandbox: Sandbox | None) -> Found | Unchecked:
+async def _run(check: Check, sandbox: Sandbox | None, folder: str | None) -> Found | Unchecked:
     try:
-        return await check_command(wanted(check, CommandWants), sandbox)
+        return await check_command(wanted(check, CommandWants), sandbox, folder)
     except Unchecked as unchecked:
         return unchecked
     except Invalid as invalid:
