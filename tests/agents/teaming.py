@@ -75,3 +75,10 @@ def flaky(request: ModelRequest) -> str:
         place.touch()
         raise ValueError("not yet")
     return "now"
+
+
+async def gated(request: ModelRequest) -> str:
+    """A specialist that waits until the file that it is told of is there."""
+    while not Path(_texts(request)[-1].splitlines()[0]).exists():
+        await asyncio.sleep(0.02)
+    return "through"

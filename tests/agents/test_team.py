@@ -92,6 +92,8 @@ def test_teams_that_cannot_be_are_refused(teaming: Callable[[str], str]) -> None
     lead = reverie.Agent(name="lead")
     with pytest.raises(UsageError, match="two functions of the team are called 'price'"):
         reverie.Team(lead=lead, specialists={"one": one, "two": reverie.Agent(tools=[other])})
+    with pytest.raises(UsageError, match="called 'lead', as one"):
+        reverie.Team(lead=lead, specialists={"lead": one})
     for count in (0, MAX_SPECIALISTS + 1):
         with pytest.raises(UsageError, match=f"from 1 to 20 specialists, not {count}"):
             reverie.Team(lead=lead, specialists={f"s{n}": lead for n in range(count)})

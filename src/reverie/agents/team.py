@@ -85,12 +85,15 @@ class Team:
         inline: Whether the lead may also invent agents of its own.
 
     Raises:
-        UsageError: nobody, or too many; two functions of one name.
+        UsageError: nobody, or too many; two functions of one name; a specialist that is called as the lead.
     """
 
     def __init__(self, *, lead: Agent, specialists: Mapping[str, Agent], inline: bool = False) -> None:
         if not 1 <= len(specialists) <= MAX_SPECIALISTS:
             raise UsageError(f"from 1 to {MAX_SPECIALISTS} specialists, not {len(specialists)}")
+        if lead.definition.name in specialists:
+            what = f"the lead is called {lead.definition.name!r}, as one of its specialists"
+            raise UsageError(what, hint="give it a name of its own")
         members = [replace(agent.definition, name=name) for name, agent in specialists.items()]
         self.definition: Final[Definition] = replace(
             lead.definition,
