@@ -12,7 +12,13 @@ from openpyxl import Workbook
 
 __all__ = ["FIGURES", "TOPICS", "Brief", "Claim", "Option", "Risk", "Step", "Topic", "make"]
 
-FIGURES: Final = ("Cost in year one", "Running cost a year", "Saving a year", "Staff hours a week", "Users expected")
+FIGURES: Final = (
+    "Cost in year one",
+    "Running cost a year",
+    "Saving a year",
+    "Staff hours a week",
+    "Users expected",
+)
 """The labels of the sheet ``Figures``, from its second row on; their numbers stand beside them in column B."""
 
 
@@ -175,7 +181,16 @@ TOPICS: Final = (
            "RWIS = road weather information system", "the road office"),
 )  # fmt: skip
 
-_PEOPLE: Final = ("Ruth Ayala", "Tomas Berg", "Ines Caro", "Olu Dada", "Mara Ek", "Jon Falk", "Priya Gill", "Lea Horn")
+_PEOPLE: Final = (
+    "Ruth Ayala",
+    "Tomas Berg",
+    "Ines Caro",
+    "Olu Dada",
+    "Mara Ek",
+    "Jon Falk",
+    "Priya Gill",
+    "Lea Horn",
+)
 _CLAIMS: Final = (
     "{pct} % of {users} asked for a change in the last survey",
     "{pct} % of what is spent today goes into repairs",
@@ -261,13 +276,20 @@ def _about(name: str, topic: Topic) -> str:
 def _figures(dice: random.Random) -> dict[str, int]:
     cost = dice.randrange(210, 890) * 1_000 + dice.randrange(1, 10) * 100
     running = dice.randrange(31, 98) * 1_000 + dice.randrange(1, 10) * 100
-    values = (cost, running, dice.randrange(41, 97) * 1_100 + 37, dice.randrange(21, 64), dice.randrange(2_100, 9_900))
+    values = (
+        cost,
+        running,
+        dice.randrange(41, 97) * 1_100 + 37,
+        dice.randrange(21, 64),
+        dice.randrange(2_100, 9_900),
+    )
     return dict(zip(FIGURES, values, strict=True))
 
 
 def _monthly(dice: random.Random) -> list[tuple[str, int, int, int]]:
     return [
-        (month, dice.randrange(300, 900), dice.randrange(2_000, 9_000), dice.randrange(0, 30)) for month in _MONTHS
+        (month, dice.randrange(300, 900), dice.randrange(2_000, 9_000), dice.randrange(0, 30))
+        for month in _MONTHS
     ]
 
 

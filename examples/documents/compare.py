@@ -22,7 +22,9 @@ def done_in(
     return asyncio.run(_done_in(list(ways), numbers, model, grader))
 
 
-async def _done_in(ways: Sequence[Way], numbers: Sequence[int], model: str, grader: str) -> dict[Way, list[Done]]:
+async def _done_in(
+    ways: Sequence[Way], numbers: Sequence[int], model: str, grader: str
+) -> dict[Way, list[Done]]:
     found: dict[Way, list[Done]] = {way: [] for way in ways}
     with tempfile.TemporaryDirectory(prefix="documents-") as made:
         with reverie.open(Path(made) / "documents.db") as house:

@@ -164,7 +164,9 @@ class _Writer:
         if "untold" not in self._gaps:
             texts.append(f"We recommend {brief.recommended.name}.")
         if "costless" not in self._gaps:
-            texts.append(f"In its first year it costs {brief.figures[FIGURES[0]]:,} euro; what it saves is told under Costs.")
+            texts.append(
+                f"In its first year it costs {brief.figures[FIGURES[0]]:,} euro; what it saves is told under Costs."
+            )
         explained = short if "term" in self._gaps else f"{short} ({long})"
         texts.append(f"Figures on {explained} are in the annex of the tender and not in this report.")
         return {"paragraphs": texts, "table": []}
@@ -181,7 +183,11 @@ class _Writer:
         texts: list[str] = []
         for option in self._brief.options:
             bare = "unreasoned" in self._gaps and option.name == self._rejected
-            texts.append(" ".join(filter(None, (f"Option: {option.name}.", option.about, "" if bare else option.reason))))
+            texts.append(
+                " ".join(
+                    filter(None, (f"Option: {option.name}.", option.about, "" if bare else option.reason))
+                )
+            )
         return {"paragraphs": texts, "table": []}
 
     @property
@@ -211,7 +217,9 @@ class _Writer:
         figures = {label: f"{value:,}" for label, value in self._brief.figures.items()}
         if "number" in self._gaps:
             figures[FIGURES[2]] = _swapped(figures[FIGURES[2]])
-        return self._said(*_COSTS, table=[["Figure", "Value"], *([label, text] for label, text in figures.items())])
+        return self._said(
+            *_COSTS, table=[["Figure", "Value"], *([label, text] for label, text in figures.items())]
+        )
 
     def _risks(self) -> dict[str, list]:  # type: ignore[type-arg]
         rows = [["No.", "Risk", "What is done", "Owner"]]
@@ -239,7 +247,10 @@ class _Writer:
         return self._said("If the council agrees, these steps follow.", table=rows)
 
     def _annex(self) -> dict[str, list]:  # type: ignore[type-arg]
-        rows = [["Month", "Users", "Cost", "Faults"], *([m, str(u), str(c), str(f)] for m, u, c, f in self._brief.months)]
+        rows = [
+            ["Month", "Users", "Cost", "Faults"],
+            *([m, str(u), str(c), str(f)] for m, u, c, f in self._brief.months),
+        ]
         return self._said("The year before, month by month.", table=rows)
 
     def _references(self) -> dict[str, list]:  # type: ignore[type-arg]

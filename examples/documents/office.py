@@ -33,7 +33,14 @@ class Slide(TypedDict):
 
 
 def save_report(
-    path: Path, title: str, sections: Sequence[Section], note: str, *, font: str, body_pt: float, note_pt: float
+    path: Path,
+    title: str,
+    sections: Sequence[Section],
+    note: str,
+    *,
+    font: str,
+    body_pt: float,
+    note_pt: float,
 ) -> None:
     """A .docx. ``note`` is printed small at the end; all else in ``font``."""
     document = Document()
@@ -84,7 +91,9 @@ def save_deck(path: Path, title: str, slides: Sequence[Slide], *, font: str, bod
         slide = deck.slides.add_slide(deck.slide_layouts[5])
         heading = slide.shapes.title
         assert heading is not None
-        heading.left, heading.top, heading.width, heading.height = map(Emu, (609_600, 304_800, 10_972_800, 990_600))
+        heading.left, heading.top, heading.width, heading.height = map(
+            Emu, (609_600, 304_800, 10_972_800, 990_600)
+        )
         _write(heading.text_frame, [each["title"]], font, 32)
         box = slide.shapes.add_textbox(*map(Emu, (609_600, 1_600_200, 10_972_800, 4_525_963)))
         box.text_frame.word_wrap = True

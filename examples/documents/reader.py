@@ -16,10 +16,11 @@ from reverie.domain.messages import ModelRequest, Text, ToolCall, ToolResult, Us
 __all__ = ["judge"]
 
 _NONCE: Final = re.compile(r"with the nonce (\w+)\.")
-_LISTED: Final = re.compile(r"^- \[(\w+)\] (.*)(?:\n  \(demanded before: (.*)\))?", re.MULTILINE)
+_LISTED: Final = re.compile(r"^- \[(\w+)\] (.*)(?:\n  \((demanded|met) before: (.*)\))?", re.MULTILINE)
 _FENCED: Final = re.compile(r"^<<<(\w+) (?:file \"(.*?)\".*|the maker's.*)\n((?s:.*?))\n>>>\1$", re.MULTILINE)
 _CHANGED: Final = "(What changed"
 _SAME: Final = "(It is as it was"
+_PROOFS: Final = "(Passages that"
 _OPENED: Final = "=== "
 _NOBODY: Final = re.compile(r"\A\W*(?:tbd|tba|n/?a|none|nobody|open|to be decided)?\W*\Z", re.IGNORECASE)
 _FIGURE: Final = re.compile(r"\b\d+ %")
@@ -30,9 +31,9 @@ _OPEN: Final = (
     "cd /mnt/session/outputs && python3 -c 'import re,sys,zipfile\nfor name in sys.argv[1:]:\n"
     ' print("=== "+name)\n'
     ' if name.endswith(".md"): print(open(name).read()); continue\n'
-    ' z=zipfile.ZipFile(name)\n'
+    " z=zipfile.ZipFile(name)\n"
     ' parts=[n for n in z.namelist() if re.fullmatch(r"word/document.xml|ppt/slides/slide\\d+.xml",n)]\n'
-    ' for n in sorted(parts,key=lambda n:(len(n),n)):\n  x=z.read(n).decode()\n'
+    " for n in sorted(parts,key=lambda n:(len(n),n)):\n  x=z.read(n).decode()\n"
     '  for r in re.findall(r"(?s)<w:tr[ >].*?</w:tr>|<[wa]:p[ >].*?</[wa]:p>",x):\n'
     '   t="\\t".join(re.sub("<[^>]+>","",c) for c in (re.findall(r"(?s)<w:tc>.*?</w:tc>",r) or [r]))\n'
     "   if t.strip(): print(t)' "
@@ -41,11 +42,25 @@ _OPEN: Final = (
 
 @dataclass(slots=True)
 class _Shown:
-    """A file as far as it is shown. ``gone``: lines that were in it when it was judged before."""
+    """A file as far as it is shown. ``new`` are lines that were not in it when it was judged before, ``gone`` those that
+    were, ``kept`` those that are as they were; of a file that is shown whole all are new."""
 
-    lines: list[str] = field(default_factory=list[str])
+    new: list[str] = field(default_factory=list[str])
+    kept: list[str] = field(default_factory=list[str])
     gone: list[str] = field(default_factory=list[str])
     whole: bool = False
+
+    @property
+    def lines(self) -> list[str]:
+        return [*self.new, *self.kept]
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """What is told of the judgement before: a demand, or that it was met; of the first judgement nothing."""
+
+    demand: str = ""
+    met: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +81,7 @@ class _Unseen(Exception):
 
 
 _Files = Mapping[str, _Shown]
-_Rule = Callable[[_Files, str], _Found]
+_Rule = Callable[[_Files, _Before], _Found]
 
 
 def judge(request: ModelRequest) -> Any:
@@ -77,14 +92,17 @@ def judge(request: ModelRequest) -> Any:
     can_open = any(tool.name == "bash" for tool in request.tools)
     judged: list[dict[str, Any]] = []
     unseen: set[str] = set()
-    for label, text, demand in _LISTED.findall(brief.rpartition("# The criteria")[2]):
+    for label, text, how, told_before in _LISTED.findall(brief.rpartition("# The criteria")[2]):
+        before = _Before(told_before if how == "demanded" else "", how == "met")
         try:
-            judged.append(_said(label, _rule(text)(files, demand)))
+            judged.append(_said(label, _rule(text)(files, before)))
         except _Unseen as error:
             unseen |= {name for name in error.files if not files[name].whole}
-            judged.append(_said(label, _Found([demand or "Show it: it was not to be found."])))
+            judged.append(_said(label, _Found(["Show it: it was not to be found."])))
     if unseen and can_open and not opened:
-        return ToolCall(f"open-{len(request.messages)}", "bash", {"command": _OPEN + " ".join(sorted(unseen))})
+        return ToolCall(
+            f"open-{len(request.messages)}", "bash", {"command": _OPEN + " ".join(sorted(unseen))}
+        )
     nonce = (_NONCE.search(brief) or ["", ""])[1]
     verdict = {"nonce": nonce, "criteria": judged, "inapplicable": None, "summary": ""}
     return ToolCall(f"verdict-{len(request.messages)}", "verdict", verdict)
@@ -109,7 +127,7 @@ def _files(brief: str, opened: Mapping[str, list[str]]) -> dict[str, _Shown]:
     found = {name: _Shown() for name in (_REPORT, _DECK, _SOURCES)}
     found |= {name or "message": _shown(text) for _, name, text in _FENCED.findall(brief)}
     for name, lines in opened.items():
-        found[name] = _Shown(lines, found.get(name, _Shown()).gone, whole=True)
+        found[name] = _Shown(lines, whole=True)
     return found
 
 
@@ -117,11 +135,15 @@ def _shown(text: str) -> _Shown:
     if not text.startswith((_CHANGED, _SAME)):
         return _Shown(text.splitlines(), whole=True)
     shown = _Shown()
-    for line in text.splitlines()[1:]:
+    changes, _, proofs = text.partition(_PROOFS)
+    for line in changes.splitlines()[1:]:
         if line.startswith("-"):
             shown.gone.append(line[1:])
-        elif line.startswith(("+", " ")):
-            shown.lines.append(line[1:])
+        elif line.startswith("+"):
+            shown.new.append(line[1:])
+        elif not line.endswith("…"):  # which is cut
+            shown.kept.append(line[1:])
+    shown.kept += proofs.splitlines()[1:]
     return shown
 
 
@@ -144,14 +166,17 @@ def _said(label: str, found: _Found) -> dict[str, Any]:
 def _each(file: str, subject: str, fault: Callable[[str], str], missing: str) -> _Rule:
     """Every line of a kind is as it should be, and there is one. ``fault`` says what must change in a line."""
 
-    def rule(files: _Files, demand: str) -> _Found:
+    def rule(files: _Files, before: _Before) -> _Found:
         shown = files[file]
-        lines = [line for line in shown.lines if re.search(subject, line)]
-        changes = [change for line in lines if (change := fault(line))]
-        if changes:
+        new, every = (
+            [line for line in lines if re.search(subject, line)] for lines in (shown.new, shown.lines)
+        )
+        if changes := [change for line in new if (change := fault(line))]:
             return _Found(changes)
-        if lines and (shown.whole or not demand or _answered(demand, lines)):
-            return _Found(quote=lines[0], file=file)
+        if before.demand and not shown.whole and not _answered(before.demand, new):
+            return _Found([before.demand])
+        if every and (shown.whole or before.met or before.demand):
+            return _Found(quote=every[0], file=file)
         if shown.whole:
             return _Found([missing])
         raise _Unseen(file)
@@ -160,10 +185,23 @@ def _each(file: str, subject: str, fault: Callable[[str], str], missing: str) ->
 
 
 def _answered(demand: str, lines: Sequence[str]) -> bool:
-    """Whether what was demanded before is among what is shown now: by the names in the demand."""
-    names = re.findall(r"\b[RS]\d\b|“(.{12,}?)[”…]", demand) or [""]
-    marks = re.findall(r"\b([RS]\d)\b", demand) + [name[:30] for name in names if name]
-    return bool(marks) and all(any(mark in line for line in lines) for mark in marks)
+    """Whether all that was demanded is among what is new: by the names and quotations in the demand."""
+    marks = re.findall(r"\b[RS]\d\b", demand) + [said[:25] for said in re.findall(r"“(.{12,}?)[”…]", demand)]
+    return bool(lines) and all(any(mark in line for line in lines) for mark in marks)
+
+
+def _there(file: str, pattern: str, change: str) -> _Rule:
+    """A line of that kind is there."""
+
+    def rule(files: _Files, before: _Before) -> _Found:
+        shown = files[file]
+        if line := next((line for line in shown.lines if re.search(pattern, line)), None):
+            return _Found(quote=line, file=file)
+        if shown.whole or before.demand or any(re.search(pattern, line) for line in shown.gone):
+            return _Found([change])
+        raise _Unseen(file)
+
+    return rule
 
 
 def _unowned(line: str) -> str:
@@ -180,28 +218,32 @@ def _unsourced(line: str) -> str:
     return "" if _CITED.search(line) else f"Cite the source of “{line[:60]}…”."
 
 
-def _reasoned(files: _Files, demand: str) -> _Found:
-    """Needs to know what is recommended."""
-    name = _recommended(files)
+def _reasoned(files: _Files, before: _Before) -> _Found:
+    """Has to know which option is the recommended one."""
 
     def fault(line: str) -> str:
         option = line.partition("Option: ")[2].partition(".")[0]
-        if option == name or "rejected because" in line:
+        if "rejected because" in line or option == _recommended(files):
             return ""
         return f"Say why “{option}” is rejected: “{line[:60]}…”."
 
-    return _each(_REPORT, r"^Option: ", fault, "Describe the options.")(files, demand)
+    return _each(_REPORT, r"^Option: ", fault, "Describe the options.")(files, before)
 
 
 def _recommended(files: _Files) -> str:
     for name in (_REPORT, _DECK):
-        for line in files[name].lines:
-            if found := re.match(r"We recommend ([^.]+)\.", line):
-                return found[1]
+        if found := _concluded(files[name].lines):
+            return found
     raise _Unseen(_REPORT)
 
 
-def _borne_out(files: _Files, demand: str) -> _Found:
+def _concluded(lines: Sequence[str]) -> str:
+    """What is recommended last in these lines."""
+    found = [m[1] for line in lines if (m := re.match(r"We recommend ([^.]+)\.", line))]
+    return found[-1] if found else ""
+
+
+def _borne_out(files: _Files, before: _Before) -> _Found:
     sources = {m[1]: line for line in files[_SOURCES].lines if (m := re.match(r"\[(\d+)\]", line))}
     if not sources:
         raise _Unseen(_SOURCES)
@@ -212,40 +254,24 @@ def _borne_out(files: _Files, demand: str) -> _Found:
             return ""
         return f"Cite a source that bears out “{line[:60]}…”."
 
-    return _each(_REPORT, r"\d+ %.*\[\d+\]", fault, "Cite sources.")(files, demand)
+    return _each(_REPORT, r"\d+ %.*\[\d+\]", fault, "Cite sources.")(files, before)
 
 
-def _there(file: str, pattern: str, change: str) -> _Rule:
-    """A line of that kind is there."""
-
-    def rule(files: _Files, demand: str) -> _Found:
-        shown = files[file]
-        if line := next((line for line in shown.lines if re.search(pattern, line)), None):
-            return _Found(quote=line, file=file)
-        if shown.whole or any(re.search(pattern, line) for line in shown.gone):
-            return _Found([change])
-        raise _Unseen(file)
-
-    return rule
-
-
-def _agree(files: _Files, demand: str) -> _Found:
-    deck, report = (_concluded(files, name, pattern) for name, pattern in _CONCLUSIONS)
-    if deck is None or report is None:
+def _agree(files: _Files, before: _Before) -> _Found:
+    """What is not shown of one of them is as it was, which is told where they did not agree."""
+    deck, report = (_concluded(files[name].lines) for name in (_DECK, _REPORT))
+    named = re.search(r"“(.+?)”", before.demand)
+    touched = any(_concluded([*files[name].new, *files[name].gone]) for name in (_DECK, _REPORT))
+    if before.met and not touched and (deck or report):
+        return _Found(quote=f"We recommend {deck or report}.", file=_DECK if deck else _REPORT)
+    if before.demand and not touched:
+        return _Found([before.demand])
+    report = report or (named[1] if named else "")
+    if not (deck and report) and not (files[_DECK].whole and files[_REPORT].whole):
         raise _Unseen(_REPORT, _DECK)
     if deck == report:
         return _Found(quote=f"We recommend {deck}.", file=_DECK)
     return _Found([f"Let the deck's conclusion recommend “{report}”, as the report does."])
-
-
-_CONCLUSIONS: Final = ((_DECK, r"^We recommend ([^.]+)\."), (_REPORT, r"^We recommend ([^.]+)\."))
-
-
-def _concluded(files: _Files, name: str, pattern: str) -> str | None:
-    found = [m[1] for line in files[name].lines if (m := re.search(pattern, line))]
-    if not found and files[name].whole:
-        return ""
-    return found[-1] if found else None
 
 
 def _unexplained(line: str) -> str:
@@ -278,7 +304,7 @@ def _particular(text: str) -> _Rule:
     """A criterion of an unknown kind asks for something by its name: a line that has it, or none."""
     words = list(_names(text))
 
-    def rule(files: _Files, demand: str) -> _Found:
+    def rule(files: _Files, before: _Before) -> _Found:
         for name, shown in files.items():
             for line in shown.lines:
                 if words and all(word in line for word in words):

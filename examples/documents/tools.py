@@ -28,7 +28,9 @@ class Desk:
     def read_brief(self) -> str:
         """The brief, the figures that count, and the sources that may be cited."""
         sheet = load_workbook(self._folder / "figures.xlsx")["Figures"]
-        figures = [f"{label}: {value}" for label, value in sheet.iter_rows(min_row=2, max_col=2, values_only=True)]
+        figures = [
+            f"{label}: {value}" for label, value in sheet.iter_rows(min_row=2, max_col=2, values_only=True)
+        ]
         parts = (self._folder / "brief.md").read_text("utf-8"), "Figures:", *figures
         return "\n".join([*parts, "", (self._folder / "sources.md").read_text("utf-8")])
 

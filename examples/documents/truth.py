@@ -55,7 +55,9 @@ class _Report:
 
     @property
     def words(self) -> int:
-        return sum(len(text.split()) for text in [*self.paragraphs, *(" ".join(row) for row in self.rows.values())])
+        return sum(
+            len(text.split()) for text in [*self.paragraphs, *(" ".join(row) for row in self.rows.values())]
+        )
 
     @property
     def smallest(self) -> float:
@@ -82,7 +84,9 @@ def _form(report: _Report, deck: _Deck, brief: Brief) -> Iterator[str]:
         yield "sections"
     listed = {text[:3] for text in report.parts.get("References", [])}
     body = " ".join(text for name, texts in report.parts.items() if name != "References" for text in texts)
-    if any(mark not in body for mark in listed) or any(f"[{n}]" in body and f"[{n}]" not in listed for n in range(1, 20)):
+    if any(mark not in body for mark in listed) or any(
+        f"[{n}]" in body and f"[{n}]" not in listed for n in range(1, 20)
+    ):
         yield "citations"
     if str(report.document.styles["Normal"].font.name) != "Calibri" or report.smallest < 9:
         yield "type"
