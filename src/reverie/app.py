@@ -33,10 +33,13 @@ from reverie.storage.database import Database
 from reverie.telemetry import Spans, wanted
 from reverie.wiring import plugs
 from reverie.workspace import Workspace
+from reverie.workspaces.agents import DEPLOYMENT
 from reverie.workspaces.courier import Courier
+from reverie.workspaces.deployments import SCHEDULED
 from reverie.workspaces.keys import Keys
 from reverie.workspaces.outbound import Outbound
 from reverie.workspaces.registry import Workspaces
+from reverie.workspaces.scheduler import Attended, Scheduler
 from reverie.workspaces.sealing import sealer
 
 __all__ = ["Reverie", "Workspace", "default_database", "open"]
@@ -235,6 +238,11 @@ class Reverie(Workspace):
         """Works off requests for dreams, of every workspace."""
         worker = this_process()
         return NightWatch(self._db, lambda id, stopping: self.workspace(id).night(worker, stopping))
+
+    def scheduler(self) -> Scheduler:
+        """Starts what is due by its schedule, in every workspace."""
+        kinds = {DEPLOYMENT: Attended(SCHEDULED, lambda id: self.workspace(id).deployment_runs.attend)}
+        return Scheduler(self._db, self.workspaces, kinds, clock=self._clock)
 
     def observe(self, spans: Spans) -> None:
         """Make spans of what sessions do in this process, from now on."""

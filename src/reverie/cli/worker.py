@@ -1,4 +1,4 @@
-"""``reverie worker``: work on sessions, and nothing else."""
+"""``reverie worker``: work on sessions, and begin what is due by its schedule."""
 
 from __future__ import annotations
 
@@ -40,8 +40,13 @@ def worker(
     stop = _stopped_by_signals()
     with reverie.open(db) as house:
         house.attend(sessions)
+        meanwhile = (house.scheduler(), house.night_watch())
+        for each in meanwhile:
+            each.start()
         _say(f"works on sessions of {house.where}, at most {sessions} at once; stop with Ctrl-C")
         stop.wait()
+        for each in meanwhile:
+            each.stop()
         _say("stops: what is under way goes on where another worker is, or comes")
 
 

@@ -1,4 +1,4 @@
-"""What a server does besides answering: deliver webhooks, work off requests for dreams."""
+"""What a server does besides answering: deliver webhooks, attend schedules, work off requests for dreams."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ class Background:
     takes, the others leave alone, and what one leaves when it dies, another takes up."""
 
     def __init__(self, reverie: Reverie) -> None:
-        self._courier = reverie.courier()
-        self._watch = reverie.night_watch()
+        self._workers = (reverie.courier(), reverie.scheduler(), reverie.night_watch())
 
     def start(self) -> None:
         """Begin, in threads of its own."""
-        self._courier.start()
-        self._watch.start()
+        for worker in self._workers:
+            worker.start()
 
     def stop(self) -> None:
         """End within seconds; what is not done then is done by the next start. Idempotent."""
-        self._courier.stop()
-        self._watch.stop()
+        for worker in self._workers:
+            worker.stop()

@@ -5,13 +5,13 @@ Every function takes the caller's transaction and sees its workspace.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 
 from reverie.domain.clock import iso, iso_or_none, time_or_none
 from reverie.domain.resources import ALWAYS, Cursor, Period, Resource
@@ -32,6 +32,8 @@ __all__ = [
     "keep_version",
     "listed",
     "remove",
+    "standing",
+    "taken",
     "versions",
 ]
 
@@ -120,6 +122,25 @@ def count(connection: Connection, kind: str, wanted: Filter) -> int:
     sql = f"SELECT count(*) FROM resources WHERE workspace = ? AND kind = ?{more}"  # noqa: S608
     ((number,),) = execute(connection, sql, (workspace(connection), kind, *values)).fetchall()
     return number
+
+
+def taken(connection: Connection, kind: str, key: str) -> bool:
+    """Whether one of the kind has the key."""
+    sql = "SELECT 1 FROM resources WHERE workspace = ? AND kind = ? AND key = ?"
+    return execute(connection, sql, (workspace(connection), kind, key)).fetchone() is not None
+
+
+def standing(
+    connection: Connection, workspaces: Sequence[str], statuses: Mapping[str, str]
+) -> list[tuple[str, str, str, int]]:
+    """What is not archived and has the status that ``statuses`` says of its kind: (workspace, kind, id,
+    version). The connection must see all these workspaces."""
+    r = _T.c
+    wanted = or_(*(and_(r.kind == kind, r.status == status) for kind, status in statuses.items()))
+    query = select(r.workspace, r.kind, r.id, r.version).where(
+        r.workspace.in_(workspaces), r.kind.in_(statuses), wanted, r.archived_at.is_(None)
+    )
+    return [(row[0], row[1], row[2], row[3]) for row in connection.execute(query.order_by(r.id))]
 
 
 def keep_version(connection: Connection, resource: Resource) -> None:

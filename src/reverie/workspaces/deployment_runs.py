@@ -6,18 +6,20 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import Any, Final, Literal, TypeAlias
 
-from reverie.domain.clock import iso
+from reverie.domain.clock import iso, time_or_none
 from reverie.domain.errors import Archived, Conflict, ReverieError, StorageError
 from reverie.domain.resources import ALWAYS, Cursor, Period, Resource
 from reverie.storage.database import Connection
 from reverie.workspaces.agents import DEPLOYMENT
-from reverie.workspaces.deployments import RUN, paused_by
+from reverie.workspaces.deployments import DUE_FROM, RUN, SCHEDULED, paused_by
 from reverie.workspaces.obstacles import TRANSIENT, Obstacle, Obstacles, refused
 from reverie.workspaces.resources import Resources
+from reverie.workspaces.schedule import due, next_due
 from reverie.workspaces.secrets import Secrets
 from reverie.workspaces.session_resources import TOKEN
 from reverie.workspaces.sessions import Sessions
@@ -65,7 +67,22 @@ class DeploymentRuns:
             Conflict: that start was made before, or the deployment is paused.
         """
         context = {"type": "schedule", "scheduled_at": iso(scheduled_at)}
-        return self._start(deployment_id, context, f"{deployment_id}@{iso(scheduled_at)}")
+        return self._start(deployment_id, context, _key(deployment_id, scheduled_at))
+
+    def attend(self, deployment_id: str, now: datetime) -> datetime | None:
+        """Make the start that is due at ``now``, unless it was made: of several that nobody attended, the last.
+        When to look again; None: not before it is changed."""
+        found = self._resources.get(DEPLOYMENT, deployment_id)
+        schedule: Said | None = found.body["schedule"]
+        if schedule is None or found.status != SCHEDULED or found.archived_at is not None:
+            return None
+        cron: tuple[str, str] = schedule["expression"], schedule["timezone"]
+        since = time_or_none(found.body.get(DUE_FROM)) or found.updated_at
+        slot = due(*cron, since, now, deployment_id)
+        if slot is not None and not self._resources.taken(RUN, _key(deployment_id, slot)):
+            with suppress(Conflict, Archived):  # another process was faster; or it was paused just now
+                self.fire(deployment_id, slot)
+        return next_due(*cron, now, deployment_id)
 
     def get(self, run_id: str) -> Resource:
         """A run."""
@@ -163,6 +180,11 @@ class DeploymentRuns:
             key: body[key] for key in ("agent", "environment_id", "initial_events", "vault_ids", "budget")
         }
         return {**same, "resources": resources, "title": body["name"]}
+
+
+def _key(deployment_id: str, scheduled_at: datetime) -> str:
+    """What no two runs share."""
+    return f"{deployment_id}@{iso(scheduled_at)}"
 
 
 def _run(deployment: Resource, context: Said) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final, Literal, TypeAlias
 
-from reverie.domain.clock import Clock
+from reverie.domain.clock import Clock, iso
 from reverie.domain.errors import Archived, Invalid, UsageError
 from reverie.domain.resources import ALWAYS, Cursor, Period, Resource
 from reverie.memory.stores import MemoryService
@@ -29,11 +29,25 @@ from reverie.workspaces.session_resources import FILE, TOKEN
 from reverie.workspaces.vaults import Vaults
 from reverie.workspaces.webhooks import Webhooks
 
-__all__ = ["MAX_SCHEDULED", "RUN", "DeploymentView", "Deployments", "Status", "paused_by", "status_of"]
+__all__ = [
+    "DUE_FROM",
+    "MAX_SCHEDULED",
+    "RUN",
+    "SCHEDULED",
+    "DeploymentView",
+    "Deployments",
+    "Status",
+    "paused_by",
+    "status_of",
+]
 
 RUN: Final = "deployment_run"
 MAX_SCHEDULED: Final = 1_000
+DUE_FROM: Final = "due_from"
+"""Of a body: since when its schedule counts. What was due before is not caught up on."""
 _SCHEDULED: Final = "+schedule"  # behind a status: what is counted must be a column
+SCHEDULED: Final = "active" + _SCHEDULED
+"""The status of those that start by themselves."""
 _STARTED: Final = "schedule+session"
 _UPCOMING: Final = 5
 
@@ -190,12 +204,18 @@ class Deployments:
         return found
 
     def _turn(self, deployment_id: str, to: Status, reason: Said | None) -> DeploymentView:
+        now = iso(self._clock())
+
+        def turned(found: Resource) -> Resource:
+            after = paused_by(reason)(found)
+            return after if reason else replace(after, body={**after.body, DUE_FROM: now})
+
         def work(conn: Connection) -> Resource:
             found = self._held(deployment_id, conn)
             if _plain(found) == to:
                 return found
             self._webhooks.emit(conn, f"deployment.{'paused' if reason else 'unpaused'}", deployment_id)
-            return self._resources.change(DEPLOYMENT, deployment_id, paused_by(reason), conn=conn)
+            return self._resources.change(DEPLOYMENT, deployment_id, turned, conn=conn)
 
         return self._view(self._resources.write(work))
 
@@ -226,6 +246,8 @@ class Deployments:
         return DeploymentView(deployment, tuple(due), last[0].created_at if last else None)
 
     def _body(self, asked: Said, stored: Said, conn: Connection) -> dict[str, Any]:
+        schedule = _or_stored("schedule", asked, stored, _schedule, None)
+        same = schedule == stored.get("schedule")
         return {
             "name": asked.get("name", stored.get("name")),
             "description": said(asked, "description", stored.get("description")) or None,
@@ -234,7 +256,8 @@ class Deployments:
             "initial_events": asked.get("initial_events", stored.get("initial_events")),
             "metadata": patched(stored.get("metadata", {}), asked.get("metadata")),
             "resources": _or_stored("resources", asked, stored, partial(self._mounts, conn), []),
-            "schedule": _or_stored("schedule", asked, stored, _schedule, None),
+            "schedule": schedule,
+            DUE_FROM: stored.get(DUE_FROM) if same else iso(self._clock()),
             "vault_ids": _or_stored("vault_ids", asked, stored, partial(self._open_vaults, conn), []),
             "budget": said(asked, "budget", stored.get("budget")),
             "paused_reason": stored.get("paused_reason"),

@@ -234,6 +234,10 @@ class Resources:
         wanted = Filter(parent, statuses, archived)
         return self._read(conn, lambda reading: rows.count(reading, kind, wanted))
 
+    def taken(self, kind: str, key: str, *, conn: Connection | None = None) -> bool:
+        """Whether a resource of the kind has that ``key``."""
+        return self._read(conn, lambda reading: rows.taken(reading, kind, key))
+
     # ------------------------------------------------------------------ transactions
 
     def write(self, work: Callable[[Connection], T]) -> T:
