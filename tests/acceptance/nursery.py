@@ -27,7 +27,7 @@ from reverie.storage.database import Database
 from reverie.tools.schemas import problems
 from reverie.tools.spilling import spill
 
-__all__ = ["STEPS", "TOOLS", "Worker", "effects"]
+__all__ = ["STEPS", "TOOLS", "Worker", "effects", "tend"]
 
 STEPS = 24
 _SCHEMA = {"type": "object", "properties": {"session": {"type": "string"}, "n": {"type": "integer"}}}
@@ -116,20 +116,25 @@ def _work(database: str, path: str, pause_s: float, careless: bool) -> None:
         time.sleep(3600)
 
 
-def main(database: str, path: str, pause_s: str, careless: str = "") -> None:
+def tend(work: Callable[[], None]) -> None:
+    """Do as the commands say; ``work`` is what a worker does, until it is killed."""
     pid = 0
     for line in sys.stdin:
         match line.strip():
             case "begin":
                 pid = os.fork()
                 if pid == 0:
-                    _work(database, path, float(pause_s), bool(careless))
+                    work()
             case "kill":
                 os.kill(pid, signal.SIGKILL)
                 os.waitpid(pid, 0)
             case _:
                 break
         print(pid, flush=True)
+
+
+def main(database: str, path: str, pause_s: str, careless: str = "") -> None:
+    tend(lambda: _work(database, path, float(pause_s), bool(careless)))
 
 
 if __name__ == "__main__":

@@ -30,14 +30,16 @@ PATIENCE = 120.0
 class Nursery:
     """Workers on one database, one after the other."""
 
-    def __init__(self, folder: Path, *, pause_s: float, careless: bool = False) -> None:
+    def __init__(
+        self, folder: Path, *, pause_s: float, careless: bool = False, module: str = "nursery"
+    ) -> None:
         self.database, self.effects = folder / "reverie.db", folder / "effects"
         more = ["yes"] if careless else []
         self._process = subprocess.Popen(
             [
                 sys.executable,
                 "-m",
-                "tests.acceptance.nursery",
+                f"tests.acceptance.{module}",
                 self.database,
                 self.effects,
                 str(pause_s),
