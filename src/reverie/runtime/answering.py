@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from reverie.domain.errors import ModelBilling, ModelFailed, ModelOverloaded, ModelRateLimited
 from reverie.domain.events import Event, JsonObject, NewEvent
 from reverie.domain.messages import Delta, ModelResponse, Text, Thinking, ToolCall, Usage
 from reverie.plugins import Output
@@ -13,7 +14,7 @@ from reverie.runtime.hands import result_payload, result_type
 from reverie.runtime.toolbox import Toolbox
 from reverie.storage.events import event_id
 
-__all__ = ["Preview", "answered", "ended", "stopped"]
+__all__ = ["Preview", "answered", "ended", "stopped", "told_of"]
 
 _PREVIEWED: Final = {"text": "agent.message", "thinking": "agent.thinking"}
 
@@ -73,6 +74,17 @@ def stopped(thread: str, start: Event, *, interrupted: bool) -> NewEvent:
     if interrupted:
         payload["interrupted"] = True
     return NewEvent("span.model_request_end", payload, f"{start.id}:end", thread=thread)
+
+
+def told_of(error: ModelFailed, retry: str) -> JsonObject:
+    """A failure of a model as ``session.error`` tells it; ``retry`` is what is done about it."""
+    kinds: Mapping[type[ModelFailed], str] = {
+        ModelOverloaded: "model_overloaded_error",
+        ModelRateLimited: "model_rate_limited_error",
+        ModelBilling: "billing_error",
+    }
+    kind = kinds.get(type(error), "model_request_failed_error")
+    return {"type": kind, "message": str(error), "retry_status": {"type": retry}}
 
 
 class Preview:

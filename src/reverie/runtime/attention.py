@@ -14,7 +14,12 @@ from reverie.storage.events import Link
 __all__ = ["Attention", "Interrupted", "broken_off", "together"]
 
 T = TypeVar("T")
-_OTHERS: Final = ("user.", "workflow_run.", "session.updated")  # what may be written by somebody else
+_OTHERS: Final = (
+    "user.",
+    "workflow_run.",
+    "session.updated",
+    "session.thread_updated",
+)  # what may be written by somebody else
 
 
 class Interrupted(Exception):

@@ -117,6 +117,8 @@ class ThreadContext:
     """The latest calls since a person said something: name, input and result, as text."""
     news: int = 0
     """How often somebody else than its own model and hands said something to it."""
+    received: int = 0
+    """How many messages other threads sent it."""
     outcome: Wanted | None = None
     """What it works towards."""
     stopped: str | None = None
@@ -125,6 +127,12 @@ class ThreadContext:
     """It rests because what it alone might use is spent."""
     trouble: str = ""
     """What went wrong with it last."""
+    broken_off: bool = False
+    """It rests because it was interrupted, or stopped by its lead."""
+    unheard: bool = False
+    """A person interrupted it alone, and its lead has not heard of it."""
+    conflicts: list[str] = field(default_factory=list[str])
+    """What it did to files that could not be taken over, in words, since it was set to work."""
     _asking: bool = False
     _heard: bool = False
     _held: list[Said] = field(default_factory=list["Said"])
@@ -158,12 +166,17 @@ class ThreadContext:
 
     @property
     def working(self) -> bool:
-        """Whether it is at work, or has something to do."""
-        return self.running or self.due or self.stopped is None
+        """Whether it is at work, or has something to do that it may do."""
+        return self.running or self.stopped is None or (self.due and self.stopped != "budget_reached")
 
     def rest(self) -> None:
         """The turn is over. What another thread said meanwhile is answered in the next one, unless it gave up."""
         self.due, self.failures = self._heard and self.stopped != _GAVE_UP, 0
+
+    def give_up(self) -> None:
+        """The turn was broken off: what was said meanwhile is known, and waits for somebody to say more."""
+        self.listen()
+        self.due, self.failures = False, 0
 
     def say(self, parts: Iterable[Said]) -> None:
         """Somebody else than the model said this."""
@@ -270,6 +283,7 @@ def _outcome(context: SessionContext, thread: ThreadContext, event: Event) -> No
 
 
 def _received(context: SessionContext, thread: ThreadContext, event: Event) -> None:
+    thread.received += 1
     thread.hear(context.parts(event.payload.get("content")))
     _begin(thread)
 
@@ -298,8 +312,9 @@ def _interrupted(context: SessionContext, thread: ThreadContext, event: Event) -
     told = event.payload.get("session_thread_id")
     for each in [thread] if told is not None else list(context.threads.values()):
         each.news += 1
-        if each.running or each.failures:
+        if each.running or each.failures or each.open:
             each.interrupted = True
+            each.unheard = told is not None and each.parent is not None
 
 
 # ---------------------------------------------------------------------- what the model says
@@ -401,15 +416,19 @@ def _status(context: SessionContext, thread: ThreadContext, event: Event) -> Non
         return  # then each thread speaks for itself
     thread.running = running
     if running:
-        thread.stopped = None
+        thread.stopped, thread.broken_off, thread.unheard = None, False, thread.unheard and thread.interrupted
+        thread.conflicts = []
         for call in thread.open.values():
             call.begun = call.granted
     elif event.type.endswith("_idle"):
-        thread.interrupted = False
         reason: JsonObject = event.payload.get("stop_reason") or {}
         thread.stopped = str(reason.get("type"))
         thread.overspent = bool(reason.get("of_thread"))
-        if thread.stopped in _OVER or thread.overspent:
+        thread.broken_off = thread.interrupted or bool(reason.get("broken_off"))
+        thread.interrupted = False
+        if thread.broken_off:
+            thread.give_up()
+        elif thread.stopped in _OVER or thread.overspent:
             thread.rest()
 
 
@@ -427,11 +446,30 @@ def _ended(context: SessionContext, thread: ThreadContext, event: Event) -> None
 
 def _erred(context: SessionContext, thread: ThreadContext, event: Event) -> None:
     error: JsonObject = event.payload.get("error") or {}
-    thread.trouble = str(error.get("message", ""))
+    message = str(error.get("message", ""))
+    if error.get("trouble") != "merge_conflict":
+        thread.trouble = message
+    elif (whose := context.threads.get(str(error.get("session_thread_id")))) is not None:
+        whose.conflicts.append(message)
 
 
 def _updated(context: SessionContext, thread: ThreadContext, event: Event) -> None:
     context.changed = True
+    for each in context.threads.values():
+        each.news += each.stopped == "budget_reached"  # there may be more of it now
+
+
+def _limited(context: SessionContext, thread: ThreadContext, event: Event) -> None:
+    if thread.overspent:
+        thread.due, thread.news = True, thread.news + 1
+
+
+def _reported(context: SessionContext, thread: ThreadContext, event: Event) -> None:
+    thread.unheard = False
+
+
+def _run_created(context: SessionContext, thread: ThreadContext, event: Event) -> None:
+    context.teamed = True
 
 
 _CHANGES: Final[Mapping[str, Change]] = {
@@ -440,6 +478,7 @@ _CHANGES: Final[Mapping[str, Change]] = {
     "user.define_outcome": _outcome,
     "user.interrupt": _interrupted,
     "user.tool_confirmation": _confirmed,
+    "agent.thread_message_sent": _reported,
     "agent.thread_message_received": _received,
     "span.outcome_evaluation_start": _evaluating,
     "span.outcome_evaluation_end": _evaluated,
@@ -454,6 +493,8 @@ _CHANGES: Final[Mapping[str, Change]] = {
     **{f"session.thread_status_{status}": _status for status in _STATUSES},
     "session.thread_status_terminated": _ended,
     "session.thread_created": _created,
+    "session.thread_updated": _limited,
     "session.updated": _updated,
+    "workflow_run.created": _run_created,
     "session.error": _erred,
 }

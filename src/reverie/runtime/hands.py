@@ -24,7 +24,7 @@ from reverie.runtime.context import Call, CallKind, ThreadContext
 from reverie.runtime.house import McpFound, McpLink, Mounted, Plugs, Room, Trouble
 from reverie.runtime.toolbox import Toolbox
 
-__all__ = ["Hands", "Sift", "Workshop", "result_payload", "result_type"]
+__all__ = ["Hands", "Sift", "Workshop", "result_payload", "result_type", "trouble"]
 
 Sift: TypeAlias = Callable[[str], str]
 """What of a text that a tool gave is shown to the model."""
@@ -34,6 +34,11 @@ _TYPES: Final[Mapping[CallKind, tuple[EventType, str]]] = {
     "mcp": ("agent.mcp_tool_result", "mcp_tool_use_id"),
     "custom": ("user.custom_tool_result", "custom_tool_use_id"),
 }
+
+
+def trouble(message: str, kind: str) -> JsonObject:
+    """Something that did not stop anybody, as a ``session.error`` tells it."""
+    return _error("unknown_error", message, trouble=kind)
 
 
 def result_type(kind: CallKind) -> EventType:
@@ -91,10 +96,6 @@ class Workshop:
                 self._mounted = await self._mount()
                 self._note(await asyncio.to_thread(self._mounted.pull))
             return self._mounted
-
-    def trouble(self, message: str, kind: str) -> None:
-        """Something that did not stop anybody, for the log to tell."""
-        self.troubles.append(_error("unknown_error", message, trouble=kind))
 
     async def sandbox(self) -> Sandbox:
         """The sandbox.

@@ -64,7 +64,8 @@ class Journal:
         return events
 
     async def written(self, work: Callable[[Page], T]) -> tuple[list[Event], T]:
-        """``write``, with what ``work`` gave."""
+        """``write``, with what ``work`` gave. Whoever is cancelled meanwhile is so when it is known what became of
+        the transaction: what was to be written with it is somebody else's too."""
         outbox, self.outbox = self.outbox, []
         gave: list[T] = []
 
@@ -73,7 +74,17 @@ class Journal:
                 page.add(event)
             gave.append(work(page))
 
-        events = await self.db(lambda: self._live.advance(self.session_id, whole, self._fence))
+        asked = asyncio.ensure_future(
+            self.db(lambda: self._live.advance(self.session_id, whole, self._fence))
+        )
+        try:
+            events = await asyncio.shield(asked)
+        except BaseException:
+            if not asked.done():
+                await asyncio.wait([asked])
+            if asked.cancelled() or asked.exception() is not None:
+                self.outbox = [*outbox, *self.outbox]  # it was not written; the next one writes it
+            raise
         await self._absorb(events)
         return events, gave[-1]
 

@@ -8,17 +8,16 @@ anything is done. Nothing has an effect before it is on the disk that it will.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from reverie.domain.errors import (
     ConfigError,
     ContextTooLong,
-    ModelBilling,
     ModelFailed,
-    ModelOverloaded,
-    ModelRateLimited,
     NotFound,
+    ReverieError,
 )
 from reverie.domain.events import PRIMARY_THREAD, Event, JsonObject
 from reverie.domain.messages import ModelRequest, ModelResponse, Text
@@ -27,7 +26,7 @@ from reverie.orchestration.roster import roster_of
 from reverie.orchestration.runs import Run as WorkflowRun
 from reverie.plugins import Handler, Output
 from reverie.runtime import brain, compacting, resting
-from reverie.runtime.answering import Preview, answered, ended, stopped
+from reverie.runtime.answering import Preview, answered, ended, stopped, told_of
 from reverie.runtime.attention import Attention, Interrupted, broken_off
 from reverie.runtime.brain import Act, Ask, Close, Compact, Exhausted, Grade, Want, decide
 from reverie.runtime.budget import allows
@@ -44,9 +43,11 @@ from reverie.sessions.pages import Fence, Page
 
 __all__ = ["Run"]
 
+log: Final = logging.getLogger("reverie.runtime")
 MAX_TRIES: Final = 5
 _FIRST_WAIT: Final = 1.0
 _LONGEST_WAIT: Final = 60.0
+_LOOK: Final = 1.0  # seconds between two looks at the inbox, while only others than the primary thread work
 _LONGEST_ASKED: Final = 600.0  # however long a provider asks us to wait
 
 
@@ -86,6 +87,7 @@ class Run:
         self._cut_off: set[str] = set()
         self._at_rest: dict[str, int] = {}
         self._driven: dict[str, asyncio.Task[None]] = {}
+        self._input = False
 
     @property
     def at_once(self) -> int:
@@ -150,24 +152,46 @@ class Run:
                     driven[name] = asyncio.ensure_future(self.drive(name))
                 if not driven and (pause is None or not self._workflows.waits):
                     return
+                looks = PRIMARY_THREAD not in driven  # somebody in another process may have said something
                 done, _ = await asyncio.wait(
-                    (news, *driven.values()), return_when=asyncio.FIRST_COMPLETED, timeout=pause
+                    (news, *driven.values()),
+                    return_when=asyncio.FIRST_COMPLETED,
+                    timeout=min(pause or _LOOK, _LOOK) if looks else pause,
                 )
+                self._input = self._input or (looks and not done)
                 for name in [name for name, task in driven.items() if task in done]:
-                    await driven.pop(name)
+                    await self._driven_out(name, driven.pop(name))
         finally:
             self.attention.unlisten(changed)
             await broken_off([news, *driven.values()])
 
+    def look(self) -> None:
+        """Something was said to the session: its primary thread takes it, though it may rest while others work. May
+        be called from any thread."""
+        self._input = True
+        self.attention.changed()
+
+    async def _driven_out(self, name: str, task: asyncio.Task[None]) -> None:
+        """A thread was driven as far as it goes. Where one of a specialist broke, the others go on."""
+        try:
+            await task
+        except Exception as error:
+            thread = self.context.threads.get(name)
+            if isinstance(error, ReverieError) or thread is None or name == PRIMARY_THREAD:
+                raise
+            log.exception("a thread failed", extra={"session_id": self.session_id, "thread": name})
+            await self._give_up(thread, "unknown_error", f"{type(error).__name__}: {error}"[:2_000])
+
     def _due(self, driven: Mapping[str, object]) -> list[str]:
         """Threads that somebody said something to since they rested. A grader's is driven by who asked it."""
+        called, self._input = self._input and PRIMARY_THREAD not in driven, False
         return [
             name
             for name, thread in self.context.threads.items()
             if name not in driven
             and thread.agent_name != GRADER
-            and self._at_rest.get(name) != thread.news
-            and (name == PRIMARY_THREAD or thread.due or thread.open or thread.interrupted)
+            and (self._at_rest.get(name) != thread.news or (called and name == PRIMARY_THREAD))
+            and (name == PRIMARY_THREAD or thread.due or thread.open or thread.interrupted or thread.unheard)
         ]
 
     async def drive(self, name: str) -> None:
@@ -267,9 +291,12 @@ class Run:
         overspent = resting.overspent(self.journal, thread)
 
         def work(page: Page) -> None:
+            mine = page.state.threads[thread.name]
+            if mine.interrupted:
+                return  # it is in the log behind what we know
             if thread.name == PRIMARY_THREAD:
                 page.take()
-            if page.state.threads[thread.name].spent:
+            if mine.spent:
                 overspent(page)
                 return
             if not allows(page, thread.name, model):
@@ -307,7 +334,7 @@ class Run:
             thread.too_long += 1  # the brain sees to it
             return
         again = error.retryable and tries < MAX_TRIES
-        told = _model_error(error, "retrying" if again else "exhausted")
+        told = told_of(error, "retrying" if again else "exhausted")
         failure = self.journal.new("session.error", {"error": told}, thread.name)
         given_up = self._given_up(thread, str(error))
 
@@ -357,8 +384,7 @@ class Run:
             self.journal.put(result_type(call.kind), payload, thread.name)
         self._cut_off -= {call.id for call, _ in calls}
         if stop:
-            await self.journal.write(resting.stopped(self.journal, thread, None))
-            thread.interrupted = thread.due = False
+            await self.journal.write(resting.stopped(self.journal, thread))
 
     async def _compact(self, thread: ThreadContext) -> bool:
         await self._prepare(thread)
@@ -433,12 +459,15 @@ class Run:
         waiting = frozenset(thread.open)
         troubles = await self.seats.merge(thread) if not waiting else []
         said = "\n\n".join((thread.text, *troubles))
-        over = self._resting(thread, said)
+        over, tell = self._resting(thread, said), resting.interruption(self.journal, thread)
 
         def work(page: Page) -> bool:
-            mine = page.state.threads[thread.name]
-            if not waiting <= mine.pending.keys():
-                return True  # the client has answered: it is in the log behind what we know
+            mine = page.state.threads.get(thread.name)
+            if mine is None:
+                return False  # it was archived meanwhile
+            if mine.received != thread.received or not waiting <= mine.pending.keys():
+                return True  # somebody said something, or answered: it is in the log behind what we know
+            tell(page)
             if thread.name == PRIMARY_THREAD and not waiting:
                 page.take()
             if not page.added and (mine.status in ("running", "rescheduling") or resting.judges_only(thread)):
@@ -458,13 +487,3 @@ class Run:
         self.context.changed = False
         row = await self.journal.db(lambda: self.room.live.row(self.session_id))
         self.seats.changed(row.body or {})
-
-
-def _model_error(error: ModelFailed, retry: str) -> JsonObject:
-    kinds: Mapping[type[ModelFailed], str] = {
-        ModelOverloaded: "model_overloaded_error",
-        ModelRateLimited: "model_rate_limited_error",
-        ModelBilling: "billing_error",
-    }
-    kind = kinds.get(type(error), "model_request_failed_error")
-    return {"type": kind, "message": str(error), "retry_status": {"type": retry}}

@@ -18,6 +18,7 @@ __all__ = [
     "ADVISOR",
     "deliver",
     "given_up",
+    "interruption",
     "judges_only",
     "message",
     "over",
@@ -33,7 +34,9 @@ ADVISOR: Final = "anthropic.advisor"
 """The name that the wire gives to an advisor's thread."""
 _END_TURN: Final[JsonObject] = {"type": "end_turn"}
 _GAVE_UP: Final[JsonObject] = {"type": "retries_exhausted"}
+_BROKEN_OFF: Final[JsonObject] = {"type": "end_turn", "broken_off": True}
 _NOTHING: Final = "[It ended without a word.]"
+_INTERRUPTED: Final = "[It was interrupted by a person, and works no more. What it did so far stays.]"
 
 
 def said(response: ModelResponse) -> str:
@@ -50,12 +53,18 @@ def over(
     refused: JsonObject | None = None,
 ) -> Ending:
     """The turn came to its end; ``words`` are what its lead is told. ``refused`` are the details of a model that
-    refused to go on."""
-    report = _report(journal, thread, words or _NOTHING)
+    refused to go on. A thread that a person interrupted meanwhile goes no further than that."""
+    report = _report(journal, thread, (words or _NOTHING) if refused is None else _refused(refused, words))
     evaluation = _evaluation(journal, thread)
     turn = _refusal(refused) if refused is not None else {"stop": _END_TURN}
 
     def ending(page: Page) -> None:
+        mine = page.state.threads[thread.name]
+        if mine.interrupted or mine.pending:  # or it waits for the client: its turn is not over
+            page.turn("idle", thread=thread.name, stop=_END_TURN)
+            return
+        if mine.received != thread.received and refused is None:
+            return  # somebody told it something that we do not know yet: it goes on with that
         if thread.name == PRIMARY_THREAD and refused is None:
             if page.waits():
                 return  # it goes on with that
@@ -93,15 +102,22 @@ def overspent(journal: Journal, thread: ThreadContext) -> Ending:
     return ending
 
 
-def stopped(journal: Journal, thread: ThreadContext, why: str | None) -> Ending:
-    """The turn was broken off; ``why`` is what its lead is told, where it is to be told."""
-    report: Sequence[NewEvent] = () if why is None else _report(journal, thread, why)
+def stopped(journal: Journal, thread: ThreadContext) -> Ending:
+    """The turn was broken off: by a person, of which its lead hears where it goes on itself, or by its lead."""
+    tell = interruption(journal, thread)
 
     def ending(page: Page) -> None:
-        deliver(page, thread.name, report)
-        page.turn("idle", thread=thread.name, stop=_END_TURN)
+        tell(page)
+        by_person = page.state.threads[thread.name].interrupted
+        page.turn("idle", thread=thread.name, stop=_END_TURN if by_person else _BROKEN_OFF)
 
     return ending
+
+
+def interruption(journal: Journal, thread: ThreadContext) -> Ending:
+    """A lead hears that a person interrupted its specialist, and nobody else."""
+    report = _report(journal, thread, _INTERRUPTED) if thread.unheard else ()
+    return lambda page: deliver(page, thread.name, report)
 
 
 def reports(thread: ThreadContext) -> bool:
@@ -152,6 +168,7 @@ def _judged(page: Page, context: SessionContext, thread: ThreadContext) -> bool:
         and thread.outcome is not None
         and active.outcome_id == thread.outcome.id
         and not any(status in ("running", "rescheduling") for status in others)
+        and not page.state.open_runs
     )
 
 
@@ -174,6 +191,11 @@ def _report(journal: Journal, thread: ThreadContext, words: str) -> Sequence[New
     return message(journal, thread.name, thread.parent, words, names=(thread.agent_name, ""))
 
 
+def _refused(details: JsonObject, words: str) -> str:
+    why = details.get("explanation") or details.get("category") or "its model did not say why"
+    return f"[It refused to go on: {why}]\n\n{words}".strip()
+
+
 def _refusal(details: JsonObject) -> dict[str, Any]:
     told = {
         "type": "refusal",
@@ -185,10 +207,12 @@ def _refusal(details: JsonObject) -> dict[str, Any]:
 
 def deliver(page: Page, thread: str | None, messages: Sequence[NewEvent]) -> None:
     """Messages, and whoever of others they are for goes on with them: at once, so that nobody takes the session for
-    done in between."""
+    done in between. One for a thread that is gone is heard by nobody."""
     for event in messages:
-        if event.thread != thread and event.type == "agent.thread_message_received":
-            mine = page.state.threads.get(event.thread)
-            if mine is not None and mine.status == "idle" and not mine.pending:
-                page.turn("running", thread=event.thread)
+        mine = page.state.threads.get(event.thread)
+        if mine is None:
+            continue
+        wakes = event.thread != thread and event.type == "agent.thread_message_received"
+        if wakes and mine.status == "idle" and not mine.pending:
+            page.turn("running", thread=event.thread)
         page.add(event)

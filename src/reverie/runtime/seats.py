@@ -13,7 +13,7 @@ from reverie.domain.outcomes import GRADER
 from reverie.plugins import Handler, Model
 from reverie.runtime.brain import MAX_STEPS, Rules
 from reverie.runtime.context import ThreadContext
-from reverie.runtime.hands import Hands, Sift, Workshop
+from reverie.runtime.hands import Hands, Sift, Workshop, trouble
 from reverie.runtime.house import Mounted, Plugs, Room
 from reverie.runtime.journal import Journal
 from reverie.runtime.toolbox import OwnTool, Toolbox
@@ -187,15 +187,19 @@ class Seats:
             return []
         main = await self.main.open()
         report = await asyncio.to_thread(main.merge, thread.name, str(thread.news))
+        await self.main.keep()  # what was merged is handed over, too
         told = [_unmerged(thread.agent_name, each) for each in report.conflicts]
         for each in told:
-            self.main.trouble(each, "merge_conflict")
+            error = {**trouble(each, "merge_conflict"), "session_thread_id": thread.name}
+            self._journal.put("session.error", {"error": error}, PRIMARY_THREAD)
         return told
 
     def changed(self, body: JsonObject) -> None:
-        """The session's tools or servers were changed."""
+        """What is said of the session was changed: the agent of its primary thread with it, and nobody else's."""
         self._body = self.main.body = body
-        self._seats.clear()
+        self._seats.pop(PRIMARY_THREAD, None)
+        for seat in self._seats.values():
+            seat.workshop.body = body
 
     async def close(self) -> None:
         """Kill what runs, hang up; folders stay."""

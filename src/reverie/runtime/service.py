@@ -8,11 +8,13 @@ import os
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
 from typing import Any, Final, ParamSpec, TypeVar
 
 from reverie.domain.errors import LeaseLost, NotFound, StorageError, UsageError
 from reverie.domain.events import NewEvent
 from reverie.domain.workspaces import EVERYWHERE
+from reverie.orchestration.progress import Ended, news_json
 from reverie.plugins import Handler
 from reverie.runtime.context import SessionContext
 from reverie.runtime.house import House, Plugs
@@ -64,6 +66,9 @@ class RuntimeService:
 
     def wake(self, workspace: str, session_id: str) -> None:
         """There is something to do in a session."""
+        for run in tuple(self._runs):
+            if run.session_id == session_id:
+                run.look()
         self._engine.wake(workspace, session_id)
 
     def handle(self, session_id: str, handlers: Mapping[str, Handler]) -> None:
@@ -143,6 +148,10 @@ class RuntimeService:
             page.take()
             page.turn("running")
             page.add(failure)
+            for run_id in page.state.open_runs:
+                page.add(live.masked(_run_failed(run_id, live.clock(), message)))
+                result = {"type": "error", "error": {"type": "unknown_error", "message": message}}
+                page.say("workflow_run.status_ended", {"workflow_run_id": run_id, "result": result})
             for name, thread in page.state.threads.items():
                 if thread.status in ("running", "rescheduling"):
                     page.turn("idle", thread=name, stop={"type": "retries_exhausted"})
@@ -201,6 +210,11 @@ async def _whole(work: Coroutine[Any, Any, None]) -> None:
     except asyncio.CancelledError:
         await task
         raise
+
+
+def _run_failed(run_id: str, at: datetime, why: str) -> NewEvent:
+    news = news_json(Ended(at, "error", why, "unknown"))
+    return NewEvent("workflow_run.news", {"workflow_run_id": run_id, "news": news}, os.urandom(16).hex())
 
 
 def _fence(session_id: str, epoch: int) -> Fence:

@@ -23,7 +23,7 @@ from reverie.orchestration.deciding import (
     due,
     retry_wait,
 )
-from reverie.orchestration.progress import Failed, Finished, News, PlanState, news_json, step
+from reverie.orchestration.progress import Failed, Finished, Halted, News, PlanState, news_json, step
 from reverie.orchestration.runs import Run
 from reverie.orchestration.showing import summary
 from reverie.runtime.context import SessionContext, ThreadContext
@@ -102,8 +102,10 @@ class Workflows:
             thread = self._context.threads.get(task.thread or "")
             if task.status != "running" or thread is None or thread.working:
                 continue
-            if thread.stopped == "end_turn":
-                yield Finished(now, name, thread.name, thread.text)
+            if thread.broken_off:
+                yield Halted(now, name, "it was interrupted")
+            elif thread.stopped == "end_turn":
+                yield Finished(now, name, thread.name, "\n\n".join((thread.text, *thread.conflicts)))
             elif thread.stopped in _LOST or self._overspent(thread):
                 why = thread.trouble or "its model refused to go on"
                 yield Failed(now, name, why, thread.name, retryable=thread.stopped == "retries_exhausted")
@@ -124,7 +126,10 @@ class Workflows:
     async def _do(
         self, run: Run, state: PlanState, over: Sequence[News], decisions: Sequence[Decision], now: datetime
     ) -> None:
-        gone = [news.thread for news in over if isinstance(news, Finished | Failed) and news.thread]
+        ended = (
+            run.state.tasks[news.task].thread for news in over if isinstance(news, Finished | Failed | Halted)
+        )
+        gone = [thread for thread in ended if thread is not None]
         gone += [each.thread for each in decisions if isinstance(each, Cut)]
         for thread in gone:
             await self._stop(thread)
@@ -149,7 +154,10 @@ class Workflows:
             for event in others:
                 page.add(event)
             for agent, key, task, most, events in began:
-                page.open_thread(agent, parent=run.lead, run=run.id, key=key, name=task, max_tokens=most)
+                thread = page.open_thread(
+                    agent, parent=run.lead, run=run.id, key=key, name=task, max_tokens=most
+                )
+                page.turn("running", thread=thread)
                 for event in events:
                     page.add(event)
 
@@ -196,7 +204,8 @@ class Workflows:
     ) -> list[NewEvent]:
         """What the lead is told when a run is over, unless a call of its waits for that, or a person stopped it."""
         end = next((each for each in decisions if isinstance(each, End)), None)
-        wanted = run.asked or state.plan.reduce is not None
+        lead = self._context.thread(run.lead)
+        wanted = run.asked or state.plan.reduce is not None or lead.outcome is not None
         if end is None or run.call is not None or not wanted or state.stop is not None:
             return []
         text = summary(step(state, end.news(now)))

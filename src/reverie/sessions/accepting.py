@@ -9,7 +9,7 @@ from reverie.domain.errors import Invalid, UsageError
 from reverie.domain.events import Event, EventType, JsonObject, QueuedEvent
 from reverie.domain.ids import new_id
 from reverie.sessions.status import Asked, ThreadState
-from reverie.sessions.turns import Draft, budget_reached, interrupt, standing, thread_id, turn
+from reverie.sessions.turns import Draft, budget_reached, goes_on, interrupt, standing, thread_id, turn
 
 __all__ = ["Accepted", "ClientEvent", "accept"]
 
@@ -126,6 +126,7 @@ def _go_on(draft: Draft, name: str, thread: ThreadState, before: Any) -> None:
         draft.wake = True  # a result that came before the turn's end: the loop may wait for it
     elif not thread.pending:
         draft.wake = True
+        goes_on(draft, before)
     else:
         turn(draft, "idle", thread=name, stop=thread.stop_reason, before=before)
 

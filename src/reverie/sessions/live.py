@@ -27,7 +27,7 @@ from reverie.sessions.accepting import Accepted, ClientEvent, accept
 from reverie.sessions.ledger import Ledger, Settled
 from reverie.sessions.pages import Fence, Page, Work
 from reverie.sessions.status import SessionState, Status, StopReason, session_status
-from reverie.sessions.turns import Draft, break_off, budget_reached, label, terminate, thread_id, turn
+from reverie.sessions.turns import Draft, break_off, label, terminate, thread_id, turn
 from reverie.storage import audit, inbox, managed, threads
 from reverie.storage import events as event_rows
 from reverie.storage import sessions as session_rows
@@ -189,7 +189,7 @@ class LiveSessions(Ledger):
                 return Settled(session_id)
             draft.budget = lambda: body.get("budget")
             draft.add("session.updated", changed)
-            draft.wake = "budget" in changed and budget_reached(draft.state)
+            draft.wake = "budget" in changed and _held_by_budget(draft.state)
             managed.write(conn, session_id, draft.now, body=body)
             return self._save(conn, draft)
 
@@ -415,6 +415,12 @@ def _aim(conn: Connection, draft: Draft) -> None:
     texts += [str(each.payload["description"]) for each in draft.events if each.type == "user.define_outcome"]
     if words := next((found for text in texts if (found := text.split())), None):
         session_rows.aim(conn, draft.session_id, " ".join(words)[:GOAL_LENGTH])
+
+
+def _held_by_budget(state: SessionState) -> bool:
+    """Whether a thread rests because the session's budget is spent; others may work still."""
+    reasons = (thread.stop_reason for thread in state.threads.values() if not thread.spent)
+    return any(reason is not None and reason.get("type") == "budget_reached" for reason in reasons)
 
 
 def _must_rest(row: SessionRow, what: str) -> None:

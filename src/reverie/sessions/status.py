@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Literal, TypeAlias, cast
 
 import msgspec
@@ -16,6 +15,7 @@ from msgspec.structs import replace
 
 from reverie.domain.events import PRIMARY_THREAD, Event, JsonObject
 from reverie.domain.sessions import Outcome
+from reverie.sessions.usage import Usage, cents, total
 
 __all__ = [
     "FINAL_RESULTS",
@@ -46,30 +46,12 @@ _WEB: Final = {"web_search": "web_search_requests", "web_fetch": "web_fetch_requ
 _TURN_OVER: Final[StopReason] = {"type": "end_turn"}
 
 
-class Usage(msgspec.Struct, frozen=True):
-    """What was used so far. ``list_cost`` is in cents, as a decimal text; None until a cost was told."""
-
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cache_read_input_tokens: int = 0
-    ephemeral_5m_input_tokens: int = 0
-    ephemeral_1h_input_tokens: int = 0
-    web_search_requests: int = 0
-    web_fetch_requests: int = 0
-    list_cost: str | None = None
-
-    @property
-    def tokens(self) -> int:
-        """All of them, read, written and cached: what a budget in tokens counts."""
-        cached = self.cache_read_input_tokens + self.ephemeral_5m_input_tokens
-        return self.input_tokens + self.output_tokens + cached + self.ephemeral_1h_input_tokens
-
-
 class ThreadState(msgspec.Struct, frozen=True):
     """One thread. ``running_since`` is set while it runs; ``active_seconds`` counts up to then.
 
     ``workflow_run`` is the run that made it; ``max_tokens`` is what it alone may use (None: no limit of its
-    own).
+    own). ``interrupted``: a person interrupted it, and it works still. ``received`` are messages of other threads
+    so far.
     """
 
     status: Status = "idle"
@@ -82,6 +64,8 @@ class ThreadState(msgspec.Struct, frozen=True):
     started: bool = False
     workflow_run: str | None = None
     max_tokens: int | None = None
+    interrupted: bool = False
+    received: int = 0
 
     @property
     def spent(self) -> bool:
@@ -130,7 +114,7 @@ class SessionState(msgspec.Struct, frozen=True):
     @property
     def usage(self) -> Usage:
         """Of all threads together, those that have ended among them."""
-        return _sum((self.retired, *(thread.usage for thread in self.threads.values())))
+        return total((self.retired, *(thread.usage for thread in self.threads.values())))
 
     @property
     def pending(self) -> dict[str, tuple[str, Asked]]:
@@ -148,9 +132,17 @@ class SessionState(msgspec.Struct, frozen=True):
 
 
 def session_status(state: SessionState) -> Status:
-    """Of all its threads: one that runs makes the session run."""
+    """Of all its threads: one that runs makes the session run. So does a workflow run that goes on by itself, also
+    where none of its tasks is at work at this moment."""
     told = {thread.status for thread in state.threads.values()}
-    return next(status for status in _ORDER if status in told)
+    status: Status = next(status for status in _ORDER if status in told)
+    return "running" if status == "idle" and state.open_runs and not _held_up(state) else status
+
+
+def _held_up(state: SessionState) -> bool:
+    """Whether a client has to do something before anything goes on."""
+    kinds = {_kind(thread) for thread in state.threads.values() if not thread.spent}
+    return not kinds.isdisjoint(("requires_action", "budget_reached"))
 
 
 def stop_reason(state: SessionState) -> StopReason | None:
@@ -211,7 +203,7 @@ def _retired(state: SessionState, name: str, event: Event) -> SessionState:
     after = replace(
         state,
         threads={other: thread for other, thread in state.threads.items() if other != name},
-        retired=_sum((state.retired, last.usage)),
+        retired=total((state.retired, last.usage)),
         retired_seconds=state.retired_seconds + last.active_seconds,
     )
     return _session_clock(after, event.at)
@@ -236,6 +228,7 @@ def _turned(state: SessionState, name: str, event: Event, status: Status) -> Ses
         changes |= {
             "active_seconds": thread.active_seconds + _between(thread.running_since, event.at),
             "running_since": None,
+            "interrupted": thread.interrupted and status == "rescheduling",
             "stop_reason": event.payload.get("stop_reason") if status == "idle" else None,
         }
     if status == "terminated":
@@ -293,6 +286,11 @@ def _created(state: SessionState, event: Event) -> SessionState:
         max_tokens=told.get("max_tokens"),
     )
     return replace(state, threads={**state.threads, name: thread}, teamed=True)
+
+
+def _received(state: SessionState, event: Event) -> SessionState:
+    thread = state.threads.get(event.thread)
+    return state if thread is None else _with(state, event.thread, received=thread.received + 1)
 
 
 def _limited(state: SessionState, event: Event) -> SessionState:
@@ -414,7 +412,17 @@ def _labelled(state: SessionState, event: Event) -> SessionState:
 
 
 def _run_created(state: SessionState, event: Event) -> SessionState:
-    return replace(state, open_runs=(*state.open_runs, str(event.payload.get("workflow_run_id"))))
+    runs = (*state.open_runs, str(event.payload.get("workflow_run_id")))
+    return replace(state, open_runs=runs, teamed=True)  # there will be threads beside the primary one
+
+
+def _interrupted(state: SessionState, event: Event) -> SessionState:
+    names = list(state.threads) if event.payload.get("session_thread_id") is None else [event.thread]
+    for name in names:
+        thread = state.threads.get(name)
+        if thread is not None and thread.status in ("running", "rescheduling"):
+            state = _with(state, name, interrupted=True)
+    return state
 
 
 def _run_ended(state: SessionState, event: Event) -> SessionState:
@@ -439,7 +447,7 @@ def _used(state: SessionState, event: Event, field: str) -> SessionState:
         output_tokens=told.get("output_tokens") or 0,
         cache_read_input_tokens=told.get("cache_read_input_tokens") or 0,
         ephemeral_5m_input_tokens=told.get("cache_creation_input_tokens") or 0,
-        list_cost=_cents(event.payload.get("list_cost")),
+        list_cost=cents(event.payload.get("list_cost")),
     )
     return _more(state, event.thread, more)
 
@@ -448,29 +456,10 @@ def _more(state: SessionState, name: str, used: Usage) -> SessionState:
     """Thread ``name`` used more; what one uses that has ended is the session's all the same."""
     thread = state.threads.get(name)
     if thread is None:
-        return replace(state, retired=_sum((state.retired, used)))
-    return _with(state, name, usage=_sum((thread.usage, used)))
+        return replace(state, retired=total((state.retired, used)))
+    return _with(state, name, usage=total((thread.usage, used)))
 
 
-def _cents(told: object) -> str | None:
-    try:
-        return None if told is None else str(Decimal(str(told)))
-    except InvalidOperation:
-        return None
-
-
-def _sum(usages: Iterable[Usage]) -> Usage:
-    total: dict[str, int] = {}
-    cost: Decimal | None = None
-    for usage in usages:
-        for name in _COUNTERS:
-            total[name] = total.get(name, 0) + getattr(usage, name)
-        if usage.list_cost is not None:
-            cost = (cost or Decimal(0)) + Decimal(usage.list_cost)
-    return Usage(**total, list_cost=None if cost is None else str(cost))
-
-
-_COUNTERS: Final = tuple(name for name in Usage.__struct_fields__ if name != "list_cost")
 _CHANGES: Final[dict[str, Callable[[SessionState, Event], SessionState]]] = {
     "session.thread_created": _created,
     "session.thread_updated": _limited,
@@ -482,6 +471,7 @@ _CHANGES: Final[dict[str, Callable[[SessionState, Event], SessionState]]] = {
     "session.status_idle": _session_told("idle"),
     "session.status_rescheduled": _session_told("rescheduling"),
     "session.status_terminated": _session_told("terminated"),
+    "agent.thread_message_received": _received,
     "agent.tool_use": _called,
     "agent.mcp_tool_use": _called,
     "agent.custom_tool_use": _called,
@@ -490,6 +480,7 @@ _CHANGES: Final[dict[str, Callable[[SessionState, Event], SessionState]]] = {
     "user.tool_result": _settled("tool_use_id"),
     "user.custom_tool_result": _settled("custom_tool_use_id"),
     "user.tool_confirmation": _confirmed,
+    "user.interrupt": _interrupted,
     "user.define_outcome": _defined,
     "span.outcome_evaluation_start": _evaluating,
     "span.outcome_evaluation_end": _evaluated,
