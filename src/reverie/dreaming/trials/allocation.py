@@ -1,10 +1,13 @@
 """Which task to replay next: the one whose pairs are most likely to differ, asked least so far.
 
 A task that always succeeds, or never, says nothing in a pair; half the tasks of a held-out set are often like that.
-So pairs go to tasks in proportion to p(1 − p), p being the task's success rate over **both** arms. That looks at
+So pairs go to tasks in proportion to the square of p(1 − p), p being the task's success rate over **both** arms. That looks at
 how often the replays of a task succeed and never at which side won, so an edit that does nothing still wins each
 differing pair with probability one half, and the plan's errors stay exact. (Neyman 1934 allocated to strata by
 their spread; that one may learn the spread on the way is Robbins 1952.)
+
+What is bought with it: the average is one over lively tasks. An edit that helps those and breaks tasks that always
+succeeded is found out only as far as the broken ones have become lively; ask all tasks alike where that is feared.
 """
 
 from __future__ import annotations
@@ -23,8 +26,11 @@ __all__ = ["next_task", "urgency"]
 Floats = NDArray[np.float64]
 PRIOR: Final = 0.5
 """Jeffreys' prior: a task of which nothing is known is about as worth asking as one that has always ended alike once."""
-SHARPNESS: Final = 1.0
+SHARPNESS: Final = 2.0
 """Pairs go by the spread to this power: 0 asks all alike, a large number only the liveliest task."""
+
+HEAD_START: Final = 0.25
+"""Small enough that every task is asked once before any is asked twice."""
 
 
 def urgency(good: Floats, pairs: Floats) -> Floats:
@@ -34,7 +40,7 @@ def urgency(good: Floats, pairs: Floats) -> Floats:
     """
     a, b = good + PRIOR, 2 * pairs - good + PRIOR
     spread = a * b / ((a + b) * (a + b + 1))
-    return spread**SHARPNESS / (pairs + 1)
+    return spread**SHARPNESS / (pairs + HEAD_START)
 
 
 def next_task(tasks: Sequence[str], done: Sequence[Pair]) -> str:

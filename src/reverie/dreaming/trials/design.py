@@ -179,7 +179,7 @@ def _induced(last: int, aims: Aims, price: float, pair: float) -> _Bounds:
         cost = pair / aims.differ * (helps + 1 + harms) / 3
         go_on = (value[: n + 1] + value[1 : n + 2]) / 2 - cost if n < last else np.full(n + 1, -np.inf)
         stop = np.maximum(gain, 0.0)
-        if n < last:
+        if 0 < n < last:  # at 0 nothing was seen yet
             adopt[n] = _first(gain >= np.maximum(go_on, 0.0), n)
             drop[n] = np.flatnonzero((go_on <= 0) & (gain <= 0)).max(initial=-1)
         value = np.maximum(stop, go_on)
@@ -229,21 +229,25 @@ def _closed(bounds: _Bounds, pairs: int, aims: Aims) -> Plan:
 
 
 def _end(fair: Floats, harmed: Floats, left: float, harm_left: float) -> tuple[int, float]:
-    """(edge, coin): the number of wins at which one of the limits is used up, and the part of it that fits."""
+    """(edge, coin): the number of wins at which one of the limits is used up, and the part of it that fits.
+
+    Limits or not, nothing is adopted that has not won more than half.
+    """
     above, harm_above = 0.0, 0.0
-    for wins in range(len(fair) - 1, -1, -1):
+    half = (len(fair) - 1) // 2
+    for wins in range(len(fair) - 1, half, -1):
         if fair[wins] == 0.0:
             continue
         part = min((left - above) / fair[wins], (harm_left - harm_above) / harmed[wins])
         if part < 1:
             return wins, max(0.0, float(part))
         above, harm_above = above + fair[wins], harm_above + harmed[wins]
-    return -1, 0.0
+    return half, 0.0
 
 
 def _adopted_at_end(plan: Plan, n: int, alive: Floats, coin: bool) -> float:
     edge = plan.edge[n]
-    on_edge = alive[edge] * plan.coin[n] if coin and edge >= 0 else 0.0
+    on_edge = alive[edge] * plan.coin[n] if coin else 0.0
     return float(alive[edge + 1 :].sum() + on_edge)
 
 
