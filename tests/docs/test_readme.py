@@ -17,6 +17,14 @@ from reverie.domain.messages import ModelRequest, ToolCall, ToolResult
 
 README = Path(__file__).parents[2] / "README.md"
 PYTHON = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), flags=re.S)
+GRADER = f"scripted:{Path(__file__).parents[1] / 'agents' / 'judging.py'}:honest"
+MODELS = {
+    "pursue": ("writer", "satisfied ['The work is not done yet."),
+    "Team": ("editor", "I was told: You put reviews together."),
+    "def price": ("clerk", "3.5 end_turn"),
+    "rv.dream": ("clerk", "Read"),
+}
+"""What is in an example: the program that is its model, and what it prints."""
 COMMANDS = [
     line.split("#")[0].strip()
     for block in re.findall(r"```sh\n(.*?)```", README.read_text("utf-8"), flags=re.S)
@@ -33,15 +41,28 @@ def test_python(
     monkeypatch.chdir(tmp_path)
     houses: dict[str, reverie.Reverie] = {}
     monkeypatch.setattr("reverie.agents.agent._houses", houses)  # else they stay open as long as the program
+    who, words = next((each for name, each in MODELS.items() if name in example), ("clerk", ""))
     told = example.replace(
-        'model="ollama:qwen3"', f'model="scripted:{__file__}:clerk"'
-    )  # nobody pulls a model here
-    exec(compile(told, "README.md", "exec"), {})
+        'model="ollama:qwen3"', f'model="scripted:{__file__}:{who}"'
+    )  # nobody pulls one here
+    exec(compile(told.replace("anthropic:claude-opus-5", GRADER), "README.md", "exec"), {})
     for house in houses.values():
         house.close()
-    if "print" in example:
-        said = capsys.readouterr().out
-        assert "Read" in said or "3.5 end_turn" in said
+    assert words in capsys.readouterr().out
+
+
+def writer(request: ModelRequest) -> ToolCall | str:
+    """Writes a report, at first without a word on who tested."""
+    if any(isinstance(part, ToolResult) for part in getattr(request.messages[-1], "parts", ())):
+        return "It is done."
+    tested = "" if len(request.messages) == 1 else ", tested by Ruiz"
+    given = {"file_path": "/mnt/session/outputs/report.md", "content": f"Valve 7 is tight{tested}."}
+    return ToolCall(f"write-{len(request.messages)}", "write", given)
+
+
+def editor(request: ModelRequest) -> str:
+    """Says who it is."""
+    return f"I was told: {request.system.splitlines()[0]}"
 
 
 def clerk(request: ModelRequest) -> ToolCall | str:
@@ -53,8 +74,8 @@ def clerk(request: ModelRequest) -> ToolCall | str:
 
 
 def test_there_are_examples_to_test() -> None:
-    assert len(PYTHON) >= 2
-    assert len(COMMANDS) >= 4
+    assert len(PYTHON) >= 5 and all(any(name in each for each in PYTHON) for name in MODELS)
+    assert len(COMMANDS) >= 10
 
 
 @pytest.mark.parametrize("line", COMMANDS)
