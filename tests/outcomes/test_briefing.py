@@ -100,15 +100,16 @@ def test_what_was_demanded_before_is_told_with_its_criterion() -> None:
 
 
 def test_a_later_look_is_at_what_changed() -> None:
-    lines = [f"Line {n} says something of its own." for n in range(400)]
-    before = work({"a.md": "\n".join(lines), "b.md": "same", "gone.md": "x"}, "first")
+    lines, same = [f"Line {n} says something of its own." for n in range(400)], "the same again " * 200
+    before = work({"a.md": "\n".join(lines), "b.md": same, "little.md": "same", "gone.md": "x"}, "first")
     lines[200] = "Line 200 is another now."
-    after = work({"a.md": "\n".join(lines), "b.md": "same", "new.md": "brand new"}, "second")
+    after = work({"a.md": "\n".join(lines), "b.md": same, "little.md": "same", "new.md": "brand new"}, "second")
     whole, later = brief_of(after), brief_of(after, before=before)
     shown = {name.split('"')[1]: text for name, text in fences(later.text).items() if '"' in name}
     assert "-Line 200 says something of its own.\n+Line 200 is another now." in shown["a.md"]
     assert "Line 10 says" not in shown["a.md"]
     assert "as it was" in shown["b.md"]
+    assert shown["little.md"] == "same"
     assert shown["new.md"] == "brand new"
     assert "not there any more" in shown["gone.md"]
     assert len(later.text) < len(whole.text) / 4

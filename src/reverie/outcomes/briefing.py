@@ -20,6 +20,7 @@ from itertools import islice
 from typing import Final
 
 from reverie.domain.outcomes import Criterion, CriterionVerdict, Deliverable, Rubric, Work
+from reverie.outcomes.evidence import MESSAGE, Evidence
 from reverie.outcomes.planted import Planted, plant
 from reverie.outcomes.suspicion import cleaned, withheld
 
@@ -37,8 +38,15 @@ _DIGITS: Final = "23456789"
 _FENCE: Final = re.compile(r"^([ \t]*)(<{3,}|>{3,})", re.MULTILINE)
 _COMPARED: Final = 1_200  # lines of a changed stretch, old and new together: a comparison takes their product
 _AROUND: Final = 3  # lines beside a change
+_LONG_LINE: Final = (
+    120  # characters that are shown of a line beside a change: a paragraph of a document is one line
+)
+_LITTLE: Final = (
+    1_500  # characters of a file that is shown although it is as it was: less than a call of a tool takes
+)
 _LONGEST_NAME: Final = 240
 _DEMAND: Final = 600
+_UNMET: Final = "Add what this asks for: it is not there."
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,19 +90,21 @@ def make_brief(
             make the same brief again.
         previous: Earlier verdicts: what was demanded then is told with its criterion.
         instructions: What whoever configured the grader tells it besides.
-        before: The work as this grader's predecessor saw it. Then only what changed is shown, as differences.
+        before: The work as this grader's predecessor saw it. Then only what changed is shown, as differences, and what
+            proved a criterion before and still stands.
     """
     shown = cleaned(work, rubric)
     labels = _labels(len(criteria) + 1, rng)
     controls = {labels[-1]: plant(work, rng)}
     named = dict(zip(labels, criteria, strict=False))
-    listed = _listed(named, controls, previous)
+    listed = _listed(named, controls, previous, again=before is not None)
     rng.shuffle(listed)
+    proofs = _still(shown, named, previous)
     parts = [
         "# The task\n" + description.strip(),
         *_guidance(rubric, instructions),
         "# The work" + (" (what changed since it was judged before)" if before is not None else ""),
-        *_fenced(shown, None if before is None else cleaned(before, rubric), _mark(nonce)),
+        *_fenced(shown, None if before is None else cleaned(before, rubric), proofs, _mark(nonce)),
         "# The criteria\n" + "\n".join(listed),
         f"Judge all {len(listed)} and call `verdict` with the nonce {nonce}.",
     ]
@@ -129,23 +139,51 @@ def _guidance(rubric: Rubric, instructions: str) -> Iterator[str]:
 
 
 def _listed(
-    criteria: Mapping[str, Criterion], controls: Mapping[str, Planted], previous: Sequence[CriterionVerdict]
+    criteria: Mapping[str, Criterion],
+    controls: Mapping[str, Planted],
+    previous: Sequence[CriterionVerdict],
+    *,
+    again: bool,
 ) -> list[str]:
-    demands = {v.criterion: v.change for v in previous if not v.met and v.change}
-    lines = [_line(label, c.text, demands.get(c.id, "")) for label, c in criteria.items()]
-    return [*lines, *(_line(label, planted.text, "") for label, planted in controls.items())]
+    last = {verdict.criterion: verdict for verdict in previous}
+    lines = [_line(label, c.text, _before(last.get(c.id), again)) for label, c in criteria.items()]
+    unmet = f"(demanded before: {_UNMET})" if again else ""  # it looks like any other that was not met
+    return [*lines, *(_line(label, planted.text, unmet) for label, planted in controls.items())]
 
 
-def _line(label: str, text: str, demand: str) -> str:
-    line = f"- [{label}] {text.strip()}"
-    if demand:
-        line += f"\n  (demanded before: {withheld(' '.join(demand.split())[:_DEMAND])[0]})"
-    return line
+def _line(label: str, text: str, before: str) -> str:
+    return f"- [{label}] {text.strip()}" + (f"\n  {before}" if before else "")
 
 
-def _fenced(work: Work, before: Work | None, mark: str) -> Iterator[str]:
+def _before(last: CriterionVerdict | None, again: bool) -> str:
+    """What is told of the judgement before."""
+    if last is None:
+        return ""
+    if last.met:
+        return "(met before: does what changed break it?)" if again else ""
+    demand = withheld(" ".join(last.change.split())[:_DEMAND])[0]
+    return f"(demanded before: {demand})" if demand else ""
+
+
+def _still(
+    work: Work, criteria: Mapping[str, Criterion], previous: Sequence[CriterionVerdict]
+) -> dict[str, list[str]]:
+    """By path, what was quoted as proof for these criteria and still stands in that file."""
+    evidence, asked = Evidence(work), {criterion.id for criterion in criteria.values()}
+    found: dict[str, list[str]] = {}
+    for verdict in previous:
+        if verdict.criterion not in asked or verdict.proof is None or not verdict.proof.quote:
+            continue
+        path = verdict.proof.file or MESSAGE
+        proof = evidence.find(verdict.proof.quote, verdict.proof.file)
+        if path != MESSAGE and proof is not None and proof.file == path:
+            found.setdefault(path, []).append(verdict.proof.quote)
+    return {path: list(dict.fromkeys(quotes)) for path, quotes in found.items()}
+
+
+def _fenced(work: Work, before: Work | None, proofs: Mapping[str, Sequence[str]], mark: str) -> Iterator[str]:
     """Every file and the final message, each in a fence; what is cut says so."""
-    texts = dict(islice(_shown(work, before), MOST_FILES))
+    texts = dict(islice(_shown(work, before, proofs), MOST_FILES))
     room = _shares([len(text) for _, text in texts.values()])
     for (name, (facts, text)), most in zip(texts.items(), room, strict=True):
         yield f"<<<{mark} {name}{facts}\n{_broken(_cut(text, most), mark)}\n>>>{mark}"
@@ -155,26 +193,32 @@ def _fenced(work: Work, before: Work | None, mark: str) -> Iterator[str]:
         yield "(There are no files.)"
 
 
-def _shown(work: Work, before: Work | None) -> Iterator[tuple[str, tuple[str, str]]]:
+def _shown(
+    work: Work, before: Work | None, proofs: Mapping[str, Sequence[str]]
+) -> Iterator[tuple[str, tuple[str, str]]]:
     """(name, (what is said of it, its text))."""
     old = {} if before is None else {d.path: d for d in before.deliverables}
     yield "the maker's final message", ("", work.message or "(The maker said nothing.)")
     for one in work.deliverables:
         facts = f" ({one.size} bytes)"
-        yield f"file {_name(one.path)}", (facts, _text(one, old.get(one.path)))
+        yield f"file {_name(one.path)}", (facts, _text(one, old.get(one.path), proofs.get(one.path, ())))
     kept = {d.path for d in work.deliverables}
     for path in old.keys() - kept:
         yield f"file {_name(path)}", ("", "(It is not there any more.)")
 
 
-def _text(one: Deliverable, old: Deliverable | None) -> str:
+def _text(one: Deliverable, old: Deliverable | None, proofs: Sequence[str]) -> str:
     if one.text is None:
         return f"(No text of it can be shown: {one.problem or 'it holds none'}.)"
-    if old is None or old.text is None:
+    if old is None or old.text is None or len(one.text) <= _LITTLE:
         return one.text
     if old.sha256 == one.sha256:
-        return "(It is as it was. Read it with the tools where a criterion needs it.)"
-    return _difference(old.text, one.text)
+        told = "(It is as it was. Read it with the tools where a criterion needs it.)"
+    else:
+        told = _difference(old.text, one.text)
+    if told == one.text or not proofs:
+        return told
+    return "\n".join([told, "(Passages that were quoted as proof before, and still stand:)", *proofs])
 
 
 def _difference(old: str, new: str) -> str:
@@ -187,8 +231,14 @@ def _difference(old: str, new: str) -> str:
     if len(cut_was) + len(cut_now) > _COMPARED:
         return new
     lines = list(difflib.unified_diff(cut_was, cut_now, lineterm="", n=_AROUND))[2:]
-    told = f"(What changed, from line {first + 1} on; the rest is as it was.)\n" + "\n".join(lines)
+    told = f"(What changed, from line {first + 1} on; the rest is as it was.)\n"
+    told += "\n".join(_beside(line) if line.startswith(" ") else line for line in lines)
     return told if len(told) < len(new) else new
+
+
+def _beside(line: str) -> str:
+    """A line beside a change, only to know where one is."""
+    return line if len(line) <= _LONG_LINE else f"{line[:_LONG_LINE]}…"
 
 
 def _alike(one: Sequence[str], other: Sequence[str]) -> int:

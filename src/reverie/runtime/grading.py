@@ -12,7 +12,7 @@ import hashlib
 import logging
 import os
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, cast
@@ -79,8 +79,8 @@ class _Unjudged(Exception):
 
 @dataclass(slots=True)
 class _Evaluation:
-    """One evaluation. ``start`` is its first event; ``previous`` and ``before`` are the verdicts and the work of the
-    one before it, as far as they are known."""
+    """One evaluation. ``start`` is its first event; ``previous`` are the verdicts so far, ``before`` the work that they
+    are about by its digest, as far as it is known."""
 
     start: Event
     wanted: Wanted
@@ -89,7 +89,7 @@ class _Evaluation:
     work: Work
     previous: Sequence[CriterionVerdict]
     changed: set[str]
-    before: Work | None
+    before: Mapping[str, Work]
     workshop: Workshop
     files: Folder
     sandbox: Sandbox | None
@@ -128,7 +128,7 @@ class Grading:
         self._seats = seats
         self._drive = drive
         self._tools: dict[str, VerdictTool] = {}
-        self._before: Work | None = None
+        self._before: Mapping[str, Work] = {}
 
     # ------------------------------------------------------------------ the loop's door
 
@@ -179,7 +179,8 @@ class Grading:
         finally:
             await self._left(start, one)
         await self._end(wanted, start, verdict, one)
-        self._before = None if one is None else one.work
+        known = {} if one is None else {**one.before, one.seen: one.work}
+        self._before = planning.judged_works(() if verdict is None else verdict.criteria, known)
         return True
 
     # ------------------------------------------------------------------ one evaluation
@@ -227,8 +228,7 @@ class Grading:
         notes = list(examine(one.work))
         checked = await self._checked(one)
         full = one.settings.full or not one.previous
-        due = planning.to_judge(one.rubric, one.previous, one.changed, one.seen, full=full, work=one.work)
-        criteria = planning.at_once(one.rubric, due, one.previous, checked, one.seen)
+        criteria = planning.next_pass(one.rubric, one.previous, checked, one.changed, one.work, full=full)
         first = await self._judged(thread, one, 1, criteria)
         current = planning.merged(one.rubric, one.previous, checked, first.criteria)
         summary, inapplicable = first.summary, first.inapplicable
@@ -489,5 +489,5 @@ def _brief(one: _Evaluation, key: str, criteria: Sequence[Criterion]) -> Brief:
         rng=random.Random(nonce),  # noqa: S311  (seeded with 128 random bits)
         previous=one.previous,
         instructions=one.settings.instructions,
-        before=one.before if again else None,
+        before=planning.oldest(criteria, one.previous, one.before) if again else None,
     )
