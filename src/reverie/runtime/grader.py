@@ -92,5 +92,7 @@ def _looking() -> JsonObject:
     return {
         "type": "agent_toolset_20260401",
         "default_config": {"enabled": False, "permission_policy": allow},
-        "configs": [{"name": name, "enabled": True, "permission_policy": allow} for name in _TOOLS],
+        "configs": [
+            {"type": name, "name": name, "enabled": True, "permission_policy": allow} for name in _TOOLS
+        ],
     }
