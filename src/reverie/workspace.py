@@ -25,6 +25,8 @@ from reverie.dreaming.night import Night
 from reverie.dreaming.processes import is_gone
 from reverie.dreaming.render import dream_json, finding_json
 from reverie.dreaming.requests import DreamRequests
+from reverie.dreaming.schedule_runs import DreamScheduleRuns
+from reverie.dreaming.schedules import DreamSchedules
 from reverie.folders.mounts import Mounts as Folders
 from reverie.memory.catalog import Catalog
 from reverie.memory.records import Records
@@ -39,6 +41,7 @@ from reverie.plugins import (
     Waker,
     load,
 )
+from reverie.review.checks import Note, examine
 from reverie.review.review import ReviewService
 from reverie.runtime.house import McpLink, Mounted
 from reverie.sessions.feed import Feed
@@ -129,6 +132,8 @@ class Workspace:
         self.dream_requests = DreamRequests(
             db, self.resources, self.stores, self.log, self.review, clock=clock, announce=emit
         )
+        self.dream_schedules = DreamSchedules(self.resources, self.stores, clock=clock)
+        self.dream_schedule_runs = DreamScheduleRuns(self.resources, self.stores, self.dream_requests)
         self.agents = Agents(self.resources, self.secrets, self.webhooks, check_schema=_flaws, clock=clock)
         self.environments = Environments(self.resources, self.webhooks, clock=clock)
         keys = Keys(db, clock=clock, entropy=entropy)
@@ -404,6 +409,12 @@ class Workspace:
     ) -> list[Proposal]:
         """Proposals in order of importance; ``status=None`` for all."""
         return self.review.list(store=store, status=status)
+
+    def examine(self, content: str, *, path: str, store_id: str) -> list[Note]:
+        """What a reviewer should know of a text before it is written at ``path``: secrets, size, hidden
+        characters, words that command their reader, dates that age, what memory says already."""
+        memories = self.memory.list(store_id)
+        return examine(content, path=path, memories=memories, leaks=self._mask.leaks)
 
     def approve(self, proposal_id: str, *, by: str, note: str | None = None) -> Proposal:
         """Write a proposal into memory, in one transaction with the decision. See ``ReviewService``."""

@@ -8,7 +8,7 @@ from typing import Literal
 
 from reverie.domain.findings import OriginClass
 
-__all__ = ["Decision", "Proposal", "ProposalKind", "ProposalStatus", "RejectReason", "Risk"]
+__all__ = ["Brief", "Decision", "Proposal", "ProposalKind", "ProposalStatus", "RejectReason", "Risk"]
 
 ProposalKind = Literal["add", "update", "merge", "move", "retire"]
 ProposalStatus = Literal["pending", "approved", "modified", "rejected", "superseded", "reverted"]
@@ -61,3 +61,17 @@ class Proposal:
     @property
     def tainted(self) -> bool:
         return "tool" in self.origins
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """What a list of proposals shows of one: everything but its texts."""
+
+    id: str
+    store_id: str
+    kind: ProposalKind
+    path: str
+    title: str
+    risk: Risk
+    tainted: bool
+    evidence_weight: int

@@ -16,7 +16,9 @@ from reverie.domain.workspaces import DEFAULT_WORKSPACE, identity
 from reverie.storage import events as event_rows
 from reverie.storage import sessions as session_rows
 from reverie.storage import sources as source_rows
+from reverie.storage import timeline
 from reverie.storage.database import Connection, Database
+from reverie.storage.timeline import Slice
 
 __all__ = ["Mask", "Prepared", "Recorded", "SessionLog", "no_mask", "session_id"]
 
@@ -168,6 +170,19 @@ class SessionLog:
         """
         with self._db.read() as conn:
             return event_rows.event(conn, event_id)
+
+    def window(
+        self, session_id: str, *, after: int = 0, limit: int = 50, thread: str | None = None
+    ) -> list[Event]:
+        """Events of a session (whole id) with a ``seq`` above ``after``, in order; of one thread where given."""
+        with self._db.read() as conn:
+            found = timeline.page(conn, session_id, Slice(thread=thread), after=after, limit=limit)
+        return [event_rows.read(link) for link in found]
+
+    def threads(self, session_id: str) -> list[str]:
+        """The names of a session's threads (whole id), in the order in which they come up in its log."""
+        with self._db.read() as conn:
+            return timeline.imported_threads(conn, session_id)
 
     # ------------------------------------------------------------------ inside
 
