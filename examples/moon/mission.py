@@ -105,7 +105,7 @@ async def land(
     rubric = RUBRIC.read_text("utf-8")
     return await reverie.pursue(
         mission.order,
-        agent=team,  # type: ignore[arg-type]  (a team is asked like an agent)
+        agent=team,
         rubric=rubric,
         max_iterations=DRONES,
         **where,

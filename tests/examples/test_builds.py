@@ -357,7 +357,6 @@ def test_a_folder_without_builds_is_told(tmp_path: Path, capsys: pytest.CaptureF
     assert "has no builds" in capsys.readouterr().err
 
 
-@pytest.mark.skipif(not hasattr(reverie, "Team"), reason="reverie.Team is not there yet")
 def test_the_team_reports_the_same(tmp_path: Path) -> None:
     worlds.write(worlds.make(40, SEED), tmp_path)
     builds, reports = Builds(tmp_path / "logs"), Reports(tmp_path / "reports")
