@@ -1,0 +1,1 @@
+"""What a team costs, here and elsewhere."""
