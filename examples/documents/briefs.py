@@ -236,7 +236,7 @@ _MONTHS: Final = ("January", "February", "March", "April", "May", "June", "July"
 
 def make(number: int) -> Brief:
     """The brief of that number."""
-    dice = random.Random(f"brief {number}")
+    dice = random.Random(f"brief {number}")  # noqa: S311
     topic = TOPICS[number % len(TOPICS)]
     words = {"users": topic.users, "place": topic.place, "office": topic.office}
     percents = dice.sample(range(11, 79), len(_CLAIMS))

@@ -26,14 +26,15 @@ async def _done_in(
     ways: Sequence[Way], numbers: Sequence[int], model: str, grader: str
 ) -> dict[Way, list[Done]]:
     found: dict[Way, list[Done]] = {way: [] for way in ways}
-    with tempfile.TemporaryDirectory(prefix="documents-") as made:
-        with reverie.open(Path(made) / "documents.db") as house:
-            for number in numbers:
-                for way in ways:
-                    folder = Path(made) / f"brief-{number}"
-                    found[way].append(
-                        await work(make(number), folder, way, model=model, grader=grader, reverie=house)
-                    )
+    with (
+        tempfile.TemporaryDirectory(prefix="documents-") as made,
+        reverie.open(Path(made) / "documents.db") as house,
+    ):
+        for number in numbers:
+            for way in ways:
+                folder = Path(made) / f"brief-{number}"
+                done = await work(make(number), folder, way, model=model, grader=grader, reverie=house)
+                found[way].append(done)
     return found
 
 

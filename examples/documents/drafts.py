@@ -73,6 +73,22 @@ _ELABORATED: Final = (
     "It would be wrong to read more into it than it says: it tells how things are, and not why. The why is a matter of "
     "judgement, which is why the recommendation rests on several findings and on none alone.",
 )
+_FURTHER: Final = (
+    "For the options it means this. Those that leave things as they are would leave this as it is too, and the town would "
+    "speak of it again in a few years, with less time to choose. Those that change something change it at different "
+    "speed, and the table under Costs says what that speed is worth. Who has to live with it until then was asked, and "
+    "would rather wait a season for what lasts than have at once what has to be mended.",
+    "There is another side to it. Some of those who were heard fear that what is new will be harder to use, and they have "
+    "reason to, for it was so the last time something was changed. This time those who will work with it have seen it "
+    "at work elsewhere, and what they asked for is in the list of what the supplier has to deliver. The staff council "
+    "has looked at that list and agrees with it.",
+    "It bears on the order of the options less than one would think. Whichever is taken, the same people have to be "
+    "trained, the same rooms have to be cleared and the same contract has to be ended. What differs is how long both, the "
+    "old and the new, have to be kept going side by side, and who answers for it when one of them fails in that time.",
+    "What could be done about it at once was looked at as well. There are small remedies, and {office} has "
+    "begun with them: they make the next winter easier and they change nothing about the years behind it. They are "
+    "not counted among the options, since they cost next to nothing and will be done whatever the council decides.",
+)
 _COSTS: Final = (
     "All sums are in euro and without tax. They were taken from the sheet that comes with this report, and whoever wants "
     "to follow them finds each step there.",
@@ -196,14 +212,15 @@ class _Writer:
 
     def _findings(self) -> dict[str, list]:  # type: ignore[type-arg]
         claims = self._brief.claims
-        dice = random.Random(f"findings {self._brief.number}")
+        dice = random.Random(f"findings {self._brief.number}")  # noqa: S311
         often = [each.source for each in claims]
         bare, wrong = dice.sample([each for each in claims if often.count(each.source) > 1], 2)
         texts: list[str] = []
         for at, claim in enumerate(claims):
             told = _ELABORATED[(at + self._brief.number) % len(_ELABORATED)].format(**self._words)
             cited = self._cited(claim, bare, wrong)
-            texts.append(f"{claim.text}{cited}. {told}")
+            further = _FURTHER[(at + self._brief.number) % len(_FURTHER)].format(**self._words)
+            texts += [f"{claim.text}{cited}. {told}", further]
         return {"paragraphs": texts, "table": []}
 
     def _cited(self, claim: Claim, bare: Claim, wrong: Claim) -> str:

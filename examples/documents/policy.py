@@ -75,7 +75,7 @@ class Gaps:
 
 def planted(number: int) -> Gaps:
     """The gaps of the first draft: four to seven."""
-    dice = random.Random(f"gaps {number}")
+    dice = random.Random(f"gaps {number}")  # noqa: S311
     return Gaps(frozenset(dice.sample(OFTEN, dice.randint(4, 7))))
 
 
@@ -112,7 +112,7 @@ def _mended(number: int, gaps: Gaps, kinds: Sequence[str]) -> Gaps:
 
 
 def _chance(number: int, *what: str) -> float:
-    return random.Random(f"{number} {what}").random()
+    return random.Random(f"{number} {what}").random()  # noqa: S311
 
 
 def drafter(request: ModelRequest) -> Any:

@@ -186,7 +186,7 @@ def _each(file: str, subject: str, fault: Callable[[str], str], missing: str) ->
 
 def _answered(demand: str, lines: Sequence[str]) -> bool:
     """Whether all that was demanded is among what is new: by the names and quotations in the demand."""
-    marks = re.findall(r"\b[RS]\d\b", demand) + [said[:25] for said in re.findall(r"“(.{12,}?)[”…]", demand)]
+    marks = re.findall(r"\b[RS]\d\b", demand) + [said[:25] for said in re.findall(r"“([^“”…]{12,})", demand)]
     return bool(lines) and all(any(mark in line for line in lines) for mark in marks)
 
 
@@ -195,9 +195,13 @@ def _there(file: str, pattern: str, change: str) -> _Rule:
 
     def rule(files: _Files, before: _Before) -> _Found:
         shown = files[file]
-        if line := next((line for line in shown.lines if re.search(pattern, line)), None):
-            return _Found(quote=line, file=file)
-        if shown.whole or before.demand or any(re.search(pattern, line) for line in shown.gone):
+        new, kept, gone = (
+            [line for line in lines if re.search(pattern, line)]
+            for lines in (shown.new, shown.kept, shown.gone)
+        )
+        if new or (kept and not gone):
+            return _Found(quote=[*new, *kept][0], file=file)
+        if shown.whole or before.demand or gone:
             return _Found([change])
         raise _Unseen(file)
 
