@@ -20,6 +20,7 @@ from reverie.domain.clock import Clock, system_clock
 from reverie.domain.errors import ConfigError, UsageError
 from reverie.domain.events import JsonObject
 from reverie.domain.workspaces import DEFAULT_WORKSPACE, EVERYWHERE
+from reverie.dreaming import schedules
 from reverie.dreaming.night import NightWatch
 from reverie.dreaming.processes import this_process
 from reverie.jobs.choosing import engine
@@ -241,7 +242,12 @@ class Reverie(Workspace):
 
     def scheduler(self) -> Scheduler:
         """Starts what is due by its schedule, in every workspace."""
-        kinds = {DEPLOYMENT: Attended(SCHEDULED, lambda id: self.workspace(id).deployment_runs.attend)}
+        kinds = {
+            DEPLOYMENT: Attended(SCHEDULED, lambda id: self.workspace(id).deployment_runs.attend),
+            schedules.KIND: Attended(
+                schedules.ACTIVE, lambda id: self.workspace(id).dream_schedule_runs.attend
+            ),
+        }
         return Scheduler(self._db, self.workspaces, kinds, clock=self._clock)
 
     def observe(self, spans: Spans) -> None:

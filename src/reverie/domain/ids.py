@@ -20,6 +20,8 @@ IdPrefix = Literal[
     "depl",  # deployment
     "drm",  # dream
     "drun",  # one run of a deployment
+    "dsched",  # schedule of dreams
+    "dsrun",  # one run of it
     "env",  # environment
     "evt",  # what a webhook tells of
     "file",

@@ -6,6 +6,7 @@ import builtins
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final, cast
 
 from reverie.domain.clock import Clock, iso, time_or_none
@@ -90,6 +91,14 @@ class DreamRequests:
             Conflict: another request that updates the store has not fully stopped.
         """
         self._check(asked)
+        return as_request(self._db.write(partial(self.begin, asked)))
+
+    def begin(self, asked: Asked, conn: Connection) -> Resource:
+        """``create`` within the caller's transaction, which has seen that the sessions are there.
+
+        Raises:
+            NotFound, Archived, Conflict: as ``create``.
+        """
         body = {
             "store_id": asked.store_id,
             "session_ids": sorted(asked.session_ids),
@@ -97,16 +106,25 @@ class DreamRequests:
             "instructions": asked.instructions,
             "output": asked.output,
         }
+        writable(self._stores.get(asked.store_id, lock=True, conn=conn))
+        if asked.output == "update_existing":
+            self._nobody_else(conn, asked.store_id)
+        made = self._resources.create(KIND, body, prefix="drm", status="pending", conn=conn)
+        self._announce(conn, "dream.created", made.id)
+        return made
 
-        def work(conn: Connection) -> Resource:
-            writable(self._stores.get(asked.store_id, lock=True, conn=conn))
-            if asked.output == "update_existing":
-                self._nobody_else(conn, asked.store_id)
-            made = self._resources.create(KIND, body, prefix="drm", status="pending", conn=conn)
-            self._announce(conn, "dream.created", made.id)
-            return made
-
-        return as_request(self._db.write(work))
+    def open_on(self, store_id: str, conn: Connection) -> builtins.list[Resource]:
+        """The requests about a store that are open, or were canceled and may still write."""
+        now = iso(self._clock())
+        found = self._resources.list(
+            KIND, statuses=["pending", "running", "canceled"], archived=None, limit=_STANDS, conn=conn
+        )
+        return [
+            each
+            for each in found
+            if each.body["store_id"] == store_id
+            and (each.status != "canceled" or (each.body.get("lease_until") or "") > now)
+        ]
 
     def cancel(self, dream_id: str) -> DreamRequest:
         """Stop a request that has not ended. What it has written so far stays. Again changes nothing.
@@ -217,14 +235,8 @@ class DreamRequests:
 
     def _nobody_else(self, conn: Connection, store_id: str) -> None:
         """Refuse while a request that updates the store is open, or was canceled and still writes."""
-        now = iso(self._clock())
-        open_ = self._resources.list(
-            KIND, statuses=["pending", "running", "canceled"], archived=None, limit=_STANDS, conn=conn
-        )
-        for other in open_:
-            body = other.body
-            works = other.status != "canceled" or (body.get("lease_until") or "") > now
-            if works and body["store_id"] == store_id and body["output"] == "update_existing":
+        for other in self.open_on(store_id, conn):
+            if other.body["output"] == "update_existing":
                 raise Conflict(
                     "another dream updates this memory store",
                     where=other.id,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, select, tuple_
+from sqlalchemy import ColumnElement, Row, case, func, select, tuple_
 
 from reverie.domain.clock import iso, iso_or_none, time_or_none
 from reverie.domain.dreams import Dream, Stage
@@ -25,6 +25,7 @@ from reverie.storage.upsert import insert
 __all__ = [
     "Connection",
     "archive",
+    "at_rest",
     "begin",
     "dream",
     "dreamed_sessions",
@@ -38,6 +39,7 @@ __all__ = [
     "stage",
     "stored",
     "unasked",
+    "unseen",
     "workspaces_waiting",
 ]
 
@@ -82,6 +84,27 @@ def dreamed_sessions(connection: Connection, store_id: str) -> set[str]:
     t = tables.dreamed_sessions
     query = select(t.c.content_sha256).where(t.c.store_id == store_id)
     return set(connection.execute(query.where(t.c.workspace == workspace(connection))).scalars())
+
+
+def at_rest(connection: Connection, limit: int) -> list[str]:
+    """The sessions that nobody works on, those that came into the log last first."""
+    t = tables.sessions.c
+    query = select(t.id).where(*_rests(connection)).order_by(t.created_at.desc(), t.id.desc())
+    return list(connection.execute(query.limit(limit)).scalars())
+
+
+def unseen(connection: Connection, store_id: str) -> tuple[int, int]:
+    """How many sessions that nobody works on have contents that no finished dream into this store has looked
+    at; and how many of those failed."""
+    t, seen = tables.sessions.c, tables.dreamed_sessions.c
+    known = select(seen.store_id).where(
+        seen.workspace == workspace(connection), seen.store_id == store_id, seen.content_sha256 == t.head
+    )
+    failed = func.count(case((t.outcome == "failure", 1)))
+    row = connection.execute(
+        select(func.count(), failed).select_from(tables.sessions).where(*_rests(connection), ~known.exists())
+    ).one()
+    return row[0], row[1]
 
 
 def dream(connection: Connection, id_prefix: str) -> Dream:
@@ -168,6 +191,12 @@ def stage(connection: Connection, dream_id: str, name: Stage) -> str | None:
         t.c.dream_id == dream_id, t.c.stage == name, t.c.workspace == workspace(connection)
     )
     return connection.execute(query).scalar_one_or_none()
+
+
+def _rests(connection: Connection) -> tuple[ColumnElement[bool], ...]:
+    t = tables.sessions.c
+    mine = t.workspace == workspace(connection)
+    return mine, t.deleted_at.is_(None), t.events > 0, t.status.not_in(("running", "rescheduling"))
 
 
 def _with_archived(row: Row[Any, Any]) -> tuple[Dream, datetime | None]:
