@@ -35,6 +35,27 @@ was interrupted."""
 group = typer.Typer(no_args_is_help=True, help="Agents that work here and now, in this terminal.")
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Allow every call that asks.")]
+Environment = Annotated[
+    str | None,
+    typer.Option(metavar="NAME|ID", help="Where its tools run.", show_default="a sandbox without network"),
+]
+Permissions = Annotated[
+    str | None, typer.Option(metavar="POLICY", help="always_allow, always_ask or auto, for built-in tools.")
+]
+Rubric = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Work until a separate grader finds that this rubric is met."),
+]
+Grader = Annotated[
+    str | None,
+    typer.Option(metavar="PROVIDER:MODEL", help="The model that grades.", show_default="the agent's"),
+]
+Iterations = Annotated[
+    int,
+    typer.Option(
+        "--max-iterations", metavar="N", help="How often the work is judged, and mended in between: 1 to 20."
+    ),
+]
 NoInput = Annotated[bool, typer.Option("--no-input", help="Ask nothing: leave what waits waiting.")]
 
 
@@ -72,29 +93,13 @@ def run(
         list[str] | None,
         typer.Option(metavar="STORE", help="A memory store it reads and writes; may be repeated."),
     ] = None,
-    environment: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME|ID", help="Where its tools run.", show_default="a sandbox without network"
-        ),
-    ] = None,
-    permissions: Annotated[
-        str | None,
-        typer.Option(metavar="POLICY", help="always_allow, always_ask or auto, for built-in tools."),
-    ] = None,
+    environment: Environment = None,
+    permissions: Permissions = None,
     max_cost: Annotated[float | None, typer.Option(metavar="USD", help="The most it may cost.")] = None,
     max_tokens: Annotated[int | None, typer.Option(metavar="N", help="The most tokens it may use.")] = None,
-    rubric: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Work until a separate grader finds that this rubric is met."),
-    ] = None,
-    grader: Annotated[
-        str | None,
-        typer.Option(metavar="PROVIDER:MODEL", help="The model that grades.", show_default="the agent's"),
-    ] = None,
-    max_iterations: Annotated[
-        int, typer.Option(metavar="N", help="How often the work is judged, and mended in between: 1 to 20.")
-    ] = 3,
+    rubric: Rubric = None,
+    grader: Grader = None,
+    max_iterations: Iterations = 3,
     yes: Yes = False,
     no_input: NoInput = False,
     as_json: AsJson = False,
