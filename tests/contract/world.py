@@ -155,7 +155,10 @@ class World:
         self.house.log._db.write(lambda conn: put_findings(conn, run.id, [finding]))
         found = proposal(self["memory_store_id"], content=self.canary, title=self.canary, dream_id=run.id)
         self.house.review.submit([replace(found, findings=(finding.id,))])
+        schedule = self.post("/v1/dream_schedules", _dream_schedule(self))["id"]
+        self.post(f"/v1/dream_schedules/{schedule}/run")
         self.ids |= {"dream_id": dream, "finding_id": finding.id, "proposal_id": found.id}
+        self.ids |= {"dream_schedule_id": schedule}
 
     def _import(self) -> None:
         told = b'{"messages": [{"role": "user", "content": "%s"}]}' % self.canary.encode()
@@ -207,6 +210,16 @@ def _dream(w: World) -> dict[str, Any]:
         "model": "scripted:x",
         "output_behavior": {"type": "propose"},
         "instructions": w.canary,
+    }
+
+
+def _dream_schedule(w: World) -> dict[str, Any]:
+    return {
+        "memory_store_id": w["memory_store_id"],
+        "name": w.canary,
+        "trigger": {"type": "cron", "expression": "0 3 * * *", "timezone": "Europe/Berlin"},
+        "instructions": w.canary,
+        "metadata": {"canary": w.canary},
     }
 
 
@@ -305,6 +318,11 @@ ROWS: Final[dict[tuple[str, str], Row]] = {
         lambda w: {"name": w.canary, "environment_id": w["cloud_id"]}
     ),
     ("POST", "/v1/dreams"): Row(_dream),
+    ("POST", "/v1/dream_schedules"): Row(_dream_schedule),
+    ("POST", "/v1/dream_schedules/{dream_schedule_id}"): Row(
+        lambda w: {"name": w.canary + " b", "trigger": {"type": "sessions", "every": 7}}
+    ),
+    ("GET", "/v1/dream_schedules"): Row(query=lambda w: {"memory_store_id": w["memory_store_id"]}),
     ("GET", "/v1/proposals"): Row(
         query=lambda w: {"dream_id": w["dream_id"], "memory_store_id": w["memory_store_id"]}
     ),
