@@ -75,7 +75,7 @@ def _well_ordered(request: ModelRequest) -> None:
             assert sorted(p.call_id for p in first if isinstance(p, ToolResult)) == sorted(calls)
 
 
-def tool(name: str, **input: Any) -> ToolCall:
+def tool(name: str, /, **input: Any) -> ToolCall:
     return ToolCall("c", name, input)
 
 
