@@ -19,7 +19,7 @@ from reverie.domain.errors import NothingToDo
 from reverie.domain.findings import Citation, Counts, Effect, Finding
 from reverie.domain.observations import Span
 from reverie.dreaming.dream import Dreamer
-from reverie.dreaming.write import MAX_PROPOSALS
+from reverie.dreaming.writing import MAX_PROPOSALS
 from reverie.plugins import Corpus
 
 Make = Callable[..., Dreamer]

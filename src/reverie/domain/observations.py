@@ -110,7 +110,8 @@ class Observation:
     ``attributes`` is one typed row of what was known *before* the outcome; ``consequences`` holds what
     may be a consequence of failing (durations, retries, counts) and is kept apart so that no miner
     mistakes a symptom for a cause. ``cluster`` stands in for the task where none is known: a signature
-    of the first request. ``untrusted``: tools brought in text from outside (the web, foreign servers).
+    of the first request. ``untrusted``: its agent read what neither a person typed nor it wrote itself: results
+    of tools, other agents' and programs' messages, attachments; what it said and did after may follow that.
     ``timezone`` is the IANA name of the zone in which hours and weekdays are told (None: UTC).
     """
 

@@ -19,7 +19,8 @@ from reverie.domain.ids import derived_id
 from reverie.domain.memories import Memory, content_sha256
 from reverie.domain.observations import Observation
 from reverie.domain.proposals import Proposal
-from reverie.dreaming.write import WRITER, Draft
+from reverie.dreaming.desk import Draft
+from reverie.dreaming.writing import Written
 from reverie.review.checks import examine
 
 __all__ = ["REDACTED", "check", "quote_of"]
@@ -47,11 +48,12 @@ def _is_redacted(event: Event) -> bool:
 
 
 def check(
-    drafts: Sequence[Draft],
+    drafts: Sequence[Written],
     findings: Mapping[str, Finding],
     observations: Mapping[str, Observation],
     memories: Sequence[Memory],
     *,
+    writer: str,
     event: Callable[[str], Event],
     leaks: Callable[[str], bool],
     store_id: str,
@@ -60,14 +62,15 @@ def check(
 ) -> tuple[list[Proposal], list[Withheld]]:
     """The drafts that hold, as proposals in their order, and the rest with the reason.
 
-    ``event`` reads an event by id, ``leaks`` says whether a text holds a secret.
+    ``event`` reads an event by id, ``leaks`` says whether a text holds a secret, ``writer`` wrote them.
     """
     proposals: list[Proposal] = []
     withheld: list[Withheld] = []
-    for draft in drafts:
+    for each in drafts:
+        draft = each.draft
         doubt = _doubt(draft, findings, observations, memories, event, leaks)
         if doubt is None:
-            proposals.append(_proposal(draft, store_id, dream_id, now))
+            proposals.append(_proposal(each, writer, store_id, dream_id, now))
         else:
             withheld.append(Withheld(draft.findings[0], draft.title, doubt))
     return proposals, withheld
@@ -127,10 +130,12 @@ def _distinct(values: Iterable[str | None]) -> int:
     return len({value for value in values if value is not None})
 
 
-def _proposal(draft: Draft, store_id: str, dream_id: str, now: datetime) -> Proposal:
+def _proposal(each: Written, writer: str, store_id: str, dream_id: str, now: datetime) -> Proposal:
+    draft, base = each.draft, each.base
+    base_sha256 = None if base is None else base.content_sha256
     return Proposal(
         id=derived_id(
-            "prop", store_id, draft.path, content_sha256(draft.content), draft.base_sha256 or "", draft.idea
+            "prop", store_id, draft.path, content_sha256(draft.content), base_sha256 or "", draft.idea
         ),
         dream_id=dream_id,
         store_id=store_id,
@@ -138,14 +143,14 @@ def _proposal(draft: Draft, store_id: str, dream_id: str, now: datetime) -> Prop
         path=draft.path,
         title=draft.title,
         content=draft.content,
-        base_sha256=draft.base_sha256,
-        base_content=draft.base_content,
+        base_sha256=base_sha256,
+        base_content=None if base is None else base.content,
         idea=draft.idea,
-        evidence_weight=draft.evidence_weight,
-        findings=draft.findings,
-        risk=draft.risk,
-        origins=draft.origins,
-        writer=WRITER,
+        evidence_weight=each.weight,
+        findings=each.findings,
+        risk=each.risk,
+        origins=each.origins,
+        writer=writer,
         status="pending",
         created_at=now,
     )

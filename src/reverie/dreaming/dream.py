@@ -24,8 +24,11 @@ from reverie.domain.observations import Observation
 from reverie.domain.proposals import Proposal
 from reverie.domain.sessions import Session
 from reverie.dreaming.check import check
+from reverie.dreaming.desk import Writer, joined
 from reverie.dreaming.observing import Observing
-from reverie.dreaming.write import WRITER, Draft, write
+from reverie.dreaming.write import TemplateWriter
+from reverie.dreaming.writing import Written, written
+from reverie.memory.lineage import tainted_paths
 from reverie.memory.stores import MemoryService
 from reverie.plugins import Corpus, Miner, Observer
 from reverie.review.review import ReviewService
@@ -60,6 +63,7 @@ class _Inputs:
     store: MemoryStore
     sessions: Sequence[Session]
     memories: Sequence[Memory]
+    tainted: frozenset[str]
     decided: Mapping[str, int]
     parameters: Mapping[str, str]
 
@@ -71,7 +75,8 @@ class _Inputs:
             facts = f"{told.outcome.label} {told.outcome.score} {told.task} {told.user}"
             digest.update(f"{session.id} {session.content_sha256} {facts}\n".encode())
         for memory in self.memories:
-            digest.update(f"{memory.path} {memory.content_sha256}\n".encode())
+            taint = " tainted" if memory.path in self.tainted else ""
+            digest.update(f"{memory.path} {memory.content_sha256}{taint}\n".encode())
         for idea, weight in sorted(self.decided.items()):
             digest.update(f"{idea} {weight}\n".encode())
         return derived_id(
@@ -80,7 +85,7 @@ class _Inputs:
 
 
 class Dreamer:
-    """Runs dreams. Observer and miners come in from outside: a dream does not know their names."""
+    """Runs dreams. Observer, miners and writer come in from outside: a dream does not know their names."""
 
     def __init__(
         self,
@@ -93,7 +98,9 @@ class Dreamer:
         *,
         clock: Clock,
         leaks: Callable[[str], bool],
+        writer: Writer | None = None,
     ) -> None:
+        """``writer``: who words what was found; None: the templates, which need no model."""
         self._db = db
         self._log = log
         self._memory = memory
@@ -102,6 +109,7 @@ class Dreamer:
         self._miners = sorted(miners, key=lambda miner: miner.name)
         self._clock = clock
         self._leaks = leaks
+        self._writer = writer or TemplateWriter()
 
     def dream(
         self,
@@ -146,7 +154,9 @@ class Dreamer:
         self, dream: Dream, inputs: _Inputs, dry_run: bool, workers: int | None, tell: Progress
     ) -> DreamResult:
         observations = self._observe(inputs.sessions, workers, tell)
-        findings, silences = self._mine(dream, observations, inputs.memories, dry_run, tell)
+        said, silences = self._mine(dream, observations, inputs.memories, dry_run, tell)
+        seen = {observation.session_id: observation for observation in observations}
+        findings = [joined(finding, seen, inputs.tainted) for finding in said]
         drafts, withheld = self._write(dream, findings, inputs, dry_run, tell)
         proposals, doubts = self._check(drafts, findings, observations, inputs, dream, tell)
         if not dry_run:
@@ -184,12 +194,15 @@ class Dreamer:
         kept = self._memory.store(store)
         parameters = {
             "observer": self._observer.version,
-            "writer": WRITER,
+            "writer": self._writer.name,
+            "reach": self._writer.reach,
             **{f"miner:{miner.name}": miner.version for miner in self._miners},
         }
         decided = {} if heed is None else dict(self._review.decided_ideas(heed))
         decided |= self._review.decided_ideas(kept.id)
-        inputs = _Inputs(kept, sessions, self._memory.list(kept.id), decided, parameters)
+        with self._db.read() as conn:
+            tainted = tainted_paths(conn, kept.id)
+        inputs = _Inputs(kept, sessions, self._memory.list(kept.id), tainted, decided, parameters)
         tell("gather", 1, 1)
         return inputs
 
@@ -259,9 +272,11 @@ class Dreamer:
         inputs: _Inputs,
         dry_run: bool,
         tell: Progress,
-    ) -> tuple[list[Draft], list[Withheld]]:
+    ) -> tuple[list[Written], list[Withheld]]:
         tell("write", 0, 1)
-        drafts, withheld = write(findings, inputs.memories, inputs.decided, dream_id=dream.id)
+        drafts, withheld = written(
+            self._writer, dream.id, findings, inputs.memories, inputs.tainted, inputs.decided
+        )
         tell("write", 1, 1)
         if not dry_run:
             self._save(dream, "write", dumps(drafts))
@@ -269,7 +284,7 @@ class Dreamer:
 
     def _check(
         self,
-        drafts: Sequence[Draft],
+        drafts: Sequence[Written],
         findings: Sequence[Finding],
         observations: Sequence[Observation],
         inputs: _Inputs,
@@ -282,6 +297,7 @@ class Dreamer:
             {finding.id: finding for finding in findings},
             {observation.session_id: observation for observation in observations},
             inputs.memories,
+            writer=self._writer.name,
             event=self._log.event,
             leaks=self._leaks,
             store_id=inputs.store.id,

@@ -365,7 +365,7 @@ def _signature(dream_id: str) -> str:
 
 def _may_be_written(request: DreamRequest, proposal: Proposal) -> bool:
     """A copy may hold everything: it is read by nobody until somebody takes it up. Into a store in use goes
-    only what no untrusted text had a hand in."""
+    only what no untrusted text had a hand in; and taking something out of it is for a person."""
     if request.output == "create_new":
         return True
-    return request.output == "update_existing" and not proposal.tainted
+    return request.output == "update_existing" and not proposal.tainted and proposal.kind != "retire"

@@ -16,20 +16,14 @@ from typing import Final, Literal, cast
 
 from reverie.domain.dreams import Withheld
 from reverie.domain.events import Json
-from reverie.domain.findings import Finding, OriginClass
-from reverie.domain.ids import derived_id
+from reverie.domain.findings import Finding
 from reverie.domain.memories import Memory
-from reverie.domain.proposals import ProposalKind, Risk
+from reverie.dreaming.desk import Desk, Draft, Reach, idea_of, topic_of
 from reverie.memory.documents import Document, parse, render
 
-__all__ = ["MAX_PROPOSALS", "WRITER", "Draft", "write"]
-
-WRITER: Final = "template/1"
-MAX_PROPOSALS: Final = 25
-"""How much one dream asks of a reviewer; what ranks below is withheld and says so."""
+__all__ = ["TemplateWriter"]
 
 _REVALIDATE: Final = timedelta(days=180)
-_IDEA: Final = re.compile(r"^idea: ['\"]?([^'\"\n]+)['\"]?$", re.M)
 _MAX_QUOTE: Final = 240
 _MAX_SLUG: Final = 60
 
@@ -43,49 +37,30 @@ _FOLDER: Final[Mapping[MemoryKind, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A change as written, before it is checked. Fields as in ``domain.proposals.Proposal``."""
+class TemplateWriter:
+    """The writer that needs no model (``desk.Writer``)."""
 
-    kind: ProposalKind
-    path: str
-    title: str
-    content: str
-    base_sha256: str | None
-    base_content: str | None
-    idea: str
-    evidence_weight: int
-    findings: tuple[str, ...]
-    risk: Risk
-    origins: tuple[OriginClass, ...]
+    @property
+    def name(self) -> str:
+        return "template/1"
+
+    @property
+    def reach(self) -> Reach:
+        return "topic"
+
+    def write(self, desk: Desk) -> Sequence[Draft | Withheld]:
+        """One draft a topic, or why there is none."""
+        known = {idea: memory for memory in desk.memories if (idea := idea_of(memory)) is not None}
+        return [_written(topic, known.get(topic.idea), desk.dream_id) for topic in _topics(desk.findings)]
 
 
-def write(
-    findings: Sequence[Finding],
-    memories: Sequence[Memory],
-    declined: Mapping[str, int],
-    *,
-    dream_id: str,
-) -> tuple[list[Draft], list[Withheld]]:
-    """Drafts in order of importance, and what was not written, with the reason.
-
-    ``declined`` holds the ideas people refused, with the number of sessions behind them at the time.
-    """
-    known = {idea[1]: memory for memory in memories if (idea := _IDEA.search(memory.content))}
-    taken = {memory.path for memory in memories}
-    drafts: list[Draft] = []
-    withheld: list[Withheld] = []
-    for topic in _topics(findings):
-        doubt = _unwritable(topic) or _declined(topic, declined)
-        if doubt is None and len(drafts) >= MAX_PROPOSALS:
-            doubt = f"{MAX_PROPOSALS} stronger proposals wait already; it comes when they are decided"
-        draft = None if doubt else _draft(topic, known.get(topic.idea), taken, dream_id)
-        if draft is None:
-            withheld.append(_held(topic, doubt or f"in memory already, at {known[topic.idea].path}"))
-            continue
-        taken.add(draft.path)
-        drafts.append(draft)
-    return drafts, withheld
+def _written(topic: _Topic, existing: Memory | None, dream_id: str) -> Draft | Withheld:
+    doubt = _unwritable(topic)
+    draft = None if doubt else _draft(topic, existing, dream_id)
+    if draft is None:
+        known = f"in memory already, at {existing.path}" if existing is not None else ""
+        return Withheld(topic.first.id, topic.first.claim, doubt or known)
+    return draft
 
 
 # ---------------------------------------------------------------------- topics
@@ -132,8 +107,7 @@ def _topics(findings: Iterable[Finding]) -> list[_Topic]:
     """Findings grouped by what they are about, in order of the strongest of each group."""
     groups: dict[str, list[Finding]] = {}
     for finding in findings:
-        topic = finding.statement.get("topic")
-        groups.setdefault(topic if isinstance(topic, str) else finding.key, []).append(finding)
+        groups.setdefault(topic_of(finding), []).append(finding)
     return [
         _Topic(idea, tuple(sorted(group, key=lambda f: (_mute(f), _rank(f), -f.weight, f.key))))
         for idea, group in groups.items()
@@ -164,40 +138,22 @@ def _unwritable(topic: _Topic) -> str | None:
     return None
 
 
-def _declined(topic: _Topic, declined: Mapping[str, int]) -> str | None:
-    before = declined.get(topic.idea)
-    if before is None or topic.sessions >= 2 * before:
-        return None
-    return f"declined by a person at {before} sessions; it comes back at {2 * before}"
-
-
-def _held(topic: _Topic, why: str) -> Withheld:
-    return Withheld(topic.first.id, topic.first.claim, why)
-
-
 # ---------------------------------------------------------------------- texts
 
 
-def _draft(topic: _Topic, existing: Memory | None, taken: set[str], dream_id: str) -> Draft | None:
+def _draft(topic: _Topic, existing: Memory | None, dream_id: str) -> Draft | None:
     """The draft of a topic; None when memory says it already."""
     document = _document(topic, dream_id)
     if existing is not None and parse(existing.content).body == document.body:
         return None
     heading = _heading(topic)
-    path = existing.path if existing is not None else _free_path(topic, heading, taken)
-    origins = _origins(topic)
     return Draft(
         kind="add" if existing is None else "update",
-        path=path,
+        path=existing.path if existing is not None else _path(topic, heading),
         title=heading,
         content=render(document),
-        base_sha256=None if existing is None else existing.content_sha256,
-        base_content=None if existing is None else existing.content,
         idea=topic.idea,
-        evidence_weight=topic.sessions,
         findings=tuple(finding.id for finding in topic.findings),
-        risk="medium" if existing is not None or "tool" in origins else "low",
-        origins=origins,
     )
 
 
@@ -280,19 +236,12 @@ def _evidence(topic: _Topic, last: datetime | None) -> dict[str, str | int]:
     return shown
 
 
-def _origins(topic: _Topic) -> tuple[OriginClass, ...]:
-    return tuple(sorted({origin for finding in topic.findings for origin in finding.origins}))
-
-
-def _free_path(topic: _Topic, heading: str, taken: set[str]) -> str:
-    """``/notes/read-a-file-before-you-edit-it.md``; with a tail from the idea where that is taken."""
+def _path(topic: _Topic, heading: str) -> str:
+    """``/notes/read-a-file-before-you-edit-it.md``."""
     folder = _FOLDER[_kind(topic)]
     plain = unicodedata.normalize("NFKD", heading).encode("ascii", "ignore").decode().lower()
     words = re.findall(r"[a-z0-9]+", plain)
     slug = "-".join(words) or "note"
     if len(slug) > _MAX_SLUG:
         slug = slug[:_MAX_SLUG].rpartition("-")[0] or slug[:_MAX_SLUG]
-    path = f"/{folder}/{slug}.md"
-    if path in taken:
-        path = f"/{folder}/{slug}-{derived_id('find', topic.idea)[-6:]}.md"
-    return path
+    return f"/{folder}/{slug}.md"

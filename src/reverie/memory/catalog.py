@@ -12,6 +12,7 @@ from reverie.domain.errors import Invalid, NotFound
 from reverie.domain.ids import new_id
 from reverie.domain.memories import MemoryStore, MemoryVersion
 from reverie.domain.resources import ALWAYS, Cursor, Period
+from reverie.memory.lineage import COPIED
 from reverie.memory.stores import valid_name, writable
 from reverie.storage import audit
 from reverie.storage import memories as memory_rows
@@ -172,7 +173,7 @@ class Catalog:
                     content=memory.content,
                     content_sha256=memory.content_sha256,
                     actor=by,
-                    reason=f"copied from {memory.version_id}",
+                    reason=f"{COPIED}{memory.version_id}",
                     proposal_id=None,
                     created_at=now,
                 ),

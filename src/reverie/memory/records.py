@@ -22,6 +22,7 @@ from reverie.domain.memories import (
     valid_path,
 )
 from reverie.domain.resources import ALWAYS, Cursor, Period
+from reverie.memory.lineage import RESTORED
 from reverie.memory.merge import unified
 from reverie.memory.stores import (
     Change,
@@ -332,7 +333,7 @@ class Records:
             if not living:
                 _free(conn, store, path)
                 has_room(conn, store, path)
-            reason = f"restored version {old.version}"
+            reason = f"{RESTORED}{old.version}"
             wanted = self._memory.change(path, old.content, actor, reason, None, None)
             if not (head is not None and head.memory is not None and head.memory.content == old.content):
                 _keep(conn, store, old.memory_id, wanted)

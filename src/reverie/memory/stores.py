@@ -32,6 +32,7 @@ from reverie.domain.memories import (
 )
 from reverie.domain.workspaces import identity
 from reverie.memory.documents import body
+from reverie.memory.lineage import RESTORED
 from reverie.memory.merge import unified
 from reverie.memory.search import SearchHit, snippet, words
 from reverie.storage import audit
@@ -260,7 +261,7 @@ class MemoryService:
         old = self._version(store, path, version)
         if old.content is None:
             raise NotFound(f"version {version} is a deletion: it has no text to restore", where=path)
-        return self.write(store, path, old.content, actor=actor, reason=f"restored version {version}")
+        return self.write(store, path, old.content, actor=actor, reason=f"{RESTORED}{version}")
 
     # ------------------------------------------------------------------ inside
 

@@ -31,6 +31,7 @@ from reverie.mining.tools import (
     telling_argument,
     tool_kind,
 )
+from reverie.mining.wording import is_machine_text
 
 __all__ = ["SessionObserver"]
 
@@ -44,7 +45,8 @@ _CALL_OF: Final[Mapping[str, str]] = {
     "user.tool_result": "tool_use_id",
     "user.custom_tool_result": "custom_tool_use_id",
 }
-_OUTSIDE_TOOLS: Final = ("web", "fetch", "browse", "mcp")
+_MEMORY: Final = "<!-- reverie:begin "
+"""What learned notes begin with in a file that is read as instructions: they may hold anybody's words."""
 _CLUSTER_WORDS: Final = 4
 _MOST_LISTED: Final = 8
 
@@ -54,7 +56,7 @@ class SessionObserver:
 
     @property
     def version(self) -> str:
-        return "4"
+        return "5"
 
     def observe(self, session: Session, events: Sequence[Event]) -> Observation:
         """Observes a session. ``events``: all of its events, in order of ``seq``. Never raises on content.
@@ -113,6 +115,7 @@ class _Notes:
         if event.at is not None:
             self.first = self.first or event.at
             self.last = event.at
+        self.outside = self.outside or _from_outside(event)
         match event.type:
             case "agent.tool_use" | "agent.mcp_tool_use" | "agent.custom_tool_use":
                 self._use(event)
@@ -154,9 +157,6 @@ class _Notes:
         self.waiting[use.id] = self.by_id[use.id] = use
         self.listener.worked = True
         self.listener.last_action = use.action
-        lowered = name.lower()
-        foreign = event.type == "agent.mcp_tool_use" or any(part in lowered for part in _OUTSIDE_TOOLS)
-        self.outside = self.outside or foreign
 
     def _result(self, event: Event) -> None:
         use = self.waiting.pop(str(event.payload.get(_CALL_OF[event.type]) or ""), None)
@@ -307,6 +307,25 @@ class _Notes:
             "duration_s": seconds,
         }
         return {name: value for name, value in found.items() if value is not None}
+
+
+def _from_outside(event: Event) -> bool:
+    """Whether an event brings text before the agent that neither a person typed nor the agent wrote: what
+    tools gave, what other agents and programs say, what was attached."""
+    if event.type in _CALL_OF or event.type == "agent.thread_message_received":
+        return True
+    if event.type == "user.message":
+        return any(is_machine_text(text) for _, text in _texts(event.payload)) or _attached(event.payload)
+    if event.type == "system.message":
+        told = "\n".join(text for _, text in _texts(event.payload))
+        return event.payload.get("kind") != "instructions" or _MEMORY in told
+    return False
+
+
+def _attached(payload: JsonObject) -> bool:
+    content = payload.get("content")
+    blocks = cast(list[Json], content) if isinstance(content, list) else []
+    return any(isinstance(b, Mapping) and cast(JsonObject, b).get("type") != "text" for b in blocks)
 
 
 def _not_run(call: Call) -> Call:

@@ -110,5 +110,6 @@ def _texts(payload: JsonObject) -> Iterator[tuple[str, str]]:
         for i, block in enumerate(cast(list[Json], content)):
             if isinstance(block, dict):
                 text = cast(JsonObject, block).get("text")
-                if isinstance(text, str):
+                typed = cast(JsonObject, block).get("type", "text") == "text"  # an attachment is not
+                if typed and isinstance(text, str):
                     yield f"/content/{i}/text", text
