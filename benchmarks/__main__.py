@@ -26,14 +26,15 @@ QUICK: Final = (
     "egress",
     "agents",
     "teams",
+    "trials",
 )
 MINERS: Final = ("templates", "workarounds", "workflows", "staleness", "mining", "replication")
 
 asked = (*QUICK, *MINERS) if "--all" in sys.argv[1:] else QUICK
 commands = {name: [sys.executable, "-m", f"benchmarks.{name}"] for name in asked}
 if "--all" not in sys.argv[1:]:
-    for name in ("agents", "teams"):
-        commands[name].append("--quick")  # their peers have to be installed first
+    for name in ("agents", "teams", "trials"):
+        commands[name].append("--quick")  # peers have to be installed first; trials take a quarter of an hour
 failed = [name for name, command in commands.items() if subprocess.run(command, check=False).returncode]
 if failed:
     sys.exit(f"did not run to the end: {', '.join(failed)}")

@@ -40,7 +40,7 @@ class Size:
     lives: int
 
 
-FULL: Final = Size(4000, (25, 50, 100, 200, 400, 800), (50, 100, 200, 300), 1000)
+FULL: Final = Size(2500, (25, 50, 100, 200, 400, 800), (50, 100, 200, 300), 600)
 QUICK: Final = Size(800, (25, 50, 100, 200, 400), (50, 100, 200), 60)
 
 
@@ -158,6 +158,22 @@ def duels(everything: dict[str, Points], size: Size) -> Iterator[Row]:
             )
 
 
+def at_most(everything: dict[str, Points], size: Size) -> Iterator[Row]:
+    """Ours without giving up any power against the best rival, both with all the replays they are allowed."""
+    honest = [n for n in next(iter(everything.values())) if not mine(n) and keeps(n, everything, size)]
+    noise = 2 * (0.5 / size.repetitions) ** 0.5 / 4
+    for world, points in everything.items():
+        power = {n: points[n][SHOWN].adopted[0.10] for n in (*honest, "ours, patient", "ours, tasks chosen")}
+        best = max(honest, key=lambda n: power[n])
+        for name in ("ours, patient", "ours, tasks chosen"):
+            yield Row(
+                f"+10 adopted, world {world}, at most {2 * SHOWN} replays, {name} ({points[name][SHOWN].replays:.0f} used)",
+                f"{100 * power[name]:.0f} %",
+                f"{100 * power[best]:.0f} %: {best} ({points[best][SHOWN].replays:.0f} used)",
+                power[name] >= power[best] - noise if name == "ours, patient" else None,
+            )
+
+
 def uneven(size: Size) -> Iterator[Row]:
     """An edit that helps the tasks in between and breaks the sure ones: −10 points on average."""
     base = tasks_of("mixed")
@@ -192,6 +208,7 @@ def main() -> None:
         show_power(world, everything[world], size)
     rows = show_online(size.lives)
     print_table("Before adoption", [*errors(everything, size), *uneven(size), *duels(everything, size)])
+    print_table("The same number of replays at most", list(at_most(everything, size)))
     print_table("While the agent works", rows)
     if asked.plot:
         lines = {

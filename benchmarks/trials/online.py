@@ -21,7 +21,7 @@ Alarm = Callable[[Sessions], tuple[Floats, Floats]]
 
 
 def ours(lives: Sessions, *, answers: int = 2, strata: bool = True) -> tuple[Floats, Floats]:
-    up, down = paths(lives.scored(strata=strata), lives.share)
+    up, down = paths(lives.scored if strata else lives.scored_without_strata, lives.share)
     return up - np.log(answers / ALPHA), down - np.log(answers / ALPHA)
 
 
@@ -35,7 +35,7 @@ def uncentred(lives: Sessions) -> tuple[Floats, Floats]:
 def empirical_bernstein(lives: Sessions) -> tuple[Floats, Floats]:
     """Howard et al. 2021, theorem 4: the same scores and stakes, in the exponential process."""
     bound = 1 / min(lives.share, 1 - lives.share)
-    z = lives.scored() / bound
+    z = lives.scored / bound
     out: list[Floats] = []
     for side in (z, -z):
         log = np.full(z.shape, -np.inf)
@@ -139,7 +139,7 @@ def covered(repetitions: int) -> Row:
     """Does the interval hold the average effect so far at all times, while the effect turns from +30 to −30 points?"""
     lives = lived("turning", 0.3, repetitions, SESSIONS, 0.8, 8)
     so_far = lives.effect.cumsum(1) / np.arange(1, SESSIONS + 1)
-    up, down = paths(lives.scored(), lives.share, so_far)
+    up, down = paths(lives.scored, lives.share, so_far)
     left = float((np.maximum(up, down) >= np.log(2 / ALPHA)).any(1).mean())
     return Row(
         "intervals that ever miss the average effect so far, the effect turning",

@@ -22,6 +22,7 @@ ALPHA: Final = 0.05
 SLACK: Final = 1e-12
 USUAL: Final = Aims()
 DIFFER: Final = USUAL.differ
+PATIENT: Final = Aims(yielded=0.0)
 THRIFTY: Final = Aims(yielded=0.15)
 """Fifteen points of power given up for stopping early, to be made good by a larger budget that is seldom used up."""
 
@@ -248,6 +249,7 @@ def curtailed(replays: Replays) -> Outcome:
 RULES: Final[dict[str, Rule]] = {
     "ours": ours,
     "ours, no coin": lambda replays: ours(replays, coin=False),
+    "ours, patient": lambda replays: ours(replays, PATIENT),
     "ours, thrifty": lambda replays: ours(replays, THRIFTY),
     "mean > mean (published)": naive,
     "McNemar, exact": mcnemar,

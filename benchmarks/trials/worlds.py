@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -89,7 +90,7 @@ def allocated(
     return Replays(with_edit, without)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Sessions:
     """Sessions of many repetitions, shape (repetitions, sessions), with the true effect on each."""
 
@@ -99,9 +100,14 @@ class Sessions:
     effect: Floats
     share: float
 
-    def scored(self, *, strata: bool = True) -> Floats:
+    @cached_property
+    def scored(self) -> Floats:
         """The scores of ours, as the product computes them."""
-        return np.array([self._scored(row, strata) for row in range(len(self.seen))])
+        return np.array([self._scored(row, True) for row in range(len(self.seen))])
+
+    @cached_property
+    def scored_without_strata(self) -> Floats:
+        return np.array([self._scored(row, False) for row in range(len(self.seen))])
 
     def _scored(self, row: int, strata: bool) -> list[float]:
         places = ((str(s),) if strata else () for s in self.stratum[row])

@@ -110,7 +110,8 @@ def plan_for(pairs: int, aims: Aims = Aims()) -> Plan:
     Takes a tenth of a second for 50 pairs, some seconds for 500; the same plan is not made twice in a process.
     """
     _check(pairs, aims)
-    last = max(1, min(pairs, math.ceil(1.1 * aims.differ * pairs)))
+    spread = math.sqrt(pairs * aims.differ * (1 - aims.differ))
+    last = min(pairs, math.ceil(aims.differ * pairs + 2.5 * spread))
     free = _closed(_priced(last, aims, 0.0), pairs, aims)
     goal = figures_of(free, aims.help, aims.differ).adopted - aims.yielded
     low, high = -7.0, -1.5  # log10 of what a pair costs, in adoptions of an edit that helps
