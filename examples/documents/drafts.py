@@ -293,7 +293,7 @@ class _Writer:
             Slide(title="What was found", points=[claim.text for claim in brief.claims[:4]]),
             Slide(title="Costs", points=[f"{label}: {figures[label]}" for label in (FIGURES[0], FIGURES[2])]),
             Slide(title="Next steps", points=[f"{step.text}: {step.who}" for step in brief.steps]),
-            Slide(title="Conclusion", points=[f"We recommend {self._concluded}."]),
+            Slide(title="Conclusion", points=[f"We recommend {self._concluded}.", "It costs least over its life."]),
         ]
         if "untitled" in self._gaps:
             slides[3]["title"] = ""

@@ -10,6 +10,7 @@ from docx import Document
 from docx.oxml.ns import qn
 from docx.shared import Pt
 from pptx import Presentation
+from pptx.enum.text import PP_ALIGN
 from pptx.util import Emu
 from pptx.util import Pt as SlidePt
 from typing_extensions import TypedDict
@@ -104,6 +105,6 @@ def save_deck(path: Path, title: str, slides: Sequence[Slide], *, font: str, bod
 def _write(frame: Any, lines: Sequence[str], font: str, points: float) -> None:
     for number, line in enumerate(lines):
         paragraph = frame.paragraphs[0] if number == 0 else frame.add_paragraph()
-        paragraph.space_after = SlidePt(10)
+        paragraph.space_after, paragraph.alignment = SlidePt(10), PP_ALIGN.LEFT
         run = paragraph.add_run()
         run.text, run.font.name, run.font.size = line, font, SlidePt(points)

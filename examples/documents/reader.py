@@ -25,7 +25,7 @@ _OPENED: Final = "=== "
 _NOBODY: Final = re.compile(r"\A\W*(?:tbd|tba|n/?a|none|nobody|open|to be decided)?\W*\Z", re.IGNORECASE)
 _FIGURE: Final = re.compile(r"\b\d+ %")
 _CITED: Final = re.compile(r"\[(\d+)\]")
-_LONGEST: Final = 280
+_LONGEST: Final = 120
 _REPORT, _DECK, _SOURCES = "report.docx", "deck.pptx", "sources.md"
 _OPEN: Final = (
     "cd /mnt/session/outputs && python3 -c 'import re,sys,zipfile\nfor name in sys.argv[1:]:\n"

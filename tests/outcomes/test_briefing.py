@@ -103,7 +103,9 @@ def test_a_later_look_is_at_what_changed() -> None:
     lines, same = [f"Line {n} says something of its own." for n in range(400)], "the same again " * 200
     before = work({"a.md": "\n".join(lines), "b.md": same, "little.md": "same", "gone.md": "x"}, "first")
     lines[200] = "Line 200 is another now."
-    after = work({"a.md": "\n".join(lines), "b.md": same, "little.md": "same", "new.md": "brand new"}, "second")
+    after = work(
+        {"a.md": "\n".join(lines), "b.md": same, "little.md": "same", "new.md": "brand new"}, "second"
+    )
     whole, later = brief_of(after), brief_of(after, before=before)
     shown = {name.split('"')[1]: text for name, text in fences(later.text).items() if '"' in name}
     assert "-Line 200 says something of its own.\n+Line 200 is another now." in shown["a.md"]
@@ -113,6 +115,46 @@ def test_a_later_look_is_at_what_changed() -> None:
     assert shown["new.md"] == "brand new"
     assert "not there any more" in shown["gone.md"]
     assert len(later.text) < len(whole.text) / 4
+
+
+def test_a_later_look_tells_what_was_met_and_shows_what_proved_it() -> None:
+    lines = [f"Line {n} says something of its own." for n in range(400)]
+    before = work({"report.md": "\n".join(lines), "b.md": "same " * 300})
+    lines[200] = "Line 200 is another now."
+    after = work({"report.md": "\n".join(lines), "b.md": "same " * 300})
+    previous = [
+        judged("c_budget", quote="Line 10 says something of its own."),
+        judged("c_risks", quote="Line 200 says something of its own."),
+        judged("c_style", quote="Line 20 says something of its own."),
+    ]
+    later = brief_of(after, before=before, previous=previous)
+    (shown,) = (text for name, text in fences(later.text).items() if "report.md" in name)
+    assert shown.count("Line 10 says") == 1 and "Line 20 says" not in shown  # the one asked for, and no other
+    assert shown.count("Line 200 says") == 1  # as what was taken out
+    assert later.text.count("(met before:") == 2
+    assert "(met before:" not in brief_of(after, previous=previous).text
+
+
+def test_the_planted_criterion_looks_like_others_in_a_later_look() -> None:
+    before, after = work({"report.md": "a line\n" * 200}), work({"report.md": "a line\n" * 200 + "another"})
+    old = replace(judged("c_risks", "not_satisfied"), change="Name the risk of delay.")
+    later = brief_of(after, before=before, previous=[judged("c_budget"), old])
+    lines = later.text.rpartition("# The criteria")[2].splitlines()
+    after_planted = lines[
+        next(n for n, line in enumerate(lines) if f"[{next(iter(later.controls))}]" in line) + 1
+    ]
+    assert after_planted.startswith("  (demanded before: ")
+
+
+def test_of_what_was_taken_out_enough_is_shown_to_know_what_it_is() -> None:
+    kept = [f"Line {n} stays as it is." for n in range(60)]
+    before = work(
+        {"a.md": "\n".join([*kept[:30], *(f"gone {n} " + "x" * 400 for n in range(50)), *kept[30:]])}
+    )
+    after = work({"a.md": "\n".join([*kept[:30], "y" * 400, *kept[30:]])})
+    shown = brief_of(after, before=before).text
+    assert "gone 3 " in shown and "gone 4 " not in shown and "46 more lines were taken out" in shown
+    assert "x" * 200 not in shown and "+" + "y" * 400 in shown
 
 
 def test_a_difference_that_is_too_large_is_shown_as_the_text() -> None:

@@ -7,11 +7,19 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.outcomes.works import BUDGET, OPENS, RISKS, RUBRIC, STYLE, judged, work
+from tests.outcomes.works import BUDGET, OPENS, REPORT, RISKS, RUBRIC, STYLE, judged, work
 
-from reverie.domain.outcomes import CriterionVerdict
+from reverie.domain.outcomes import Criterion, CriterionVerdict
 from reverie.outcomes.evidence import MESSAGE, changed, digest, find, marks
-from reverie.outcomes.planning import left_for_full_pass, merged, to_judge
+from reverie.outcomes.planning import (
+    TOGETHER,
+    judged_works,
+    left_for_full_pass,
+    merged,
+    next_pass,
+    oldest,
+    to_judge,
+)
 
 
 def ids(criteria: object) -> list[str]:
@@ -61,6 +69,66 @@ def test_the_full_pass_is_over_what_was_not_judged_on_this_work() -> None:
 def test_the_newest_verdict_on_each_criterion_counts() -> None:
     old, new = judged("c_budget", "not_satisfied"), judged("c_budget")
     assert merged(RUBRIC, [judged("c_risks"), old], [new, judged("unknown")]) == [new, judged("c_risks")]
+
+
+# --- what checks say of the next pass
+
+OLD, NOW = work(), work({"report.md": REPORT + "One more line.", "notes.md": "x"})
+HERE = digest(NOW)
+BEFORE = [
+    judged("c_budget"),
+    judged("c_risks", "not_satisfied"),
+    judged("c_style", quote="This stood there once."),
+]
+
+
+def asked(*checked: CriterionVerdict, **more: object) -> list[str]:
+    return ids(next_pass(RUBRIC, BEFORE, checked, {"report.md"}, NOW, **more))  # type: ignore[arg-type]
+
+
+def check(status: str) -> CriterionVerdict:
+    return replace(judged("c_opens", status, seen=HERE), by="check")  # type: ignore[arg-type]
+
+
+def test_where_a_check_fails_what_still_stands_word_for_word_holds_for_now() -> None:
+    assert asked(check("not_satisfied")) == ["c_risks", "c_style"]
+
+
+def test_where_all_checks_are_met_the_full_pass_is_made_along() -> None:
+    kept = [replace(BEFORE[0], proof=replace(BEFORE[0].proof, file="kept.md")), *BEFORE[1:]]  # type: ignore[type-var]
+    assert ids(next_pass(RUBRIC, kept, [check("satisfied")], {"report.md"}, NOW)) == [
+        "c_budget",
+        "c_risks",
+        "c_style",
+    ]
+    assert ids(next_pass(RUBRIC, kept, [], {"report.md"}, NOW)) == [
+        "c_risks",
+        "c_style",
+    ]  # nothing says that the end is near
+
+
+def test_a_full_pass_that_is_long_waits_until_it_is_wanted() -> None:
+    many = [Criterion(f"c{n}", f"Part {n} is there.") for n in range(TOGETHER + 2)]
+    rubric = replace(RUBRIC, criteria=(*many, OPENS))
+    previous = [judged(c.id, "not_satisfied" if c is many[0] else "satisfied", file="kept.md") for c in many]
+    asked = next_pass(rubric, previous, [check("satisfied")], {"report.md"}, NOW)
+    assert ids(asked) == ["c0"]
+    assert len(next_pass(rubric, previous[:-1], [check("satisfied")], {"report.md"}, NOW)) == len(many)
+
+
+def test_everything_is_everything_whatever_checks_say() -> None:
+    assert asked(check("not_satisfied"), full=True) == ["c_budget", "c_risks", "c_style"]
+
+
+def test_what_changed_is_told_since_the_oldest_of_the_verdicts() -> None:
+    verdicts = [judged("c_budget", seen="a"), judged("c_risks", seen="b", iteration=1)]
+    works = {"a": OLD, "b": NOW}
+    assert oldest([BUDGET, RISKS], verdicts, works) is OLD
+    assert oldest([RISKS], verdicts, works) is NOW
+    assert oldest([BUDGET, RISKS], verdicts, {"b": NOW}) is None
+    assert oldest([BUDGET, STYLE], verdicts, works) is None
+    assert oldest([], verdicts, works) is None
+    assert judged_works(verdicts[1:], works) == {"b": NOW}
 
 
 VERDICTS = st.lists(

@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from itertools import islice
+from itertools import groupby, islice
 from typing import Final
 
 from reverie.domain.outcomes import Criterion, CriterionVerdict, Deliverable, Rubric, Work
@@ -38,12 +38,9 @@ _DIGITS: Final = "23456789"
 _FENCE: Final = re.compile(r"^([ \t]*)(<{3,}|>{3,})", re.MULTILINE)
 _COMPARED: Final = 1_200  # lines of a changed stretch, old and new together: a comparison takes their product
 _AROUND: Final = 3  # lines beside a change
-_LONG_LINE: Final = (
-    120  # characters that are shown of a line beside a change: a paragraph of a document is one line
-)
-_LITTLE: Final = (
-    1_500  # characters of a file that is shown although it is as it was: less than a call of a tool takes
-)
+_LONG_LINE: Final = 120  # characters of a line beside a change, or taken out: a paragraph is one line
+_TAKEN_OUT: Final = 4  # lines that are shown of those that were taken out in one place
+_LITTLE: Final = 600  # characters of a file that is shown although it is as it was: a tool takes more
 _LONGEST_NAME: Final = 240
 _DEMAND: Final = 600
 _UNMET: Final = "Add what this asks for: it is not there."
@@ -231,14 +228,21 @@ def _difference(old: str, new: str) -> str:
     if len(cut_was) + len(cut_now) > _COMPARED:
         return new
     lines = list(difflib.unified_diff(cut_was, cut_now, lineterm="", n=_AROUND))[2:]
-    told = f"(What changed, from line {first + 1} on; the rest is as it was.)\n"
-    told += "\n".join(_beside(line) if line.startswith(" ") else line for line in lines)
+    told = f"(What changed, from line {first + 1} on; the rest is as it was.)\n" + "\n".join(_short(lines))
     return told if len(told) < len(new) else new
 
 
-def _beside(line: str) -> str:
-    """A line beside a change, only to know where one is."""
-    return line if len(line) <= _LONG_LINE else f"{line[:_LONG_LINE]}…"
+def _short(lines: Sequence[str]) -> Iterator[str]:
+    """A difference with all that is new in it; of what is beside that or was taken out, enough to know what it is."""
+    for sign, group in groupby(lines, key=lambda line: line[:1]):
+        told = list(group)
+        if sign not in ("-", " "):
+            yield from told
+            continue
+        most = _TAKEN_OUT if sign == "-" else len(told)
+        yield from (line if len(line) <= _LONG_LINE else f"{line[:_LONG_LINE]}…" for line in told[:most])
+        if len(told) > most:
+            yield f"-(… {len(told) - most} more lines were taken out here …)"
 
 
 def _alike(one: Sequence[str], other: Sequence[str]) -> int:
