@@ -57,7 +57,7 @@ def test_what_was_corrected_into_what_is_read_from_the_next_call() -> None:
     assert finding.statement["changed"] == {
         "tool": "write_summary",
         "argument": "format",
-        "from": "docx",
+        "from": None,  # nobody but the agent named it
         "to": "pdf",
         "sessions": 3,
         "users": 3,
@@ -87,8 +87,9 @@ def corrected(before: str, after: str) -> list[Book]:
 def test_another_program_after_the_correction_is_what_was_wanted() -> None:
     (finding,) = mined(Preferences(), corrected("npm install left-pad", "pnpm add left-pad"))
     change = finding.statement["changed"]
-    assert (change["from"], change["to"], change["users"]) == ("npm install", "pnpm add", 3)
-    assert finding.statement["advice"].endswith("Run `pnpm add`, not `npm install`.")
+    assert (change["from"], change["to"], change["users"]) == ("npm", "pnpm", 3)
+    assert finding.statement["advice"].endswith("Run `pnpm`, not `npm`.")
+    assert finding.origins == ("user",)
 
 
 def test_what_was_run_next_for_other_reasons_is_no_correction() -> None:
@@ -106,7 +107,16 @@ def test_the_kind_of_a_file_tells_the_change_of_its_path() -> None:
         book.call("export", "written", path=f"/out/{i}.pdf")
     (finding,) = mined(Preferences(), books)
     change = finding.statement["changed"]
-    assert (change["argument"], change["from"], change["to"]) == ("file_ext", "docx", "pdf")
+    assert (change["argument"], change["from"], change["to"]) == ("file_ext", None, "pdf")
+
+
+def test_what_nobody_but_the_agent_named_is_told_as_the_agents() -> None:
+    books = talks(*PDF)
+    for i, book in enumerate(books):
+        book.call("write_summary", "written", format="odt", matter=i)
+    (finding,) = mined(Preferences(), books)
+    assert finding.statement["changed"]["to"] == "odt"
+    assert finding.origins == ("agent", "user")
 
 
 def test_the_contrary_is_counter_evidence_and_no_group() -> None:

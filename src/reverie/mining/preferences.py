@@ -17,6 +17,8 @@ import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import takewhile
 from typing import Final
 
 from rapidfuzz.fuzz import token_sort_ratio
@@ -39,6 +41,7 @@ from reverie.mining.identity import units_of
 from reverie.mining.phrasing import code, listed, quoted, with_article
 from reverie.mining.vocabulary import vocabulary
 from reverie.mining.voices import Voice, alike, opposites, reported_check, voices_of, wish_of
+from reverie.mining.wording import words_of
 from reverie.plugins import Corpus
 
 __all__ = ["Preferences"]
@@ -67,7 +70,7 @@ class Preferences:
 
     @property
     def version(self) -> str:
-        return "2"
+        return "3"
 
     def mine(self, corpus: Corpus) -> Iterable[Finding]:
         """Findings in order of weight."""
@@ -185,7 +188,13 @@ def _checks(room: _Room) -> Iterator[Claim]:
             **_otherwise(against),
         },
         counter=[*(v.sighting() for v in against), *_passed(room.observations, commands, reported)],
+        origins=("user",) if _all_named(commands, voices) else ("agent", "user"),
     )
+
+
+def _all_named(commands: Sequence[str], voices: Sequence[Voice]) -> bool:
+    """Whether every command is one that people name, not only one that agents ran."""
+    return all(any(_names(command, v.remark.text) for v in voices) for command in commands)
 
 
 def _against(room: _Room, kinds: Sequence[str]) -> list[Voice]:
@@ -320,7 +329,7 @@ def _rule(room: _Room, group: Sequence[Voice], worth: float = 1.0) -> Claim:
     text = quoted(typical.remark.text)
     first = min(group, key=_order)
     against = list(opposites((v for v in room.voices if v.remark.kind in RULES), group))
-    change = amended(group)
+    change, said = _as_said(amended(group), group)
     lead = "People dictate the same rule" if len(group) > 1 else "A person dictated a rule, once"
     if change is not None:
         lead = f"{lead} and the agent then changes {'the program' if change.argument == PROGRAM else code(change.argument)}"
@@ -339,24 +348,49 @@ def _rule(room: _Room, group: Sequence[Voice], worth: float = 1.0) -> Claim:
         },
         counter=[v.sighting() for v in against],
         worth=worth,
-        origins=("agent", "user") if change else ("user",),
+        origins=("user",) if said else ("agent", "user"),
     )
+
+
+_NAME: Final = re.compile(r"(?!.*mcp)[A-Za-z]\w{0,30}", re.I)  # of a tool or argument of one's own agent
+
+
+def _as_said(change: Amend | None, group: Sequence[Voice]) -> tuple[Amend | None, bool]:
+    """The change in people's own words, as far as they name it, and whether they do. What only the agent
+    knew (what it did before, with which argument) may have come to it from anywhere: it is left out, or,
+    where nobody named what the agent then did, told as the agent's."""
+    if change is None:
+        return None, True
+    words = {word.lower() for voice in group for word in words_of(voice.remark.text)}
+    to, was = _named(change.to, words), _named(change.was, words)
+    if change.argument == PROGRAM:
+        return (replace(change, to=to, was=was), True) if to else (change, False)
+    plain = _NAME.fullmatch(change.tool) and _NAME.fullmatch(change.argument)
+    if not plain or to != change.to:
+        return change, False
+    return replace(change, was=was if was == change.was else ""), True
+
+
+def _named(text: str, words: set[str]) -> str:
+    """The leading words of a text that people said."""
+    return " ".join(takewhile(lambda word: word.lower() in words, text.split()))
 
 
 def _advice(text: str, change: Amend | None) -> str:
     advice = _imperative(text) + "."
-    if change is not None and change.argument == PROGRAM:
-        advice += f" Run {code(change.to)}, not {code(change.was)}."
-    elif change is not None:
-        advice += f" Call {code(change.tool)} with {code(change.argument)} = {code(change.to)}, not {code(change.was)}."
-    return advice
+    if change is None:
+        return advice
+    instead = f", not {code(change.was)}" if change.was else ""
+    if change.argument == PROGRAM:
+        return f"{advice} Run {code(change.to)}{instead}."
+    return f"{advice} Call {code(change.tool)} with {code(change.argument)} = {code(change.to)}{instead}."
 
 
 def _changed(change: Amend) -> dict[str, Json]:
     return {
         "tool": change.tool,
         "argument": change.argument,
-        "from": change.was,
+        "from": change.was or None,
         "to": change.to,
         "sessions": change.sessions,
         "users": change.users,
