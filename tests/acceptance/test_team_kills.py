@@ -85,7 +85,7 @@ def said(events: list[Event]) -> list[str]:
 def kill_often(url: str, folder: Path, how: str, kills: int) -> None:
     dice, effects = random.Random(7), folder / f"effects {how}"
     with reverie.open(url) as house:
-        with nursery(url, effects, 0.15) as workers:
+        with nursery(url, effects, 1.5) as workers:
             session = begin(house, how)
             done = 0
             while done < kills and not said(log_of(house, session)):
@@ -93,6 +93,7 @@ def kill_often(url: str, folder: Path, how: str, kills: int) -> None:
                 time.sleep(0.08 + 0.2 * dice.random())
                 workers.say("kill")
                 done += 1
+            assert done == kills, f"it came to its end after {done}"
             workers.say("begin")
             wait(lambda: said(log_of(house, session)), "the lead does not come to its end")
             wait(lambda: house.live.row(session).status == "idle", "the session does not settle")
