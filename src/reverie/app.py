@@ -242,13 +242,21 @@ class Reverie(Workspace):
 
     def scheduler(self) -> Scheduler:
         """Starts what is due by its schedule, in every workspace."""
-        kinds = {
-            DEPLOYMENT: Attended(SCHEDULED, lambda id: self.workspace(id).deployment_runs.attend),
-            schedules.KIND: Attended(
-                schedules.ACTIVE, lambda id: self.workspace(id).dream_schedule_runs.attend
-            ),
-        }
-        return Scheduler(self._db, self.workspaces, kinds, clock=self._clock)
+        deployments = Attended(SCHEDULED, lambda id: self.workspace(id).deployment_runs.attend)
+        return self._scheduler({DEPLOYMENT: deployments})
+
+    def dreams_due(self) -> None:
+        """Ask for the dreams that are due by their schedules, in every workspace, once: for machines without a
+        server. ``night_watch`` works them off.
+
+        Raises:
+            StorageError: the database does not answer.
+        """
+        self._scheduler({}).look()
+
+    def _scheduler(self, others: Mapping[str, Attended]) -> Scheduler:
+        dreams = Attended(schedules.ACTIVE, lambda id: self.workspace(id).dream_schedule_runs.attend)
+        return Scheduler(self._db, self.workspaces, {schedules.KIND: dreams, **others}, clock=self._clock)
 
     def observe(self, spans: Spans) -> None:
         """Make spans of what sessions do in this process, from now on."""

@@ -30,6 +30,9 @@ COMMANDS: Final = {
         "Find out what your agents keep getting wrong and what worked, and propose it for memory.",
     ),
     "dreams": Entry("reverie.cli.dreams", "List dreams, newest first."),
+    "schedule": Entry(
+        "reverie.cli.schedule", "Dreams that start by themselves: at times, or when enough is new."
+    ),
     "review": Entry(
         "reverie.cli.review",
         "Decide on each proposal: its claim, its evidence with quotes, the change, then one key.",
