@@ -8,7 +8,6 @@ import pty
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -238,14 +237,12 @@ def test_a_plan_that_was_left_can_be_stopped_for_good(cli: Cli, here: Path) -> N
 
 
 def test_a_lead_is_stopped_and_can_be_told_more(cli: Cli, here: Path) -> None:
-    text = TEAM.replace(f"{TEAMING}:lead", f"{TEAMING}:hanging")
-    (here / "hanging.toml").write_text(text)
-    screen = Terminal("team", "run", "hanging.toml", "read this")
-    while not cli.db.exists() or not cli.json("sessions", "list", "--status", "running"):
-        time.sleep(0.1)
-        assert screen.process.poll() is None
+    (here / "waiting.toml").write_text(TEAM.replace(f"{TEAMING}:reader", f"{TEAMING}:gated"))
+    screen = Terminal("team", "run", "waiting.toml", str(here / "gate"))
+    screen.until("reader works on it")
     screen.process.send_signal(signal.SIGINT)
     assert screen.ends() == 130
     assert "stopped; what was finished is kept" in screen.said and "reverie team resume sesn_" in screen.said
-    model = f"scripted:{TEAMING}:hanging"
-    cli("team", "resume", last(cli), "--model", model)
+    (here / "gate").touch()
+    models = [part for name in ("lead", "gated") for part in ("--model", f"scripted:{TEAMING}:{name}")]
+    assert "They say:" in cli("team", "resume", last(cli), "go on", *models).stdout
