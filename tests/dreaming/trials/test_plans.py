@@ -153,7 +153,8 @@ def test_clear_edits_are_decided_early() -> None:
     won, lost = stand(plan, [WON] * 100), stand(plan, [LOST] * 100)
     assert (won.decision, lost.decision) == (Decision.ADOPT, Decision.GIVE_UP)
     assert won.pairs < 20 and lost.pairs < 20
-    assert stand(plan, [ALIKE] * 100) == Standing(Decision.GIVE_UP, 100, 0, 0)
+    for coin in (0.0, 1.0):
+        assert stand(plan, [ALIKE] * 100, coin) == Standing(Decision.GIVE_UP, 100, 0, 0)
 
 
 @pytest.mark.parametrize(
