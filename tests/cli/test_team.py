@@ -133,6 +133,14 @@ def test_a_session_goes_on_with_what_its_lead_is_told(cli: Cli) -> None:
     assert "no plan of it goes on" in cli("team", "stop", session, code=3).stderr
 
 
+def test_tail_tells_who_speaks(cli: Cli) -> None:
+    cli("team", "run", "team.toml")
+    session = last(cli)
+    whole = cli("sessions", "tail", session, "--until-idle", "-n", "100")
+    assert "reader READ THIS" in whole.stderr and whole.stdout.startswith("They say:")
+    assert "sthr_" in cli("sessions", "tail", session, "--until-idle", "-n", "12").stderr
+
+
 def alone(cli: Cli) -> str:
     """A session of one agent."""
     model = f"scripted:{TEAMING}:reader"

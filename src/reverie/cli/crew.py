@@ -71,10 +71,11 @@ class Crew:
         return [each for thread, each in self._members.items() if self._runs.task_of(thread) is None]
 
     def name(self, thread: str) -> str:
-        """What the agent at a thread is called, with its task where it has one; nothing for the primary one."""
+        """What the agent at a thread is called, with its task where it has one; nothing for the primary one. Whose
+        beginning was not seen is called by its thread's id."""
         found = self._members.get(thread)
         if found is None:
-            return ""
+            return thread[:13]
         task = self._runs.task_of(thread)
         return found.name if task is None else f"{found.name} ({task[1]})"
 
