@@ -4,6 +4,7 @@ agent whose work it grades."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -39,6 +40,7 @@ from tests.runtime.houses import (
     said,
 )
 
+from reverie.domain.errors import SandboxFailed
 from reverie.domain.events import Event
 from reverie.domain.messages import ModelRequest, Text
 from reverie.mining.observe import SessionObserver
@@ -145,6 +147,34 @@ def test_later_only_what_failed_and_what_was_touched_is_judged_and_all_before_it
         [ALPHA],  # and what nobody has judged on this very work
     ]
     assert [c["iteration"] for c in last(events)["criteria"]] == [2, 2, 2]
+
+
+@pytest.mark.parametrize("sandboxed", [True, False])
+def test_who_can_look_for_himself_is_shown_what_changed_and_who_cannot_everything(
+    house: House, tmp_path: Any, sandboxed: bool
+) -> None:
+    if not sandboxed:
+        plugs = house.plugs()
+
+        def none() -> Any:
+            raise SandboxFailed("there is none here")
+
+        house.plugs = lambda: replace(plugs, environment=none)  # type: ignore[method-assign]
+    folder = house.outputs_here = tmp_path / "outputs"
+    folder.mkdir()
+    (folder / "a.md").write_text(f"{ALPHA}\n" + "A line of it.\n" * 100)
+    (folder / "b.md").write_text("nothing yet")
+
+    def second(request: ModelRequest) -> str:
+        (folder / "b.md").write_text(BETA)
+        return "Done."
+
+    grader = Grader(looking_in(folder))
+    _, events = graded(house, Answers("Done.", second), grader, BOTH)
+    assert ends(events) == ["needs_revision", "satisfied"]
+    first, *later = grader.briefs
+    assert first.text.count("A line of it.") == 100 and later
+    assert [one.text.count("A line of it.") for one in later] == [0 if sandboxed else 100] * len(later)
 
 
 def test_full_judges_everything_each_time(house: House) -> None:

@@ -237,9 +237,8 @@ def test_a_grader_that_is_overloaded_for_a_while_is_waited_for(house: House) -> 
 def test_what_is_wrong_with_a_verdict_is_told_and_may_be_mended(house: House) -> None:
     def unproven(request: ModelRequest) -> Any:
         (call,) = honest(request)
-        call.input["criteria"][0]["status"], call.input["criteria"][0]["proof"] = "not_applicable", None
-        call.input["criteria"][0]["reason"] = ""
-        call.input["criteria"] = call.input["criteria"][:1]
+        one = next(judged for judged in call.input["criteria"] if judged["status"] == "satisfied")
+        call.input["criteria"] = [one | {"status": "not_applicable", "proof": None, "reason": ""}]
         return [call]
 
     grader = Grader(unproven, silent, wrong_nonce, honest)
@@ -371,3 +370,23 @@ def test_interrupted_while_nobody_was_at_work(house: House, sqlite_url: str) -> 
         assert ends(other.log_of(session)) == ["interrupted"]
         assert other.live.state(session).threads.keys() == {""}
         assert ends(other.then(session, defined(BOTH))) == ["satisfied"]
+
+
+def test_broken_off_while_it_is_judged(
+    house: House, sqlite_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    grader = Slow()
+    session = begun(house, Answers(f"{ALPHA} {BETA}"), grader)
+    watch = watched(house, session, defined(BOTH))
+    assert grader.began.wait(20)
+    house.live.terminate(session)
+    watch.until(rested)
+    watch.stop()
+    grader.go.set()
+    while house._runtime._runs:  # type: ignore[union-attr]
+        time.sleep(0.01)
+    house.close()
+    with house_on(sqlite_url) as other:
+        events = other.log_of(session)
+        assert events[-1].type == "session.status_terminated" and ends(events) == []
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []

@@ -156,7 +156,7 @@ class Grading:
         wanted = thread.outcome
         if wanted is None or wanted.evaluation is None:
             return True
-        start, one = wanted.evaluation, None
+        start, one, fault = wanted.evaluation, None, None
         try:
             await self._alive(wanted, start)
             one = await self._opened(thread, wanted, start)
@@ -172,13 +172,16 @@ class Grading:
             verdict = settling.failed(int(start.payload["iteration"]), str(error))
         except (LeaseLost, StorageError):
             raise
-        except Exception as error:
-            log.exception("an evaluation failed", extra={"session_id": self._journal.session_id})
+        except Exception as error:  # noqa: BLE001  (logged below, where the session is still there to be told)
+            fault = error
             why = f"An internal fault stopped the evaluation: {type(error).__name__}: {error}"
             verdict = settling.failed(int(start.payload["iteration"]), why)
         finally:
             await self._left(start, one)
-        await self._end(wanted, start, verdict, one)
+        await self._end(wanted, start, verdict, one)  # raises where the session itself is over
+        if fault is not None:
+            about = {"session_id": self._journal.session_id}
+            log.error("an evaluation failed", exc_info=fault, extra=about)
         known = {} if one is None else {**one.before, one.seen: one.work}
         self._before = planning.judged_works(() if verdict is None else verdict.criteria, known)
         return True
