@@ -89,6 +89,33 @@ _FURTHER: Final = (
     "begun with them: they make the next winter easier and they change nothing about the years behind it. They are "
     "not counted among the options, since they cost next to nothing and will be done whatever the council decides.",
 )
+_HEARD: Final = (
+    "A teacher said that children get used to whatever there is, and that it is their parents who ask. She would rather see "
+    "the town do one thing well than three by halves, and she would like to be told beforehand and not from the paper.",
+    "The owner of a shop at the market said that what costs customers is not the change but the weeks of it. He asked for a "
+    "date and for somebody who can be called, and he said that he would bear with it if both were kept.",
+    "A nurse who works nights said that whoever plans such things sleeps at the time that she speaks of. She offered to show "
+    "anybody who wants to see it what a night is like, and two of those who wrote this report went with her.",
+    "A man who has lived in {place} for sixty years said that all of this was promised before, in other words and by other "
+    "people. He does not say that it cannot be done; he says that he will believe it when he sees it.",
+    "Somebody who looks after her mother said that she cannot come at the hours at which things are open, and that it makes no "
+    "difference to her how modern they are. For her the question is when, and nothing else.",
+    "A student said that most of what the town does could be found out more easily, and that he had not known of the meeting "
+    "but for his grandmother. He suggested that what is decided be told in one sentence first.",
+    "One of those who work in {office} said that she likes her work and does not fear what is new. What she fears is doing both, "
+    "the old and the new, for a year or more, with as many hands as now.",
+    "The chair of the club said that volunteers are glad to help and are not there to fill gaps in the plan. He asked that the "
+    "report say plainly what is to be done by people who are paid for it.",
+    "A father of three said that he had counted what it costs him in time as it is, and that it comes to more than he had "
+    "thought. He did not want to name a sum, for his time is not for sale.",
+    "A woman in a wheelchair said that she is asked at every meeting and built in at none. The report has taken up what she "
+    "proposed, word for word, in the list of what the supplier has to deliver.",
+    "The one who drives for the town said that on paper all roads are dry. Whatever is decided should be tried in February, by "
+    "those who have to do it then, and not in May by those who sell it.",
+    "A pensioner said that she was treasurer of a firm for thirty years and that she had read the figures. She found them sound; "
+    "she asked what happens should the grant not come, which is told under Risks.",
+)
+_DISTRICTS: Final = ("North", "East", "South", "West", "Centre")
 _COSTS: Final = (
     "All sums are in euro and without tax. They were taken from the sheet that comes with this report, and whoever wants "
     "to follow them finds each step there.",
@@ -192,7 +219,7 @@ class _Writer:
         if "unresolved" in self._gaps:
             texts[2] += " A study of the neighbouring county says the same [9]."
         if "long" in self._gaps:
-            texts += [f"To put it at length once more. {text}" for text in texts * 4]
+            texts += [f"To put it at length once more. {text}" for text in texts * 6]
         return {"paragraphs": texts, "table": []}
 
     def _options(self) -> dict[str, list]:  # type: ignore[type-arg]
@@ -264,11 +291,13 @@ class _Writer:
         return self._said("If the council agrees, these steps follow.", table=rows)
 
     def _annex(self) -> dict[str, list]:  # type: ignore[type-arg]
-        rows = [
-            ["Month", "Users", "Cost", "Faults"],
-            *([m, str(u), str(c), str(f)] for m, u, c, f in self._brief.months),
-        ]
-        return self._said("The year before, month by month.", table=rows)
+        rows = [["Month", "District", "Users", "Cost", "Faults"]]
+        for month, users, cost, faults in self._brief.months:
+            for at, district in enumerate(_DISTRICTS):
+                parts = ((count + at) // len(_DISTRICTS) for count in (users, cost, faults))
+                rows.append([month, district, *map(str, parts)])
+        intro = "What was heard at the two meetings, and then the year before, month by month and for each district."
+        return self._said(intro, *_HEARD, table=rows)
 
     def _references(self) -> dict[str, list]:  # type: ignore[type-arg]
         entries = [entry.partition(" Figures:")[0] for entry in self._brief.sources]
@@ -293,7 +322,10 @@ class _Writer:
             Slide(title="What was found", points=[claim.text for claim in brief.claims[:4]]),
             Slide(title="Costs", points=[f"{label}: {figures[label]}" for label in (FIGURES[0], FIGURES[2])]),
             Slide(title="Next steps", points=[f"{step.text}: {step.who}" for step in brief.steps]),
-            Slide(title="Conclusion", points=[f"We recommend {self._concluded}.", "It costs least over its life."]),
+            Slide(
+                title="Conclusion",
+                points=[f"We recommend {self._concluded}.", "It costs least over its life."],
+            ),
         ]
         if "untitled" in self._gaps:
             slides[3]["title"] = ""

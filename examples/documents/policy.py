@@ -35,7 +35,7 @@ _UNDERSTANDS: Final = {
     "uncited": r"\[7\]",
     "font": r"in place of Comic",
     "small": r"at least 9 pt",
-    "long": r"at most 2,600 words",
+    "long": r"at most 4,000 words",
     "number": r"“Saving a year” in `?report",
     "untitled": r"give slide \d+ of .* a title",
     "wordy": r"at most 60 words",

@@ -268,7 +268,7 @@ def _agree(files: _Files, before: _Before) -> _Found:
     touched = any(_concluded([*files[name].new, *files[name].gone]) for name in (_DECK, _REPORT))
     if before.met and not touched and (deck or report):
         return _Found(quote=f"We recommend {deck or report}.", file=_DECK if deck else _REPORT)
-    if before.demand and not touched:
+    if before.demand and not files[_DECK].whole and not _concluded(files[_DECK].new):
         return _Found([before.demand])
     report = report or (named[1] if named else "")
     if not (deck and report) and not (files[_DECK].whole and files[_REPORT].whole):

@@ -90,7 +90,7 @@ def _form(report: _Report, deck: _Deck, brief: Brief) -> Iterator[str]:
         yield "citations"
     if str(report.document.styles["Normal"].font.name) != "Calibri" or report.smallest < 9:
         yield "type"
-    if report.words > 2_600:
+    if report.words > 4_000:
         yield "length"
     if any(report.rows.get(label, ["", ""])[1] != f"{value:,}" for label, value in brief.figures.items()):
         yield "figures"
