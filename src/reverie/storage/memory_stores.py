@@ -27,6 +27,7 @@ from reverie.storage.tables import (
     memory_versions,
     proposals,
 )
+from reverie.storage.text import clean_text
 from reverie.storage.upsert import insert
 
 __all__ = [
@@ -86,7 +87,7 @@ def forget_drafts(conn: Connection, store_id: str) -> None:
 
 def store(conn: Connection, store_id: str, *, lock: bool = False) -> MemoryStore | None:
     """The store of an id. ``lock`` lets one writer at a time into it until the transaction ends."""
-    query = _stores(conn).where(_S.c.id == store_id)
+    query = _stores(conn).where(_S.c.id == clean_text(store_id))
     row = conn.execute(query.with_for_update(key_share=True) if lock else query).one_or_none()
     return None if row is None else _store(row)
 

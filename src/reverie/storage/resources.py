@@ -19,7 +19,7 @@ from reverie.storage import tables
 from reverie.storage.database import Connection
 from reverie.storage.driver import execute
 from reverie.storage.scope import workspace
-from reverie.storage.text import json_text
+from reverie.storage.text import clean_text, json_text
 from reverie.storage.upsert import insert
 
 __all__ = [
@@ -77,7 +77,7 @@ def find(
     held = ""
     if connection.dialect.name == "postgresql" and (lock or share):
         held = " FOR UPDATE" if lock else " FOR SHARE"
-    which = (workspace(connection), kind, id)
+    which = (workspace(connection), kind, clean_text(id))  # PostgreSQL cannot be asked for some texts
     row = execute(connection, f"{_SELECT} AND id = ?{held}", which).fetchone()
     return None if row is None else _resource(row)
 
