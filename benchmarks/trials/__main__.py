@@ -159,9 +159,13 @@ def duels(everything: dict[str, Points], size: Size) -> Iterator[Row]:
 
 
 def at_most(everything: dict[str, Points], size: Size) -> Iterator[Row]:
-    """Ours without giving up any power against the best rival, both with all the replays they are allowed."""
+    """Ours without giving up any power against the best rival, both with all the replays they are allowed.
+
+    The most powerful test cannot be beaten here: it holds if ours is not below the luckiest by more than three standard
+    errors of what two coins on the edge differ by. The tests compare the two exactly.
+    """
     honest = [n for n in next(iter(everything.values())) if not mine(n) and keeps(n, everything, size)]
-    noise = 2 * (0.5 / size.repetitions) ** 0.5 / 4
+    noise = 3 * (0.05 / size.repetitions) ** 0.5
     for world, points in everything.items():
         power = {n: points[n][SHOWN].adopted[0.10] for n in (*honest, "ours, patient", "ours, tasks chosen")}
         best = max(honest, key=lambda n: power[n])

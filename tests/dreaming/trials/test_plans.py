@@ -114,6 +114,29 @@ def test_stopping_early_gives_up_no_more_power_than_allowed_and_saves_pairs() ->
         assert used[1] < 90
 
 
+def most_powerful(pairs: int, effect: float, differ: float) -> float:
+    """The power of McNemar's test with Tocher's coin at 5 %, the uniformly most powerful unbiased one of fixed size."""
+    from scipy.stats import binom
+
+    total = 0.0
+    for n in range(pairs + 1):
+        left = 0.05
+        for wins in range(n, -1, -1):
+            fair = float(binom.pmf(wins, n, 0.5))
+            part = min(1.0, left / fair)
+            left -= part * fair
+            total += float(binom.pmf(n, pairs, differ) * binom.pmf(wins, n, (1 + effect / differ) / 2)) * part
+            if part < 1:
+                break
+    return total
+
+
+@pytest.mark.parametrize("differ", [0.35, 0.45])
+def test_a_patient_plan_is_as_powerful_as_the_most_powerful_test(differ: float) -> None:
+    power = figures_of(plan_for(70, Aims(yielded=0.0)), 0.1, differ).adopted
+    assert power == pytest.approx(most_powerful(70, 0.1, differ), abs=0.004)
+
+
 def test_more_pairs_find_more() -> None:
     powers = [figures_of(plan_for(n), 0.1, 0.45).adopted for n in (20, 50, 120)]
     assert powers == sorted(powers) and powers[-1] > 0.4
