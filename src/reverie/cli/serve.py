@@ -55,7 +55,8 @@ def serve(
     ] = True,
     json_logs: JsonLogs = False,
 ) -> None:
-    """Serve the HTTP API that the official SDKs speak: set their base_url, and nothing else changes."""
+    """Serve the HTTP API that the official SDKs speak (set their base_url, and nothing else changes), and at / the
+    console to review in."""
     import reverie
     from reverie.logs import configure
     from reverie.server.app import build
@@ -75,7 +76,7 @@ def serve(
         url = _url(host, server.getsockname()[1])
         if work:
             house.attend()
-        run(build(house, settings), [server], started=lambda: _welcome(house, url, keys))
+        run(build(house, settings, console=True), [server], started=lambda: _welcome(house, url, keys))
     talk.print("stopped")
 
 
@@ -112,6 +113,7 @@ def _welcome(house: Reverie, url: str, keys: int | None) -> None:
         talk.print(f"  [yellow]notice[/]    {esc(notice)}")
     talk.print(f"  keys      {_about_keys(keys)}")
     api_key = "none needed" if keys is None else "rvk_…"
+    talk.print(f"  console   {esc(url)}/   (review what was learnt)")
     talk.print(f'  next      anthropic.Anthropic(base_url="{esc(url)}", api_key="{api_key}")')
     talk.print(f"            what is served: {esc(url)}/openapi.json · stop with Ctrl-C")
 

@@ -1,4 +1,4 @@
-"""The HTTP API put together: ``build`` gives an ASGI application over an opened ``Reverie``.
+"""The HTTP API, and the console beside it: ``build`` gives an ASGI application over an opened ``Reverie``.
 
 From the outside in: every request gets an id and every error its shape; nobody passes without being known;
 then the route, and its door.
@@ -25,6 +25,7 @@ from reverie.server.background import Background
 from reverie.server.endpoint import Endpoint
 from reverie.server.errors import ErrorBody, Refusal, refusal
 from reverie.server.guard import Guard
+from reverie.server.pages import Pages, key_of_page
 from reverie.server.public import Public
 from reverie.server.router import Router
 from reverie.server.routes import ENDPOINTS
@@ -42,6 +43,7 @@ def build(
     settings: Settings | None = None,
     *,
     endpoints: Iterable[Endpoint] = ENDPOINTS,
+    console: bool = False,
     entropy: Callable[[int], bytes] = os.urandom,
     now: Callable[[], float] = time.monotonic,
 ) -> App:
@@ -49,23 +51,31 @@ def build(
 
     Args:
         endpoints: The table of routes.
+        console: Whether the review console is served too, beside the API.
         entropy: Gives random bytes, for the ids of requests.
         now: Seconds that only go forward, for rate limits and for how long a key is remembered.
     """
     running = Running(reverie, settings or Settings(), now=now)
     table = tuple(endpoints)
-    return App(running, Router(table, running), Public(running, table), entropy)
+    return App(running, Router(table, running), Public(running, table), entropy, console=console)
 
 
 class App:
     """The outermost layer: ids of requests, the shape of errors, and the server's life."""
 
     def __init__(
-        self, running: Running, router: Router, public: Public, entropy: Callable[[int], bytes]
+        self,
+        running: Running,
+        router: Router,
+        public: Public,
+        entropy: Callable[[int], bytes],
+        *,
+        console: bool,
     ) -> None:
         self.running = running
         self._router = router
         self._public = public
+        self._pages = Pages(running, self._route, secret=entropy(32)) if console else None
         self._guard = Guard(
             running.settings,
             Keyring(
@@ -74,7 +84,9 @@ class App:
                 now=running.now,
                 serves=lambda key: running.reverie.workspace(key.workspace).work.session_of(key),
             ),
-            self._route,
+            self._enter,
+            is_open=self._is_open,
+            cookie=lambda scope: None if self._pages is None else key_of_page(scope),
         )
         self._entropy = entropy
 
@@ -101,14 +113,24 @@ class App:
         try:
             await self._guard(scope, receive, named)
         except ClientDisconnect:
-            return
+            return None
         except Exception as error:
             refused = refusal(error)
             if refused.status >= 500 and not isinstance(error, Unsupported):
                 _log.exception("%s %r failed (%s)", scope["method"], scope["path"], request_id)
             if started:  # the status is out: all that is left is to cut the answer short, visibly
                 raise
+            if self._pages is not None and self._pages.owns(scope["path"]):
+                return await self._pages.refuse(error, scope, receive, named)
             await _refuse(refused, request_id, named, unread=_unread(scope))
+
+    def _is_open(self, path: str) -> bool:
+        return path in PUBLIC or (self._pages is not None and self._pages.is_open(path))
+
+    async def _enter(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._pages is not None and self._pages.owns(scope["path"]):
+            return await self._pages(scope, receive, send)
+        return await self._route(scope, receive, send)
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] in PUBLIC:

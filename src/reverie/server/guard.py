@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -27,9 +28,24 @@ _LOCAL: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 class Guard:
     """Says who calls (``scope["principal"]``) or refuses; the body is not touched."""
 
-    def __init__(self, settings: Settings, keyring: Keyring, inner: ASGIApp) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        keyring: Keyring,
+        inner: ASGIApp,
+        *,
+        is_open: Callable[[str], bool] = PUBLIC.__contains__,
+        cookie: Callable[[Scope], str | None] = lambda scope: None,
+    ) -> None:
+        """
+        Args:
+            is_open: Whether anybody may ask for a path.
+            cookie: The key that a browser keeps for a page, where the path is one.
+        """
         self._keyring = keyring
         self._inner = inner
+        self._is_open = is_open
+        self._cookie = cookie
         self._names = _names(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -37,8 +53,8 @@ class Guard:
         host = headers.get("host", "")
         self._check_host(host)
         _check_origin(headers, host)
-        if scope["path"] not in PUBLIC:
-            scope["principal"] = await self._keyring.principal(_token(headers))
+        if not self._is_open(scope["path"]):
+            scope["principal"] = await self._keyring.principal(_token(headers) or self._cookie(scope))
         await self._inner(scope, receive, send)
 
     def _check_host(self, host: str) -> None:

@@ -1,0 +1,214 @@
+"""A proposal: the claim, the change, the evidence, and the decision. Decisions are the review service's; a page
+only says what it answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, cast
+
+from reverie.app import Workspace
+from reverie.console.diffs import compared, paired
+from reverie.console.entry import own_path
+from reverie.console.evidence import finding_facts
+from reverie.console.rendering import link
+from reverie.console.visits import Answer, Moved, Page, Shown, Visit
+from reverie.domain.errors import AlreadyDecided, Conflict, InvalidMemory, NotFound, StaleBase
+from reverie.domain.proposals import Proposal, RejectReason
+from reverie.memory.merge import has_conflict_markers
+
+__all__ = ["PAGES", "REASONS", "desk"]
+
+REASONS: Final[dict[RejectReason, str]] = {
+    "wrong": "it is wrong",
+    "useless": "true, but useless",
+    "too_broad": "too broad",
+    "known": "known already",
+    "sensitive": "sensitive",
+}
+_VIEWS: Final = ("unified", "split", "rendered")
+_QUOTES: Final = 3
+_ITEM: Final = "/proposals/{proposal_id}"
+_API: Final = "/v1/proposals/{proposal_id}"
+
+
+def desk(house: Workspace, proposal_id: str, view: str | None) -> dict[str, Any]:
+    """Everything a reviewer looks at before deciding."""
+    preview = house.review.preview(proposal_id)
+    proposal = preview.proposal
+    pending = proposal.status == "pending"
+    found = house.memory.find(proposal.store_id, proposal.path) if pending else None
+    now = found.content if found is not None else (None if pending else proposal.base_content)
+    decided = proposal.decision.content if proposal.decision else None
+    result = preview.result if pending else (decided or _wanted(proposal))
+    shown = view if view in _VIEWS else "unified"
+    return {
+        "proposal": proposal,
+        "pending": pending,
+        "clean": preview.clean or not pending,
+        "moved": pending and now != proposal.base_content,
+        "result": result,
+        "view": shown,
+        "views": _VIEWS,
+        "lines": compared(now, result) if shown == "unified" else (),
+        "pairs": paired(now, result) if shown == "split" else (),
+        "findings": [finding_facts(house, house.finding(id), _QUOTES) for id in proposal.findings],
+        "reasons": REASONS,
+        "store": house.stores.get(proposal.store_id),
+    }
+
+
+def _wanted(proposal: Proposal) -> str | None:
+    return None if proposal.kind == "retire" else proposal.content
+
+
+def _show(visit: Visit) -> Shown:
+    proposal_id = _exact(visit)
+    facts = desk(visit.house, proposal_id, visit.query.get("view"))
+    address = f"/proposals/{proposal_id}"
+
+    def at_view(view: str) -> str:
+        return link(address, view=view)
+
+    return Shown(
+        "proposal.html",
+        {
+            **facts,
+            "title": facts["proposal"].title,
+            "at": at_view,
+            "on": address,
+            "stay": address,
+            "notice": visit.query.get("decided") == proposal_id,
+        },
+    )
+
+
+def _exact(visit: Visit) -> str:
+    wanted = visit.path["proposal_id"]
+    if visit.house.review.get(wanted).id != wanted:
+        raise NotFound(f"there is no proposal {wanted!r}")
+    return wanted
+
+
+# ---------------------------------------------------------------------- editing
+
+
+def _edit(visit: Visit) -> Shown:
+    preview = visit.house.review.preview(_exact(visit))
+    return _editor(visit, preview.result or "", preview.seen_sha256, back=visit.query.get("back"))
+
+
+def _editor(
+    visit: Visit,
+    text: str,
+    seen: str,
+    *,
+    back: str | None,
+    what: str | None = None,
+    checked: bool = False,
+    status: int = 200,
+) -> Shown:
+    """The text in a box, with what the checks say of it, and what it would do to memory."""
+    house = visit.house
+    proposal = house.review.get(_exact(visit))
+    found = house.memory.find(proposal.store_id, proposal.path)
+    facts = {
+        "title": f"Edit: {proposal.title}",
+        "proposal": proposal,
+        "text": text,
+        "seen": seen,
+        "back": own_path(back or f"/proposals/{proposal.id}"),
+        "what": what,
+        "checked": checked,
+        "conflicting": has_conflict_markers(text),
+        "notes": [
+            (note, text.count("\n", 0, note.start) + 1 if note.start is not None else None)
+            for note in house.examine(text, path=proposal.path, store_id=proposal.store_id)
+        ],
+        "lines": compared(found.content if found is not None else None, text),
+    }
+    return Shown("edit.html", facts, status)
+
+
+def _check(visit: Visit) -> Answer:
+    """Preview and checks of what is in the box; nothing is written."""
+    form = visit.form
+    return _editor(visit, form.get("content", ""), form.get("seen", ""), back=form.get("back"), checked=True)
+
+
+def _modify(visit: Visit) -> Answer:
+    form = visit.form
+    text, seen, back = form.get("content", ""), form.get("seen", ""), form.get("back")
+    try:
+        return _decided(
+            visit,
+            lambda id: visit.house.review.modify(
+                id, text, by=visit.by, note=form.get("note") or None, seen_sha256=seen
+            ),
+        )
+    except InvalidMemory as error:
+        return _editor(visit, text, seen, back=back, what=str(error), status=422)
+    except (AlreadyDecided, StaleBase):
+        raise
+    except Conflict as error:
+        now = visit.house.review.preview(_exact(visit))
+        what = f"{error.what}: compare below, then approve once more. Nothing was written."
+        return _editor(visit, text, now.seen_sha256, back=back, what=what, status=409)
+
+
+# ---------------------------------------------------------------------- deciding
+
+
+def _approve(visit: Visit) -> Answer:
+    note = visit.form.get("note") or None
+    return _decided(visit, lambda id: visit.house.review.approve(id, by=visit.by, note=note))
+
+
+def _reject(visit: Visit) -> Answer:
+    reason = cast(RejectReason, visit.form.get("reason", ""))
+    note = visit.form.get("note") or None
+    return _decided(visit, lambda id: visit.house.review.reject(id, reason=reason, by=visit.by, note=note))
+
+
+def _undo(visit: Visit) -> Answer:
+    return _decided(visit, lambda id: visit.house.review.undo(id, by=visit.by))
+
+
+def _decided(visit: Visit, decide: Callable[[str], Proposal]) -> Answer:
+    """Decide and go on; or say why nothing was decided."""
+    proposal_id = _exact(visit)
+    on = own_path(visit.form.get("on") or f"/proposals/{proposal_id}")
+    try:
+        decided = decide(proposal_id)
+    except AlreadyDecided as error:
+        return _too_late(visit, error, on)
+    except StaleBase as conflict:
+        seen = visit.house.review.preview(proposal_id).seen_sha256
+        what = f"{conflict.what}. Nothing was written: both texts are below; make one of them, then approve."
+        return _editor(visit, conflict.merged, seen, back=on, what=what, status=409)
+    return Moved(
+        link(on.partition("#")[0], decided=decided.id) if "?" not in on else f"{on}&decided={decided.id}"
+    )
+
+
+def _too_late(visit: Visit, error: AlreadyDecided, on: str) -> Shown:
+    links = [("See what was decided", f"/proposals/{_exact(visit)}"), ("Go on with the next", on)]
+    facts = {
+        "title": "Decided meanwhile",
+        "what": f"{error.what}. Nothing was changed by you.",
+        "where": visit.house.review.get(_exact(visit)).title,
+        "hint": None,
+        "again": None,
+        "links": links,
+    }
+    return Shown("error.html", facts, 409)
+
+
+PAGES: Final = (
+    Page("GET", _ITEM, _show, "proposals:read", _API),
+    Page("GET", f"{_ITEM}/edit", _edit, "proposals:read", f"{_API}/preview"),
+    Page("POST", f"{_ITEM}/check", _check, "proposals:read"),
+    Page("POST", f"{_ITEM}/modify", _modify, "proposals:write"),
+    Page("POST", f"{_ITEM}/approve", _approve, "proposals:write"),
+    Page("POST", f"{_ITEM}/reject", _reject, "proposals:write"),
+    Page("POST", f"{_ITEM}/undo", _undo, "proposals:write"),
+)
