@@ -311,16 +311,20 @@ def test_a_budget_that_is_reached_pauses_it_and_more_goes_on(house: House, votes
     assert house.live.row(session).status == "idle"
     (before,) = house.live.state(session).outcomes
     assert before.result == "evaluating"
-    asked = len(judge.requests)
     watch = house.watch(session)
     house.sessions.update(session, {"budget": {"max_tokens": 1_000_000}})
     events = watch.until(rested)
     watch.stop()
     assert ends(events) == ["satisfied"] and house.stop(session)["type"] == "end_turn"
-    assert len(worker.requests) == 1 and len(judge.briefs) == votes
-    assert len(judge.requests) == 2 * votes and asked <= votes
+    assert len(worker.requests) == 1 and len(judge.briefs) == votes, "nobody begins anew"
+    graders = of_graders(house, session)
+    spent = sum(
+        event.payload["model_usage"]["input_tokens"]
+        for event in house.log_of(session)
+        if event.type == "span.model_request_end" and event.thread in graders
+    )
     used = last(house.log_of(session))["usage"]["input_tokens"]
-    assert used == 2 * votes * 1_000 == house.live.state(session).usage.input_tokens - 1
+    assert used == spent == house.live.state(session).usage.input_tokens - 1 >= 2 * votes * 1_000
 
 
 def test_it_says_that_it_goes_on(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
