@@ -467,10 +467,13 @@ class Run:
                 return False  # it was archived meanwhile
             if mine.received != thread.received or not waiting <= mine.pending.keys():
                 return True  # somebody said something, or answered: it is in the log behind what we know
+            known = len(page.added)  # what others left to be written is no reason to go on
             tell(page)
             if thread.name == PRIMARY_THREAD and not waiting:
                 page.take()
-            if not page.added and (mine.status in ("running", "rescheduling") or resting.judges_only(thread)):
+            if len(page.added) == known and (
+                mine.status in ("running", "rescheduling") or resting.judges_only(thread)
+            ):
                 over(page)
             return False
 
