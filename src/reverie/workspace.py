@@ -20,7 +20,9 @@ from reverie.domain.findings import Finding
 from reverie.domain.imports import FileReport
 from reverie.domain.proposals import Proposal, ProposalStatus, RejectReason
 from reverie.domain.sessions import Outcome, SessionInfo
+from reverie.dreaming.descent import Descendants
 from reverie.dreaming.dream import Dreamer, DreamResult, Progress
+from reverie.dreaming.evidence import Evidence
 from reverie.dreaming.night import Night
 from reverie.dreaming.processes import is_gone
 from reverie.dreaming.render import dream_json, finding_json
@@ -127,6 +129,7 @@ class Workspace:
         self.stores = Catalog(db, clock=clock, entropy=entropy, announce=self.webhooks.emit)
         self.memories = Records(db, self.memory, clock=clock)
         self.review = ReviewService(db, self.memory, clock=clock, announce=self.webhooks.emit)
+        self.evidence = Evidence(db, self.resources, self.log, self.memory, self.review, clock=clock)
         self.imports = Imports(db, self.resources, self.importer)
         emit = self.webhooks.emit
         self.dream_requests = DreamRequests(
@@ -163,18 +166,27 @@ class Workspace:
             webhooks=self.webhooks,
             clock=clock,
             entropy=entropy,
-            forget=lambda session_id: self.folders.remove(self.id, session_id),
+            forget=self._forget,
         )
         self.threads = Threads(db, self.live, clock=clock)
         self.plans = Plans(db, self.live, self.work, clock=clock, entropy=entropy)
-        outbound = partial(Outbound, allow=allow, most=MAX_ANSWER)
-        renewer = Renewer(self.resources, self.secrets, outbound, clock=clock)
-        self.bearers = Bearers(self.credentials, self.secrets, renewer)
-        self.validator = Validator(
-            self.credentials, self.secrets, renewer, outbound, self._mask.mask_text, clock=clock
-        )
+        self.bearers, self.validator = self._renewing(clock)
         self.folders = self._folders(home, clock)
         self.deployments, self.deployment_runs = self._deployments(clock)
+
+    def _renewing(self, clock: Clock) -> tuple[Bearers, Validator]:
+        outbound = partial(Outbound, allow=self._allow, most=MAX_ANSWER)
+        renewer = Renewer(self.resources, self.secrets, outbound, clock=clock)
+        bearers = Bearers(self.credentials, self.secrets, renewer)
+        validator = Validator(
+            self.credentials, self.secrets, renewer, outbound, self._mask.mask_text, clock=clock
+        )
+        return bearers, validator
+
+    def _forget(self, session_id: str) -> None:
+        """What follows when a session was deleted."""
+        self.folders.remove(self.id, session_id)
+        self.evidence.withdraw(session_id)
 
     def _folders(self, home: Path, clock: Clock) -> Folders:
         return Folders(
@@ -255,6 +267,10 @@ class Workspace:
                 raise NotFound(f"{event.id} is an event of {event.session_id}", where=session.id)
             around = event.id
         return transcript(session, self.log.events(session.id), around=around, before=before, after=after)
+
+    def descendants(self, session_id: str) -> Descendants:
+        """What was learned from a session, directly or through memory. See ``Evidence.descendants``."""
+        return self.evidence.descendants(session_id)
 
     def event_json(self, event: Event) -> dict[str, Any]:
         """An event as plain data."""
@@ -370,6 +386,7 @@ class Workspace:
             [cast(Miner, kind()) for kind in load(MINERS).values()],
             clock=self._clock,
             leaks=self._mask.leaks,
+            taken_out=self.evidence.out,
         )
 
     def _observer(self) -> Observer:
