@@ -1,4 +1,4 @@
-"""``reverie sessions list|show|tail|label|export`` and ``reverie verify``: the way back to the transcript."""
+"""``reverie sessions list|show|tail|label|export|descendants|take-out`` and ``reverie verify``: the way back to the transcript."""
 
 from __future__ import annotations
 
@@ -193,6 +193,50 @@ def export(
                 continue
             for event in events:
                 data(json_text(rv.event_json(event)))
+
+
+@group.command("descendants")
+def descendants(
+    session_id: Annotated[
+        str,
+        typer.Argument(metavar="ID", help="A session id or a unique prefix; of a deleted one the whole id."),
+    ],
+    as_json: AsJson = False,
+    db: Db = None,
+) -> None:
+    """List what was learned from a session, directly or through memory that later sessions read."""
+    with reverie.open(db) as rv:
+        found = rv.descendants(session_id)
+        told = {p.id: f"{p.status}: {p.title}" for p in rv.proposals(status=None)}
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        *(("finding", id, "") for id in found.findings),
+        *(("proposal", id, told.get(id, "")) for id in found.proposals),
+        *(("memory version", id, "") for id in found.versions),
+        *(("session that read it", id, "") for id in found.sessions),
+    ]
+    if rows:
+        print_table(("what", "id", ""), rows)
+    else:
+        data("nothing was learned from it")
+
+
+@group.command("take-out")
+def take_out(
+    session_id: Annotated[str, typer.Argument(metavar="ID", help="A session id or a unique prefix.")],
+    by: Annotated[str, typer.Option(metavar="NAME", help="Who decides so.")],
+    because: Annotated[str, typer.Option(metavar="TEXT", help="Why.")],
+    db: Db = None,
+) -> None:
+    """Let a session be no evidence any more, and propose to withdraw what no longer stands without it."""
+    with reverie.open(db) as rv:
+        found = rv.evidence.take_out(session_id, by=by, reason=because)
+    if found:
+        print_table(("proposal", "memory", "why"), [(p.id, p.path, p.title) for p in found])
+    else:
+        data("it counts no more; nothing in memory falls with it")
 
 
 def verify(as_json: AsJson = False, db: Db = None) -> None:

@@ -9,7 +9,7 @@ two hands writing the same thing.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -99,8 +99,10 @@ class Dreamer:
         clock: Clock,
         leaks: Callable[[str], bool],
         writer: Writer | None = None,
+        taken_out: Callable[[], Set[str]] = frozenset,
     ) -> None:
-        """``writer``: who words what was found; None: the templates, which need no model."""
+        """``writer``: who words what was found; None: the templates, which need no model. ``taken_out`` gives
+        the ids of sessions that are no evidence."""
         self._db = db
         self._log = log
         self._memory = memory
@@ -110,6 +112,7 @@ class Dreamer:
         self._clock = clock
         self._leaks = leaks
         self._writer = writer or TemplateWriter()
+        self._taken_out = taken_out
 
     def dream(
         self,
@@ -185,7 +188,8 @@ class Dreamer:
     ) -> _Inputs:
         tell("gather", 0, 1)
         chosen = [self._log.session(name).id for name in names] if names is not None else None
-        sessions = self._log.sessions(since=since, ids=chosen)
+        out = self._taken_out()
+        sessions = [s for s in self._log.sessions(since=since, ids=chosen) if s.id not in out]
         if not sessions:
             raise NothingToDo(
                 "there is no session to dream over" + (f" since {iso(since)}" if since is not None else ""),

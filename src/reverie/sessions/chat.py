@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from reverie.domain.clock import iso_or_none
-from reverie.domain.events import PRIMARY_THREAD, Event, JsonObject, event_text
+from reverie.domain.events import PRIMARY_THREAD, Event, JsonObject
 from reverie.domain.sessions import Session
 from reverie.storage.text import json_text
 
@@ -72,6 +72,8 @@ def _call(event: Event) -> JsonObject:
 
 def _text(event: Event) -> str:
     blocks: Sequence[JsonObject] | str = event.payload.get("content") or ()
-    text = event_text(event.type, event.payload)
-    others = [] if isinstance(blocks, str) else [b["type"] for b in blocks if b.get("type") != "text"]
-    return "\n".join([*([text] if text else []), *(f"[{kind}]" for kind in others)])
+    if isinstance(blocks, str):
+        return blocks
+    # What is attached is not what was typed, whatever text it holds.
+    said = (str(b.get("text") or "") if b.get("type") == "text" else f"[{b.get('type')}]" for b in blocks)
+    return "\n".join(text for text in said if text)

@@ -14,7 +14,7 @@ from reverie.storage.database import Connection
 from reverie.storage.prefixes import whole_id
 from reverie.storage.scope import workspace
 
-__all__ = ["finding", "findings", "put_findings"]
+__all__ = ["cited", "every", "finding", "findings", "put_findings"]
 
 _T: Final = tables.findings
 
@@ -44,6 +44,19 @@ def findings(connection: Connection, dream_id: str) -> list[Finding]:
     query = select(_T.c.body).where(_T.c.dream_id == dream_id, _T.c.workspace == workspace(connection))
     query = query.order_by(_T.c.position)
     return [loads(body, Finding) for body in connection.execute(query).scalars()]
+
+
+def cited(connection: Connection, session_id: str) -> bool:
+    """Whether any finding names a session (whole id)."""
+    here = _T.c.body.contains(f'"{session_id}"', autoescape=True)
+    query = select(_T.c.id).where(_T.c.workspace == workspace(connection), here).limit(1)
+    return connection.execute(query).first() is not None
+
+
+def every(connection: Connection) -> list[tuple[str, Finding]]:
+    """Every finding in the workspace with the id of its dream, in no particular order."""
+    query = select(_T.c.dream_id, _T.c.body).where(_T.c.workspace == workspace(connection))
+    return [(row.dream_id, loads(row.body, Finding)) for row in connection.execute(query)]
 
 
 def finding(connection: Connection, id_prefix: str) -> Finding:

@@ -26,6 +26,7 @@ class Step:
     path: str | None
     version: int
     operation: str
+    content_sha256: str | None
     actor: str
     reason: str | None
     proposal_id: str | None
@@ -39,7 +40,7 @@ def steps(conn: Connection) -> list[Step]:
     query = (
         select(
             *(_V[name] for name in ("id", "memory_id", "store_id", "path", "version", "operation", "actor")),
-            *(_V[name] for name in ("reason", "proposal_id", "created_at")),
+            *(_V[name] for name in ("content_sha256", "reason", "proposal_id", "created_at")),
             p.tainted,
         )
         .select_from(memory_versions.outerjoin(proposals, p.id == _V.proposal_id))
@@ -54,6 +55,7 @@ def steps(conn: Connection) -> list[Step]:
             path=row.path,
             version=row.version,
             operation=row.operation,
+            content_sha256=row.content_sha256,
             actor=row.actor,
             reason=row.reason,
             proposal_id=row.proposal_id,
