@@ -274,8 +274,7 @@ def _agree(files: _Files, before: _Before) -> _Found:
     if not (deck and report) and not (files[_DECK].whole and files[_REPORT].whole):
         raise _Unseen(_REPORT, _DECK)
     if deck == report:
-        # the report's words, for the deck is small: where it changes, both are in sight again
-        return _Found(quote=f"We recommend {report}.", file=_REPORT)
+        return _Found(quote=f"We recommend {deck}.", file=_DECK)
     return _Found([f"Let the deck's conclusion recommend “{report}”, as the report does."])
 
 
