@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo sandbox test test-fuzz test-slow check bench bench-all docs setup clean
+.PHONY: demo sandbox browser test test-fuzz test-slow check bench bench-all docs setup clean
 .DEFAULT_GOAL := help
 
 help:                 ## these words
@@ -27,7 +27,10 @@ demo: $(VENV)/.installed  ## sessions made on the spot, dreamed over, three find
 sandbox:              ## bubblewrap, where it is missing and may be installed
 	@command -v bwrap > /dev/null || { test "$$(id -u)" = 0 && { apt-get install -yqq bubblewrap || { apt-get update -qq && apt-get install -yqq bubblewrap; }; } > /dev/null 2>&1; } || echo "bubblewrap is not here and cannot be installed: tests of its sandbox are skipped. next: install your system's bubblewrap package"
 
-test: $(VENV)/.dev sandbox  ## the everyday suite
+browser:              ## Chromium, where it is missing and may be installed
+	@command -v chromium > /dev/null || { test "$$(id -u)" = 0 && { apt-get install -yqq chromium || { apt-get update -qq && apt-get install -yqq chromium; }; } > /dev/null 2>&1; } || echo "chromium is not here and cannot be installed: tests in a browser are skipped. next: install your system's chromium package"
+
+test: $(VENV)/.dev sandbox browser  ## the everyday suite
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 test-fuzz: $(VENV)/.dev  ## 20,000 requests made from the API's document and from good ones

@@ -151,7 +151,7 @@ def db(db_url: str, clock: SteppingClock) -> Iterator[object]:
 
 
 KNOWN_SKIPS = re.compile(
-    r"\.\./shared/data|root may (?:write everywhere|read everything)|mounting a small file system needs root|mount is not allowed here|no control group may be made here|(?:bubblewrap|landlock|no sandbox): |the TypeScript client needs|LibreOffice is not installed"
+    r"\.\./shared/data|root may (?:write everywhere|read everything)|mounting a small file system needs root|mount is not allowed here|no control group may be made here|(?:bubblewrap|landlock|no sandbox|no browser): |the TypeScript client needs|LibreOffice is not installed"
 )
 _surprises: list[str] = []
 

@@ -42,7 +42,7 @@ def _spelled(found: re.Match[str]) -> str:
     before, after = text[at - 1 : at], text[at + 1 : at + 2]
     if character in _JOINERS and _letter(before) and _letter(after):
         return character
-    if character in _STYLES and _letter(before) and not _UNSEEN.match(after):
+    if character in _STYLES and before not in _STYLES and _letter(before) and not _UNSEEN.match(after):
         return character
     return f"⟨U+{ord(character):04X}⟩"
 
@@ -50,7 +50,7 @@ def _spelled(found: re.Match[str]) -> str:
 def _letter(character: str) -> bool:
     """Whether it is a character that a joiner has something to do with."""
     if not character or character.isascii() or _UNSEEN.match(character):
-        return character in tuple("\ufe0f")
+        return character == "\ufe0f"
     return unicodedata.category(character)[0] in "LMS"
 
 
@@ -76,12 +76,15 @@ _TAGS: Final = {
     *("a", "blockquote", "br", "code", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p"),
     *("pre", "s", "span", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul"),
 }
+_HEAD: Final = re.compile(r"---\n(.*?)\n---(?:\n|\Z)", re.S)
 _SCHEMES: Final = {"http", "https", "mailto"}
 
 
 def markdown(text: str) -> Markup:
-    """Markdown as HTML: no HTML of its own, no picture (a link stands in its place), each link with its host."""
-    rendered = _MARKDOWN.render(visible(text))
+    """Markdown as HTML, the facts at its head (between lines of ``---``) as they are: no HTML of its own, no picture (a link stands in its place), each link with its host."""
+    head = _HEAD.match(text)
+    facts = Markup("<pre><code>{}</code></pre>").format(visible(head[1])) if head else ""
+    rendered = facts + _MARKDOWN.render(visible(text[head.end() if head else 0 :]))
     clean = nh3.clean(
         rendered,
         tags=_TAGS,

@@ -158,6 +158,11 @@ def _call_of(event: Event, calls: Mapping[str, Card]) -> Card | None:
 
 def _parts(event: Event, cited: Sequence[Citation], most: int) -> Iterator[Part]:
     """An event's readable strings, those that are cited for certain, until there is no more room."""
+    if event.type == "session.outcome":
+        said = [
+            str(event.payload[name]) for name in ("label", "score") if event.payload.get(name) is not None
+        ]
+        yield Part("", (Piece(" ".join(said)),))
     left = most
     wanted = {each.span.path for each in cited}
     for part in text_parts(event.type, event.payload):

@@ -1,0 +1,135 @@
+"""The console in a real browser: a review with the keyboard alone, hostile text, and nothing in the error console."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reverie.app import Reverie
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    if CHROMIUM is None:
+        pytest.skip("no browser: chromium is not installed (make browser)")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def address(house: Reverie, tmp_path: Path) -> Iterator[str]:
+    """A server of its own over the house, as ``reverie serve`` starts it."""
+    command = [sys.executable, "-m", "reverie", "serve", "--port", "0", "--no-work", "--db", house.where]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        yield server.stdout.readline().strip()
+        server.terminate()
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    context = browser.new_context(viewport={"width": 1200, "height": 900})
+    found = context.new_page()
+    wrong: list[str] = []
+    found.on("console", lambda said: wrong.append(said.text) if said.type in ("error", "warning") else None)
+    found.on("pageerror", lambda error: wrong.append(str(error)))
+    found.on("dialog", lambda dialog: wrong.append(f"a script ran: {dialog.message}"))
+    yield found
+    context.close()
+    assert wrong == []
+
+
+def test_a_review_with_the_keyboard_alone(page: Any, address: str, house: Reverie) -> None:
+    waiting = [each.id for each in house.review.pile()]
+    page.goto(address)
+    page.wait_for_selector(f"article#{waiting[0]}")
+    page.keyboard.press("j")
+    page.wait_for_selector(f"article#{waiting[1]}")
+    page.keyboard.press("k")
+    page.wait_for_selector(f"article#{waiting[0]}")
+    page.keyboard.press("v")
+    page.wait_for_url(re.compile("/findings/"))
+    for _ in range(60):  # to the first quote
+        page.keyboard.press("Tab")
+        if "at=sevt_" in (page.evaluate("document.activeElement.getAttribute('href') || ''")):
+            break
+    page.keyboard.press("Enter")
+    page.wait_for_selector("[data-here]")
+    assert page.evaluate("document.activeElement.id").startswith("sevt_")
+    assert page.locator("[data-here] mark").count() > 0
+    page.keyboard.press("b")
+    page.wait_for_url(re.compile("/findings/"))
+    page.keyboard.press("b")
+    page.wait_for_selector(f"article#{waiting[0]}")
+    page.keyboard.press("e")
+    page.wait_for_selector("textarea")
+    page.wait_for_function("document.activeElement.id === 'content'")
+    page.keyboard.press("Control+End")
+    page.keyboard.type("\nChecked by hand.")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector(f"article#{waiting[1]}")
+    assert house.review.get(waiting[0]).status == "modified"
+    assert "modified" in page.locator("#live").text_content()
+    page.keyboard.press("u")
+    page.wait_for_selector(".status-reverted")
+    assert house.review.get(waiting[0]).status == "reverted"
+    page.keyboard.press("g")
+    page.keyboard.press("i")
+    page.wait_for_selector(f"article#{waiting[1]}")
+    page.keyboard.press("r")
+    page.keyboard.press("2")
+    page.wait_for_selector(f"article#{waiting[2]}")
+    decision = house.review.get(waiting[1]).decision
+    assert decision is not None and decision.reason == "useless"
+    page.keyboard.press("a")
+    page.wait_for_function("document.querySelector('#live').textContent.includes('approved')")
+    assert house.review.get(waiting[2]).status == "approved"
+
+
+def test_single_keys_can_be_turned_off(page: Any, address: str, house: Reverie) -> None:
+    page.goto(address)
+    page.keyboard.press("?")
+    page.wait_for_selector("dialog[open]")
+    page.keyboard.press("Tab")
+    page.locator("#keys-on").uncheck()
+    page.keyboard.press("Escape")
+    page.keyboard.press("a")
+    page.wait_for_timeout(100)
+    assert all(each.status == "pending" for each in house.review.list())
+
+
+def test_it_fits_at_every_width_and_when_enlarged(page: Any, address: str, house: Reverie) -> None:
+    proposal = house.review.list(status="pending")[0]
+    session = house.log.sessions()[0].id
+    for width in (320, 400, 900, 1400):  # 320 is 640 at 200 %
+        page.set_viewport_size({"width": width, "height": 800})
+        for path in (
+            "/", f"/proposals/{proposal.id}?view=split", f"/proposals/{proposal.id}/edit", f"/findings/{proposal.findings[0]}",
+            "/sessions", f"/sessions/{session}", "/dreams", f"/dreams/{proposal.dream_id}", "/memory", "/audit", "/login",
+        ):  # fmt: skip
+            page.goto(address + path)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, (path, width)
+
+
+def test_it_works_without_scripts(browser: Any, address: str, house: Reverie) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(address)
+    first = house.review.pile()[0].id
+    page.get_by_role("button", name="Approve").click()
+    page.wait_for_selector("text=left")
+    assert house.review.get(first).status == "approved"
+    context.close()
