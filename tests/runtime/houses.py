@@ -198,10 +198,11 @@ class Watch:
 
     def until(self, enough: Callable[[list[Event]], Any]) -> list[Event]:
         with self._news:
-            assert self._news.wait_for(lambda: enough(self._events), PATIENCE), [
-                (event.type, dict(event.payload)) for event in self._events
-            ]
-            return list(self._events)
+            for _ in range(int(PATIENCE / 0.05)):  # what it looks at may change without an event
+                if enough(self._events):
+                    return list(self._events)
+                self._news.wait(0.05)
+            raise AssertionError([(event.type, dict(event.payload)) for event in self._events])
 
 
 class House(Reverie):
