@@ -76,7 +76,7 @@ def test_a_review_with_the_keyboard_alone(page: Any, address: str, house: Reveri
     page.wait_for_selector(f"article#{waiting[0]}")
     page.keyboard.press("e")
     page.wait_for_selector("textarea")
-    page.wait_for_function("document.activeElement.id === 'content'")
+    page.wait_for_selector("#content:focus")
     page.keyboard.press("Control+End")
     page.keyboard.type("\nChecked by hand.")
     page.keyboard.press("Control+Enter")
@@ -95,7 +95,7 @@ def test_a_review_with_the_keyboard_alone(page: Any, address: str, house: Reveri
     decision = house.review.get(waiting[1]).decision
     assert decision is not None and decision.reason == "useless"
     page.keyboard.press("a")
-    page.wait_for_function("document.querySelector('#live').textContent.includes('approved')")
+    page.locator("#live", has_text="approved").wait_for(state="attached")
     assert house.review.get(waiting[2]).status == "approved"
 
 
