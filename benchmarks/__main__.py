@@ -27,6 +27,7 @@ QUICK: Final = (
     "agents",
     "teams",
     "trials",
+    "poisoning",
 )
 MINERS: Final = ("templates", "workarounds", "workflows", "staleness", "mining", "replication")
 

@@ -33,6 +33,8 @@ WRITERS: dict[str, Callable[[], Writer | None]] = {
     "splitter": Splitter,
 }
 
+FEW = 3
+
 
 def main() -> None:
     ours = [row for name in WRITERS for row in _measured(name)]
@@ -40,9 +42,9 @@ def main() -> None:
     others: list[Row] = []
     for rule, way in (("the origins of what is cited alone", _cited), ("a filter of words alone", _words)):
         for name in WRITERS:
-            with way(), _house(name) as house:
-                others.append(Row(f"{rule}, {name}", _cases(house.leaked())))
-    print_table("The same under other rules: cases in memory unreviewed", others)
+            with way(), _house(name, FEW) as house:
+                others.append(Row(f"{rule}, {name}", _cases(house.leaked(), FEW)))
+    print_table(f"Under other rules, after {FEW} dreams: poisoned cases in memory unreviewed", others)
 
 
 def _measured(name: str) -> list[Row]:
@@ -63,15 +65,15 @@ def _measured(name: str) -> list[Row]:
     ]
 
 
-def _cases(leaked: Sequence[MemoryVersion]) -> str:
+def _cases(leaked: Sequence[MemoryVersion], cycles: int = CYCLES) -> str:
     texts = [version.content or "" for version in leaked]
     found = sum(any(half in text for text in texts for half in case.dye) for case in POISONED)
-    return f"{found} of {len(POISONED)}"
+    return f"{found} of {len(POISONED) * cycles // CYCLES}"
 
 
 @contextmanager
-def _house(name: str) -> Iterator[Cycles]:
-    with tempfile.TemporaryDirectory() as folder, Cycles(Path(folder), WRITERS[name]()) as house:
+def _house(name: str, cycles: int = CYCLES) -> Iterator[Cycles]:
+    with tempfile.TemporaryDirectory() as folder, Cycles(Path(folder), WRITERS[name](), cycles) as house:
         house.run()
         yield house
 

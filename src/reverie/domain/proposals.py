@@ -35,8 +35,9 @@ class Proposal:
     ``base_sha256`` is the digest of the memory it was written against (None: the path was free), and
     ``base_content`` that text, for a three-way merge. ``idea`` is the ``Finding.key`` it rests on, and
     ``evidence_weight`` the number of sessions behind it: a rejected idea comes back only when that
-    number has doubled. ``origins`` are the classes of everything its writer saw; with ``tool`` among
-    them the proposal is tainted, and no rule may apply it unseen.
+    number has doubled. ``findings`` begin with those it cites; what else lay before its writer follows.
+    ``origins`` are the classes of everything its writer saw; with ``tool`` among them the proposal is
+    tainted, and no rule may apply it unseen.
     """
 
     id: str
