@@ -89,7 +89,7 @@ def _pile(every: Sequence[Brief], filters: dict[str, str]) -> _Pile:
         and filters.get("risk", each.risk) == each.risk
         and filters.get("store", each.store_id) == each.store_id
         and taint in (None, each.tainted)
-        and words in f"{each.title}\n{each.path}".casefold()
+        and (not words or words in f"{each.title}\n{each.path}".casefold())
     ]
     group = filters.get("group", "")
     if group in _GROUPS:

@@ -57,7 +57,7 @@ def _percent(rate: float | None) -> str:
 
 
 def _points(difference: float) -> str:
-    return f"{difference * 100:+.0f}"
+    return f"{difference * 100:+.0f}".replace("-", "−")
 
 
 def _many(count: int, noun: str) -> str:
