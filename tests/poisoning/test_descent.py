@@ -109,12 +109,30 @@ def test_what_falls_with_a_session_is_proposed_and_never_done(tmp_path: Path) ->
         assert {(p.kind, p.status) for p in house.rv.proposals()} == {("retire", "pending")}
         assert house.rv.memory.list(house.store) == before
         again = house.rv.evidence.take_out(house.told[ONE.name][0], by=PERSON, reason="a planted page")
-        assert [p.id for p in again] == [p.id for p in found] and len(house.rv.proposals()) == len(found)
-        for proposal in found:
+        assert {p.id for p in again} == {p.id for p in found}
+        assert len(house.rv.proposals()) == len(found)
+        kept, *others = found
+        house.rv.reject(kept.id, by=PERSON, reason="wrong")
+        last = house.rv.evidence.take_out(house.told[ONE.name][0], by=PERSON, reason="a planted page")
+        assert {p.id for p in last} == {p.id for p in others}
+        for proposal in others:
             house.rv.approve(proposal.id, by=PERSON)
-        assert {m.path for m in before} - {m.path for m in house.rv.memory.list(house.store)} == one
+        assert {m.path for m in before} - {m.path for m in house.rv.memory.list(house.store)} == one - {
+            kept.path
+        }
         assert house.told[ONE.name][0] in house.rv.evidence.out()
         assert house.rv.dream(dry_run=True).dream.sessions == len(house.rv.log.sessions()) - 1
+
+
+def test_what_was_copied_falls_with_what_it_was_copied_from(tmp_path: Path) -> None:
+    with Chains(tmp_path, None, cycles=2) as house:
+        house.run()
+        copy = house.rv._db.write(
+            lambda conn: house.rv.stores.copy(house.store, "copy", actor=PERSON, conn=conn)
+        ).id
+        found = house.rv.evidence.take_out(house.told[ONE.name][0], by=PERSON, reason="a planted page")
+        paths = {m.path for m in house.dyed(ONE)}
+        assert {(p.store_id, p.path) for p in found} == {(s, p) for s in (house.store, copy) for p in paths}
 
 
 def test_what_others_show_too_stands_until_too_few_are_left(tmp_path: Path) -> None:

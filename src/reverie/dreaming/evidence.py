@@ -79,14 +79,15 @@ class Evidence:
 
     def withdraw(self, session_id: str) -> list[Proposal]:
         """Propose to withdraw what no longer stands without a session that was taken out or deleted (whole
-        id), and all that were taken out before. The same again proposes nothing new."""
+        id), and all that were taken out before. Gives those that wait; what was decided is not asked again."""
         if not self._cited(session_id):
             return []
         descent, gone = Descent(self._db, self._log), {session_id, *self.out()}
         memories = [m for store in self._memory.stores() for m in self._memory.list(store.id)]
         found = withdrawals(descent, memories, gone, now=self._clock())
         self._review.submit(found)
-        return found
+        asked = {(proposal.store_id, proposal.idea) for proposal in found}  # perhaps before, under another id
+        return [p for p in self._review.list(status="pending") if (p.store_id, p.idea) in asked]
 
     def _id(self, session_id: str) -> str:
         try:

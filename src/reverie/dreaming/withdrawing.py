@@ -13,6 +13,7 @@ from reverie.domain.ids import derived_id
 from reverie.domain.memories import Memory
 from reverie.domain.proposals import Proposal
 from reverie.dreaming.descent import Descendants, Descent
+from reverie.memory.lineage import COPIED
 
 __all__ = ["WITHDRAWER", "withdrawals"]
 
@@ -44,8 +45,8 @@ def withdrawals(
 def _withdrawal(
     descent: Descent, memory: Memory, fallen: Descendants, gone: Collection[str], now: datetime
 ) -> Proposal | None:
-    source = _source(descent, memory)
-    if source is None:  # nobody proposed it: it was written, or copied, by hand
+    source = _source(descent, memory.id)
+    if source is None:  # nobody proposed it: it was written by hand
         return None
     counted = {s for id in source.findings if id in descent.findings for s in descent.findings[id].sessions}
     lost = counted & {*gone, *fallen.sessions}
@@ -83,7 +84,13 @@ def _stands(left: Set[str], counted: Set[str]) -> bool:
     return len(left) >= min(_LEAST, len(counted)) and 2 * len(left) >= len(counted)
 
 
-def _source(descent: Descent, memory: Memory) -> Proposal | None:
-    """The proposal by which a memory last got text."""
-    mine = [s for s in descent.steps if s.memory_id == memory.id and s.proposal_id is not None]
-    return descent.proposals.get(mine[-1].proposal_id or "") if mine else None
+def _source(descent: Descent, memory_id: str) -> Proposal | None:
+    """The proposal by which a memory last got text; of a copy, that of what it was copied from."""
+    mine = [step for step in descent.steps if step.memory_id == memory_id]
+    by = next((step.proposal_id for step in reversed(mine) if step.proposal_id), None)
+    if by is not None:
+        return descent.proposals.get(by)
+    reasons = (step.reason or "" for step in mine)
+    origin = next((reason.removeprefix(COPIED) for reason in reasons if reason.startswith(COPIED)), None)
+    copied = next((step for step in descent.steps if step.version_id == origin), None)
+    return None if copied is None else _source(descent, copied.memory_id)
