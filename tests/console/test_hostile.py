@@ -211,7 +211,7 @@ def test_a_text_is_cut_to_what_it_takes(text: str, most: int) -> None:
 MARKED: list[tuple[str, Any]] = [
     ("![a](https://evil.example/x.png)", "https://evil.example/x.png"),
     ("[a](https://other.example)", "(other.example)"),
-    ("---\nkind: note\n---\n\n# Title", "<pre><code>kind: note</code></pre>"),
+    ("---\nkind: <b>\n---\n\n# Title", "<pre><code>kind: &lt;b&gt;</code></pre><h1>Title</h1>"),
 ]
 
 

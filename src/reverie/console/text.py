@@ -83,7 +83,7 @@ _SCHEMES: Final = {"http", "https", "mailto"}
 def markdown(text: str) -> Markup:
     """Markdown as HTML, the facts at its head (between lines of ``---``) as they are: no HTML of its own, no picture (a link stands in its place), each link with its host."""
     head = _HEAD.match(text)
-    facts = Markup("<pre><code>{}</code></pre>").format(visible(head[1])) if head else ""
+    facts = str(Markup("<pre><code>{}</code></pre>").format(visible(head[1]))) if head else ""
     rendered = facts + _MARKDOWN.render(visible(text[head.end() if head else 0 :]))
     clean = nh3.clean(
         rendered,
