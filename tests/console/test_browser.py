@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.console.test_hostile import PAYLOADS
 
 from reverie.app import Reverie
+from reverie.domain.events import NewEvent
+from reverie.domain.sessions import SessionInfo, Transcript
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -133,3 +136,16 @@ def test_it_works_without_scripts(browser: Any, address: str, house: Reverie) ->
     page.wait_for_selector("text=left")
     assert house.review.get(first).status == "approved"
     context.close()
+
+
+def test_hostile_text_runs_nothing_and_asks_nobody(page: Any, address: str, house: Reverie) -> None:
+    info = SessionInfo("test", "hostile", goal=" ".join(PAYLOADS))
+    told = [NewEvent("agent.message", {"content": text}, key=str(n)) for n, text in enumerate(PAYLOADS)]
+    session = house.log.record(Transcript(info, told)).session_id
+    house.memory.write("default", "/hostile.md", "\n\n".join(PAYLOADS), actor="ana")
+    memory = house.memory.read("default", "/hostile.md")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    for path in (f"/sessions/{session}", "/sessions", f"/memory/{memory.store_id}/{memory.id}"):
+        page.goto(address + path, wait_until="networkidle")
+    assert asked and all(url.startswith(address + "/") for url in asked)
