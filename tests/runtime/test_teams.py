@@ -440,7 +440,10 @@ def test_where_the_budget_is_spent_everybody_stops_and_with_more_goes_on(house: 
     reader = Answers(lambda request: answer(*calls("probe", n=len(request.messages)), tokens=99))
     agents = {"reader": {"tools": [built_in()]}}
     lead = Script(
-        answer(*(send("reader", f"{n}") for n in range(5)), tokens=9), answer(wait(), tokens=9), "Done.", "Done."
+        answer(*(send("reader", f"{n}") for n in range(5)), tokens=9),
+        answer(wait(), tokens=9),
+        "Done.",
+        "Done.",
     )
     budget = {"type": "limit", "max_tokens": "2000"}
     session = begin_team(house, lead, {"reader": reader}, agents=agents, budget=budget)
