@@ -47,6 +47,7 @@ def demo(
         result = rv.dream()
         _show(rv, result)
     out.print(f"\nreview them:        reverie review --db {place}")
+    out.print(f"… in a browser:     reverie serve --db {place}")
     out.print("your own sessions:  reverie import claude-code   (or codex, or any PATH), then  reverie dream")
 
 
