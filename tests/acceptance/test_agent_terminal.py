@@ -88,7 +88,7 @@ def test_ctrl_c_at_a_question_leaves_it_open(tmp_path: Path) -> None:
     with working(tmp_path / "r.db", "caller", *options) as (terminal, process):
         terminal.wait_for("allow?")
         terminal.type("\x03")
-        terminal.wait_for("interrupted")
+        terminal.wait_for("left as it stands")
         assert process.wait(timeout=60) == 130
     with reverie.open(tmp_path / "r.db") as house:
         (session,) = house.log.sessions()

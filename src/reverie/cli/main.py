@@ -75,7 +75,7 @@ COMMANDS: Final = {
     ),
     "serve": Entry(
         "reverie.cli.serve",
-        "Serve the HTTP API that the official SDKs speak: set their base_url, and nothing else changes.",
+        "Serve the HTTP API that the official SDKs speak, and at / the console to review in.",
         "Server",
     ),
     "worker": Entry(

@@ -55,8 +55,7 @@ def serve(
     ] = True,
     json_logs: JsonLogs = False,
 ) -> None:
-    """Serve the HTTP API that the official SDKs speak (set their base_url, and nothing else changes), and at / the
-    console to review in."""
+    """Serve the HTTP API that the official SDKs speak, and at / the console to review in."""
     import reverie
     from reverie.logs import configure
     from reverie.server.app import build

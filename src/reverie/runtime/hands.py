@@ -165,14 +165,19 @@ class Workshop:
     def _note(self, troubles: Sequence[Trouble]) -> None:
         self.troubles += [_trouble_error(trouble) for trouble in troubles]
 
+    async def hang_up(self) -> None:
+        """Close the connections to servers; what they have is asked again when it is wanted."""
+        for link in self._links.values():
+            await link.close()
+        self._links.clear()
+        self._found.clear()
+
     async def close(self) -> None:
         """Kill what runs, hang up; folders stay."""
         if self._sandbox is not None:
             await self._sandbox.close()
             self._sandbox = None
-        for link in self._links.values():
-            await link.close()
-        self._links.clear()
+        await self.hang_up()
 
 
 class Hands:

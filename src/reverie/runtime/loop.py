@@ -276,8 +276,8 @@ class Run:
     async def _prepare(self, thread: ThreadContext) -> None:
         """What has to be there before a model is asked, and what went wrong with it."""
         seat = await self.seats.of(thread)
-        if thread.steps == 0:
-            await seat.workshop.refresh()
+        if thread.steps == thread.failures == 0:
+            await seat.renew()
         await seat.hands()
         await seat.system()
         for error in seat.workshop.troubles:

@@ -68,6 +68,7 @@ class Seat:
         self._handlers = handlers
         self._own = own
         self._hands: Hands | None = None
+        self._turns = 0
 
     @property
     def name(self) -> str:
@@ -77,13 +78,23 @@ class Seat:
     async def hands(self) -> Hands:
         """Its hands, with the tools that its servers have now."""
         if self._hands is None:
-            mcp = [
-                tool for told in self.agent.get("mcp_servers") or () for tool in await self.workshop.mcp(told)
-            ]
-            toolbox = Toolbox(self.agent, self._plugs.tools, mcp, self._plugs.validate, self._own)
+            toolbox = await self._toolbox()
             self.workshop.wanted = self.workshop.wanted or toolbox.built_in
             self._hands = Hands(self.workshop, toolbox, self._plugs, self._handlers, self._thread, self._sift)
         return self._hands
+
+    async def renew(self) -> None:
+        """A turn begins: what changed in the stores comes in, and servers are asked anew what they have."""
+        await self.workshop.refresh()
+        if self._turns and self._hands is not None and self.agent.get("mcp_servers"):
+            await self.workshop.hang_up()
+            self._hands.toolbox = await self._toolbox()
+        self._turns += 1
+
+    async def _toolbox(self) -> Toolbox:
+        servers = self.agent.get("mcp_servers") or ()
+        mcp = [tool for told in servers for tool in await self.workshop.mcp(told)]
+        return Toolbox(self.agent, self._plugs.tools, mcp, self._plugs.validate, self._own)
 
     async def rules(self) -> Rules:
         """What its brain goes by.
