@@ -4,6 +4,7 @@ threads can both take the last of it: each may be one request over, and no more.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -12,7 +13,7 @@ from reverie.plugins import Model
 from reverie.sessions.pages import Page
 from reverie.sessions.status import SessionState
 
-__all__ = ["allows", "reached"]
+__all__ = ["allows", "reached", "resume"]
 
 _REACHED: Final[JsonObject] = {"type": "budget_reached"}
 _GAVE_UP: Final[JsonObject] = {"type": "retries_exhausted"}
@@ -38,6 +39,14 @@ def reached(state: SessionState, budget: JsonObject | None) -> bool:
     if tokens is not None and state.usage.tokens >= int(tokens):
         return True
     return money is not None and spent is not None and Decimal(spent) >= Decimal(str(money["amount"]))
+
+
+def resume(page: Page, threads: Sequence[str]) -> None:
+    """Let threads that the budget had stopped go on, where there is something left to spend."""
+    if not reached(page.state, page.budget):
+        for name in threads:
+            if not page.state.threads[name].spent:
+                page.turn("running", thread=name)
 
 
 def _unheld(page: Page, thread: str, model: str) -> None:

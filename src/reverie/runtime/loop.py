@@ -12,13 +12,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from reverie.domain.errors import (
-    ConfigError,
-    ContextTooLong,
-    ModelFailed,
-    NotFound,
-    ReverieError,
-)
+from reverie.domain.errors import ConfigError, ContextTooLong, ModelFailed, NotFound, ReverieError
 from reverie.domain.events import PRIMARY_THREAD, Event, JsonObject
 from reverie.domain.messages import ModelRequest, ModelResponse, Text
 from reverie.domain.outcomes import GRADER
@@ -29,7 +23,7 @@ from reverie.runtime import brain, compacting, resting
 from reverie.runtime.answering import Preview, answered, ended, stopped, told_of
 from reverie.runtime.attention import Attention, Interrupted, broken_off
 from reverie.runtime.brain import Act, Ask, Close, Compact, Exhausted, Grade, Want, decide
-from reverie.runtime.budget import allows
+from reverie.runtime.budget import allows, resume
 from reverie.runtime.context import Call, SessionContext, ThreadContext
 from reverie.runtime.delegating import Delegating
 from reverie.runtime.grading import Grading
@@ -148,7 +142,9 @@ class Run:
                     changed.clear()
                     news = asyncio.ensure_future(changed.wait())
                 pause = await self._workflows.advance() if self.context.runs.open else None
-                for name in self._due(driven):
+                due = self._due(driven)
+                await self._resumed(due)
+                for name in due:
                     driven[name] = asyncio.ensure_future(self.drive(name))
                 if not driven and (pause is None or not self._workflows.waits):
                     return
@@ -164,6 +160,13 @@ class Run:
         finally:
             self.attention.unlisten(changed)
             await broken_off([news, *driven.values()])
+
+    async def _resumed(self, names: Sequence[str]) -> None:
+        """There may be a budget again: all that it had stopped work from now on, so that the session does not seem to
+        rest because one of them is done before another has begun."""
+        paused = [name for name in names if self.context.thread(name).stopped == "budget_reached"]
+        if len(paused) > 1:
+            await self.journal.write(lambda page: resume(page, paused))
 
     def look(self) -> None:
         """Something was said to the session: its primary thread takes it, though it may rest while others work. May
