@@ -22,8 +22,11 @@ def _results(request: ModelRequest) -> list[str]:
 
 
 def lead(request: ModelRequest) -> Any:
-    """Asks the specialist "reader" to read what it was asked, waits, and tells what that found."""
+    """Asks the specialist "reader" to read what it was asked, waits, and tells what that found; whatever is said to
+    it after that it says again."""
     results = _results(request)
+    if not results and len(request.messages) > 1:
+        return "They say: " + _texts(request)[-1]
     if not results:
         return ToolCall("ask", "send_to_agent", {"agent": "reader", "message": _texts(request)[0]})
     if len(request.messages) == 3:
