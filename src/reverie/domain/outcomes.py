@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
 from reverie.domain.events import JsonObject
@@ -184,4 +184,3 @@ class Verdict:
     feedback: str = ""
     score: float | None = None
     notes: Sequence[Note] = ()
-    settings: JsonObject = field(default_factory=dict[str, Any])

@@ -104,7 +104,7 @@ def decide(thread: ThreadContext, rules: Rules, cut_off: frozenset[str] | set[st
     ready = [call for call in thread.open.values() if call.granted and rules.mine(call)]
     if ready:
         return Act(_together(ready, rules))
-    if thread.outcome is not None and thread.outcome.evaluation is not None:
+    if thread.judged:
         return Grade()
     if thread.open or not thread.due:
         return Rest()

@@ -24,8 +24,9 @@ from reverie.domain.messages import (
 )
 from reverie.orchestration.runs import Runs
 from reverie.runtime.blocks import Load, parts_of, text_of
+from reverie.runtime.wanted import Wanted
 
-__all__ = ["CALLS", "RESULTS", "Call", "CallKind", "SessionContext", "ThreadContext", "Wanted"]
+__all__ = ["CALLS", "RESULTS", "Call", "CallKind", "SessionContext", "ThreadContext"]
 
 CallKind: TypeAlias = Literal["tool", "mcp", "custom"]
 CALLS: Final[Mapping[str, CallKind]] = {
@@ -65,27 +66,6 @@ class Call:
     begun: bool = False
     own: bool = False
     """It is one of a tool of ours, that acts on the session itself."""
-
-
-@dataclass(slots=True)
-class Wanted:
-    """An outcome that is worked on. ``told`` is what defined it; ``verdicts`` are the ends of its evaluations so
-    far; ``evaluation`` the start of the one under way. ``given``: the work was done elsewhere, and is only
-    judged."""
-
-    told: JsonObject
-    verdicts: list[JsonObject] = field(default_factory=list[JsonObject])
-    evaluation: Event | None = None
-
-    @property
-    def id(self) -> str:
-        return str(self.told["outcome_id"])
-
-    @property
-    def given(self) -> JsonObject | None:
-        """What was made elsewhere: its ``message``."""
-        private: JsonObject = self.told.get("private") or {}
-        return private.get("given")
 
 
 @dataclass(slots=True)
@@ -163,6 +143,11 @@ class ThreadContext:
         if self._held and not self.open:
             self.say(self._held)
             self._held, self._heard = [], True
+
+    @property
+    def judged(self) -> bool:
+        """Whether its work is being judged."""
+        return self.outcome is not None and self.outcome.evaluation is not None
 
     @property
     def working(self) -> bool:

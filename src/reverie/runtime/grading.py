@@ -38,7 +38,7 @@ from reverie.outcomes.rubrics import read_rubric
 from reverie.outcomes.suspicion import examine, withheld
 from reverie.plugins import Sandbox
 from reverie.runtime.attention import Attention, Interrupted, broken_off, together
-from reverie.runtime.context import SessionContext, ThreadContext, Wanted
+from reverie.runtime.context import SessionContext, ThreadContext
 from reverie.runtime.grader import MAX_STEPS, MAX_VERDICTS, VerdictTool, grader, verdict_calls
 from reverie.runtime.hands import Workshop
 from reverie.runtime.house import Copy, Mounted
@@ -47,6 +47,7 @@ from reverie.runtime.judged import earlier, ended, goes_on
 from reverie.runtime.resting import message
 from reverie.runtime.seats import Seats
 from reverie.runtime.toolbox import OwnTool
+from reverie.runtime.wanted import Wanted
 from reverie.sessions.pages import Page
 from reverie.sessions.turns import graders_usage
 

@@ -9,7 +9,7 @@ import msgspec
 
 from reverie.domain.events import Event, JsonObject, NewEvent
 from reverie.domain.outcomes import Criterion, CriterionVerdict, Rubric, Verdict
-from reverie.runtime.context import Wanted
+from reverie.runtime.wanted import Wanted
 
 __all__ = ["earlier", "ended", "goes_on"]
 

@@ -77,7 +77,6 @@ class Run:
             entropy=entropy,
             told=self.attention.told,
         )
-        self.entropy = entropy
         self._cut_off: set[str] = set()
         self._at_rest: dict[str, int] = {}
         self._driven: dict[str, asyncio.Task[None]] = {}
@@ -209,8 +208,9 @@ class Run:
                 return
 
     async def _decided(self, thread: ThreadContext) -> Want:
-        judging = thread.outcome is not None and thread.outcome.evaluation is not None
-        if not (thread.due or thread.open or thread.interrupted or judging) or self._grading.done(thread):
+        if not (thread.due or thread.open or thread.interrupted or thread.judged) or self._grading.done(
+            thread
+        ):
             return brain.Rest()
         try:
             seat = await self.seats.of(thread)
@@ -265,7 +265,13 @@ class Run:
         rest = (
             None
             if calls
-            else self._resting(thread, resting.said(response), refused=response.details if refused else None)
+            else resting.over(
+                self.journal,
+                self.context,
+                thread,
+                resting.said(response),
+                refused=response.details if refused else None,
+            )
         )
 
         def work(page: Page) -> None:
@@ -339,7 +345,7 @@ class Run:
         again = error.retryable and tries < MAX_TRIES
         told = told_of(error, "retrying" if again else "exhausted")
         failure = self.journal.new("session.error", {"error": told}, thread.name)
-        given_up = self._given_up(thread, str(error))
+        given_up = resting.given_up(self.journal, thread, str(error))
 
         def work(page: Page) -> None:
             page.add(end)
@@ -418,7 +424,7 @@ class Run:
     async def _give_up(self, thread: ThreadContext, kind: str, message: str) -> None:
         told = {"type": kind, "message": message, "retry_status": {"type": "exhausted"}}
         failure = self.journal.new("session.error", {"error": told}, thread.name)
-        given_up = self._given_up(thread, message)
+        given_up = resting.given_up(self.journal, thread, message)
 
         def work(page: Page) -> None:
             page.turn("running", thread=thread.name)
@@ -447,22 +453,16 @@ class Run:
 
     # ------------------------------------------------------------------ rest
 
-    def _resting(
-        self, thread: ThreadContext, said: str, *, refused: JsonObject | None = None
-    ) -> Callable[[Page], None]:
-        """What becomes of a thread whose turn is over."""
-        return resting.over(self.journal, self.context, thread, said, refused=refused)
-
-    def _given_up(self, thread: ThreadContext, why: str) -> Callable[[Page], None]:
-        return resting.given_up(self.journal, thread, why)
-
     async def _rest(self, thread: ThreadContext) -> bool:
         """Go idle, unless something waits: it is taken in the same transaction that finds it. Whether there
         is something to do after all."""
         waiting = frozenset(thread.open)
         troubles = await self.seats.merge(thread) if not waiting else []
         said = "\n\n".join((thread.text, *troubles))
-        over, tell = self._resting(thread, said), resting.interruption(self.journal, thread)
+        over, tell = (
+            resting.over(self.journal, self.context, thread, said),
+            resting.interruption(self.journal, thread),
+        )
 
         def work(page: Page) -> bool:
             mine = page.state.threads.get(thread.name)
@@ -483,8 +483,7 @@ class Run:
         events, answered = await self.journal.written(work)
         if answered:
             await self.journal.read()
-        judging = thread.outcome is not None and thread.outcome.evaluation is not None
-        return answered or (bool(events) and (thread.due or judging))
+        return answered or (bool(events) and (thread.due or thread.judged))
 
     # ------------------------------------------------------------------ what the session says of itself
 
