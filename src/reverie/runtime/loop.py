@@ -491,4 +491,4 @@ class Run:
         """The session's tools or servers were changed by its client."""
         self.context.changed = False
         row = await self.journal.db(lambda: self.room.live.row(self.session_id))
-        self.seats.changed(row.body or {})
+        await self.seats.changed(row.body or {})

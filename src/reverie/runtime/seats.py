@@ -205,8 +205,10 @@ class Seats:
             self._journal.put("session.error", {"error": error}, PRIMARY_THREAD)
         return told
 
-    def changed(self, body: JsonObject) -> None:
-        """What is said of the session was changed: the agent of its primary thread with it, and nobody else's."""
+    async def changed(self, body: JsonObject) -> None:
+        """What is said of the session was changed: the agent of its primary thread with it, and nobody else's. What
+        its servers had is asked anew: the change may be a person's word on that."""
+        await self.main.hang_up()
         self._body = self.main.body = body
         self._seats.pop(PRIMARY_THREAD, None)
         for seat in self._seats.values():
