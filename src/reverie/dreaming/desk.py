@@ -42,7 +42,8 @@ _IDEA: Final = re.compile(r"^idea: ['\"]?([^'\"\n]+)['\"]?$", re.M)
 @dataclass(frozen=True, slots=True)
 class Draft:
     """A change as written. ``findings`` are those it cites, the most important first; fields as in
-    ``domain.proposals.Proposal``. Where it comes from is not for the writer to say."""
+    ``domain.proposals.Proposal``. Where it comes from is not for the writer to say: ``read`` are the origins of
+    what else lay before it by then (see ``authors``), and can only add to those of its desk."""
 
     kind: ProposalKind
     path: str
@@ -50,6 +51,7 @@ class Draft:
     content: str
     idea: str
     findings: tuple[str, ...]
+    read: tuple[OriginClass, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

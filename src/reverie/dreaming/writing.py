@@ -88,7 +88,8 @@ def _placed(desk: Desk, said: Draft | Withheld) -> Written | Withheld:
         )
     sessions = {session for cited in said.findings for session in there[cited].sessions}
     rest = tuple(id for id in there if id not in said.findings)
-    return Written(said, base, (*said.findings, *rest), origins_of(desk), len(sessions))
+    origins: set[OriginClass] = {*origins_of(desk), *said.read}
+    return Written(said, base, (*said.findings, *rest), tuple(sorted(origins)), len(sessions))
 
 
 def _declined(each: Written, declined: Mapping[str, int]) -> str | None:
