@@ -65,7 +65,8 @@ class Bounded:
     def fill(self, house: House) -> None:
         with house.database.read() as connection:
             pages = connection.execute(text("PRAGMA page_count")).scalar_one()
-        self._limit(house, pages + 4)
+        with suppress(DiskFull):  # one COMMIT with others, who had no room any more: so it is in force
+            self._limit(house, pages + 4)
 
     def free(self, house: House) -> None:
         def freed() -> bool:

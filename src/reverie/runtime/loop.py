@@ -270,6 +270,7 @@ class Run:
                 self.context,
                 thread,
                 resting.said(response),
+                heard=thread.received,
                 refused=response.details if refused else None,
             )
         )
@@ -456,11 +457,11 @@ class Run:
     async def _rest(self, thread: ThreadContext) -> bool:
         """Go idle, unless something waits: it is taken in the same transaction that finds it. Whether there
         is something to do after all."""
-        waiting = frozenset(thread.open)
+        waiting, heard = frozenset(thread.open), thread.received
         troubles = await self.seats.merge(thread) if not waiting else []
         said = "\n\n".join((thread.text, *troubles))
         over, tell = (
-            resting.over(self.journal, self.context, thread, said),
+            resting.over(self.journal, self.context, thread, said, heard=heard),
             resting.interruption(self.journal, thread),
         )
 
@@ -468,7 +469,7 @@ class Run:
             mine = page.state.threads.get(thread.name)
             if mine is None:
                 return False  # it was archived meanwhile
-            if mine.received != thread.received or not waiting <= mine.pending.keys():
+            if mine.received != heard or not waiting <= mine.pending.keys():
                 return True  # somebody said something, or answered: it is in the log behind what we know
             known = len(page.added)  # what others left to be written is no reason to go on
             tell(page)

@@ -50,10 +50,13 @@ def over(
     thread: ThreadContext,
     words: str,
     *,
+    heard: int,
     refused: JsonObject | None = None,
 ) -> Ending:
-    """The turn came to its end; ``words`` are what its lead is told. ``refused`` are the details of a model that
-    refused to go on. A thread that a person interrupted meanwhile goes no further than that."""
+    """The turn came to its end; ``words`` are what its lead is told. ``heard``: how many messages of other threads the
+    turn took into account (more may become known while this is written, and no turn answered them). ``refused`` are
+    the details of a model that refused to go on. A thread that a person interrupted meanwhile goes no further than
+    that."""
     report = _report(journal, thread, (words or _NOTHING) if refused is None else _refused(refused, words))
     evaluation = _evaluation(journal, thread)
     turn = _refusal(refused) if refused is not None else {"stop": _END_TURN}
@@ -63,8 +66,8 @@ def over(
         if mine.interrupted or mine.pending:  # or it waits for the client: its turn is not over
             page.turn("idle", thread=thread.name, stop=_END_TURN)
             return
-        if mine.received != thread.received and refused is None:
-            return  # somebody told it something that we do not know yet: it goes on with that
+        if mine.received != heard and refused is None:
+            return  # somebody told it something meanwhile: it goes on with that
         if thread.name == PRIMARY_THREAD and refused is None:
             if page.waits():
                 return  # it goes on with that
