@@ -13,7 +13,7 @@ from typing import BinaryIO, Final, Literal, Protocol, TypeAlias, runtime_checka
 
 from reverie.domain.errors import ConfigError
 from reverie.domain.events import Event, JsonObject
-from reverie.domain.findings import Finding, Silence
+from reverie.domain.findings import Condition, Finding, Silence
 from reverie.domain.imports import Guess, Quarantined, Skipped, Used
 from reverie.domain.memories import Memory
 from reverie.domain.messages import Delta, ModelRequest, ModelResponse, ResultPart, ToolSpec
@@ -23,6 +23,7 @@ from reverie.domain.sessions import Session, Transcript
 
 __all__ = [
     "ENVIRONMENTS",
+    "HYPOTHESES",
     "IMPORTERS",
     "MINERS",
     "MODELS",
@@ -36,6 +37,8 @@ __all__ = [
     "Finished",
     "Found",
     "Handler",
+    "Hypotheses",
+    "Hypothesis",
     "Importer",
     "Injected",
     "Limits",
@@ -68,6 +71,7 @@ MODELS: Final = "reverie.models"
 TOOLS: Final = "reverie.tools"
 SEARCHERS: Final = "reverie.searchers"
 ENVIRONMENTS: Final = "reverie.environments"
+HYPOTHESES: Final = "reverie.hypotheses"
 
 SNIFFED_BYTES: Final = 65_536
 
@@ -169,6 +173,38 @@ class Miner(Protocol):
     def version(self) -> str: ...
 
     def mine(self, corpus: Corpus) -> Iterable[Finding | Silence]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """A guess at when things fail: under all of ``conditions`` (``==``, ``>=``, ``<``; one to three attributes known
+    before the outcome) calls of ``tool`` fail more often than otherwise; ``""``: whole sessions do. ``error``: with
+    this mistake, by the name that findings give it; None: in whatever way."""
+
+    tool: str
+    conditions: tuple[Condition, ...]
+    error: str | None = None
+
+
+@runtime_checkable
+class Hypotheses(Protocol):
+    """Tests what somebody supposes. Pure and deterministic: same corpus, same answer."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def version(self) -> str: ...
+
+    def attributes(self, corpus: Corpus, tool: str) -> Mapping[str, str]:
+        """What conditions may be about, for one tool's calls (``""``: for sessions), each with its range in words;
+        empty where there is no such tool."""
+        ...
+
+    def test(self, corpus: Corpus, hypothesis: Hypothesis, *, tries: int) -> Finding | str:
+        """The finding, or why it is none. ``tries``: how many hypotheses may be tested on this corpus in all;
+        each pays for all of them, so that the chance of any false finding stays at 5 %."""
+        ...
 
 
 @runtime_checkable

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from reverie.domain.dreams import Estimate, Wish, Writing
 from reverie.domain.findings import Finding
@@ -18,7 +18,11 @@ from reverie.domain.memories import Memory
 from reverie.domain.observations import Observation
 from reverie.dreaming.desk import Writer
 
-__all__ = ["Author", "Sitting", "Study"]
+__all__ = ["DREAMER", "Author", "Sitting", "Study"]
+
+DREAMER: Final = "reverie.dreamer"
+"""The name of the agent that writes dreams. Its sessions are about other sessions: unless somebody names them, no
+later dream is over them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,9 +96,11 @@ class Sessions:
         *,
         deployment: str | None = None,
         also: Callable[[Connection, str], None] | None = None,
+        session_id: str | None = None,
     ) -> SessionView:
         """A new session; with ``initial_events`` it begins to work at once. ``also`` is done with its id in
-        the transaction that makes it.
+        the transaction that makes it. ``session_id``: the id that it shall have, where that is derived from
+        what it is about and none has it yet.
 
         Raises:
             NotFound: an agent, environment, vault, file or store that is not here.
@@ -108,7 +110,7 @@ class Sessions:
         events = self._events(asked.get("initial_events") or [], "initial_events")
 
         def work(conn: Connection) -> Settled:
-            new = self._new(conn, asked, deployment)
+            new = self._new(conn, asked, deployment, session_id or new_id("sesn", self._entropy))
             settled = self._live.start(conn, new, events)
             if new.self_hosted and events:
                 self._work.enqueue(new.body["environment_id"], new.id, conn=conn)
@@ -324,7 +326,7 @@ class Sessions:
             raise NotFound(f"there is no thread {thread!r} in this session")
         return seen
 
-    def _new(self, conn: Connection, asked: Said, deployment: str | None) -> NewSession:
+    def _new(self, conn: Connection, asked: Said, deployment: str | None, session_id: str) -> NewSession:
         agent = snapshot(self._agents, asked["agent"], conn)
         environment = self._environments.kept(asked["environment_id"], conn)
         if environment.archived_at is not None:
@@ -333,7 +335,6 @@ class Sessions:
         vaults = self._open_vaults(conn, asked.get("vault_ids") or [])
         wanted: Sequence[Said] = asked.get("resources") or ()
         resources = self._mounts.all(conn, wanted, self._clock(), self_hosted=self_hosted)
-        session_id = new_id("sesn", self._entropy)
         body = {
             "agent": agent,
             "environment_id": environment.id,
