@@ -26,6 +26,7 @@ __all__ = [
     "OriginClass",
     "Rate",
     "Silence",
+    "Stratum",
 ]
 
 FindingKind = Literal[
@@ -93,17 +94,28 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
+class Stratum:
+    """Comparable sessions (of one task, request cluster or repository), with and without what is claimed."""
+
+    name: str
+    with_: Rate
+    without: Rate
+
+
+@dataclass(frozen=True, slots=True)
 class Effect:
     """What the sessions' outcomes say: over all of them, and within comparable ones.
 
     ``stratified_by`` names the stratum (task, request cluster, repository). Either comparison is None
-    where it cannot be made; ``note`` then says why, in words a reader can repeat.
+    where it cannot be made; ``note`` then says why, in words a reader can repeat. ``strata`` are those that
+    can be compared (sessions on both sides), then the largest others; empty where the miner keeps none.
     """
 
     raw: Comparison | None = None
     within: Comparison | None = None
     stratified_by: str | None = None
     note: str | None = None
+    strata: tuple[Stratum, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

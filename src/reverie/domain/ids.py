@@ -23,6 +23,7 @@ IdPrefix = Literal[
     "dsched",  # schedule of dreams
     "dsrun",  # one run of it
     "env",  # environment
+    "excl",  # what is not evidence for a finding, or how it is counted without
     "evt",  # what a webhook tells of
     "file",
     "find",
@@ -32,6 +33,7 @@ IdPrefix = Literal[
     "memver",
     "outc",  # outcome
     "prop",
+    "rpol",  # review policy
     "req",  # one request to the API, for finding it in the logs
     "sesn",
     "sesrsc",  # resource of a session

@@ -22,6 +22,8 @@ from reverie.domain.findings import (
     FindingKind,
     Nature,
     OriginClass,
+    Rate,
+    Stratum,
 )
 from reverie.domain.ids import derived_id
 from reverie.domain.observations import Call, Failure, Observation, Remark, Span
@@ -47,6 +49,7 @@ __all__ = [
 
 MAX_EVIDENCE: Final = 5
 MAX_COUNTER_EVIDENCE: Final = 3
+MAX_STRATA: Final = 40
 FEW_STRATA: Final = 10
 
 _LATEST = datetime.max.replace(tzinfo=UTC)
@@ -165,8 +168,16 @@ def effect_of(observations: Sequence[Observation], having: set[str]) -> Effect:
         key = stratum(o)
         if key is not None:
             groups[key].append(o)
-    within = compare_within([_table(groups[key], having) for key in sorted(groups)])
-    return Effect(raw, within, name if within else None, _note(raw, within, name))
+    tables = {key: _table(groups[key], having) for key in sorted(groups)}
+    within = compare_within(list(tables.values()))
+    return Effect(raw, within, name if within else None, _note(raw, within, name), _strata(tables))
+
+
+def _strata(tables: Mapping[str, Table]) -> tuple[Stratum, ...]:
+    """The strata to show: those with sessions of both kinds first, the largest first."""
+    shown = [Stratum(name, Rate(t.a, t.n), Rate(t.b, t.m)) for name, t in tables.items()]
+    shown.sort(key=lambda s: (not (s.with_.total and s.without.total), -s.with_.total - s.without.total, s.name))
+    return tuple(shown[:MAX_STRATA])
 
 
 def _table(observations: Iterable[Observation], having: set[str]) -> Table:
