@@ -53,9 +53,10 @@ EVENT_TYPES: Final = frozenset(
         # Ours.
         *(f"dream.{what}" for what in ("created", "started", "completed", "failed", "canceled")),
         *(f"proposal.{what}" for what in ("created", "approved", "modified", "rejected", "reverted")),
+        *(f"trial.{what}" for what in ("began", "verdict", "withdrawn", "resumed", "ended")),
     }
 )
-"""Every type an endpoint can subscribe to: the wire's, and those of dreams and proposals."""
+"""Every type an endpoint can subscribe to: the wire's, and those of dreams, proposals and trials."""
 
 SCHEDULE: Final = (
     *(timedelta(0), timedelta(seconds=5), timedelta(minutes=5), timedelta(minutes=30)),

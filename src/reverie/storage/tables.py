@@ -29,7 +29,7 @@ __all__ = [
     "APPEND_ONLY", "api_keys", "audit", "dream_stages", "dreamed_sessions", "dreams", "events",
     "file_chunks", "findings", "idempotency", "inbox", "memories", "memory_stores", "memory_versions",
     "metadata", "observations", "proposals", "quarantine", "resource_versions", "resources", "runs", "secrets",
-    "session_refs", "session_sources", "sessions", "sources", "threads", "webhook_deliveries",
+    "session_refs", "session_sources", "sessions", "sources", "threads", "trial_sessions", "webhook_deliveries",
     "webhook_events", "work", "work_pollers", "workers", "workspaces",
 ]  # fmt: skip
 
@@ -280,6 +280,24 @@ proposals = Table(
     Column("workspace", Text, nullable=False),
     Index(None, "store_id", "status"),
     Index(None, "store_id", "idea"),
+)
+
+trial_sessions = Table(
+    "trial_sessions",  # which sessions a coin was tossed for, what it said, and how they ended
+    metadata,
+    Column("trial_id", Text, primary_key=True),
+    Column("session_id", Text, primary_key=True),
+    Column("round", Integer, nullable=False),
+    Column("number", BigInteger, nullable=False),  # the order in which they began
+    Column("seen", Boolean, nullable=False),
+    Column("at", Text, nullable=False),
+    Column("good", Boolean),  # null until it is known, or is not waited for any more; then it stays
+    Column("hit", Boolean),  # the failure that the memory is about happened
+    Column("stratum", Text),  # JSON: digests, the coarsest first
+    Column("settled_at", Text),
+    Column("workspace", Text, nullable=False),
+    Index(None, "session_id"),
+    Index(None, "trial_id", "round", "number", unique=True),
 )
 
 audit = Table(
