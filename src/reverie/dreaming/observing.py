@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from queue import SimpleQueue
 from typing import Final
 
@@ -27,7 +28,7 @@ from reverie.storage import observations as rows
 from reverie.storage.codec import loads
 from reverie.storage.database import Database
 
-__all__ = ["MOST_WORKERS", "Observing"]
+__all__ = ["MOST_WORKERS", "Observing", "as_told"]
 
 MOST_WORKERS: Final = 8
 WORTH_WORKERS: Final = 40_000
@@ -137,3 +138,16 @@ def _batches(sessions: Iterable[Session]) -> Iterator[Sequence[Session]]:
 def _cores() -> int:
     """Those this process may run on, where the platform says."""
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
+def as_told(observation: Observation, session: Session) -> Observation:
+    """An observation with what is told of its session now. The cache holds what the events say; who it was
+    for and how it ended may be told later (a label file)."""
+    info = session.info
+    return replace(
+        observation,
+        outcome=info.outcome.label,
+        score=info.outcome.score,
+        user=info.user or observation.user,  # else whose home directory the work was done in
+        task=info.task,
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import Column, Select, select
 
 from reverie.domain.findings import Finding
 from reverie.storage import tables
@@ -14,7 +14,7 @@ from reverie.storage.database import Connection
 from reverie.storage.prefixes import whole_id
 from reverie.storage.scope import workspace
 
-__all__ = ["cited", "every", "finding", "findings", "put_findings"]
+__all__ = ["cited", "dream_of", "every", "finding", "findings", "put_findings"]
 
 _T: Final = tables.findings
 
@@ -68,11 +68,20 @@ def finding(connection: Connection, id_prefix: str) -> Finding:
     found = whole_id(
         connection, _T.c.id, "find", id_prefix, noun="finding", hint="reverie dream --json lists them"
     )
+    return loads(connection.execute(_newest(connection, found, _T.c.body)).scalar_one(), Finding)
+
+
+def dream_of(connection: Connection, finding_id: str) -> str:
+    """The id of the newest dream with a finding (whole id, of one that is there)."""
+    return connection.execute(_newest(connection, finding_id, _T.c.dream_id)).scalar_one()
+
+
+def _newest(connection: Connection, finding_id: str, column: Column[str]) -> Select[str]:
     d = tables.dreams
-    query = (
-        select(_T.c.body)
+    return (
+        select(column)
         .join(d, d.c.id == _T.c.dream_id)
-        .where(_T.c.id == found, _T.c.workspace == workspace(connection))
+        .where(_T.c.id == finding_id, _T.c.workspace == workspace(connection))
         .order_by(d.c.created_at.desc(), d.c.id)
+        .limit(1)
     )
-    return loads(connection.execute(query.limit(1)).scalar_one(), Finding)

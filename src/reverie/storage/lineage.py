@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, and_, func, select
 
+from reverie.domain.clock import iso
+from reverie.domain.memories import Memory
 from reverie.storage.scope import workspace
 from reverie.storage.tables import memory_versions, proposals
 
-__all__ = ["Connection", "Step", "contents", "steps"]
+__all__ = ["Connection", "Step", "contents", "memories_at", "steps"]
 
 _V: Final = memory_versions.c
 
@@ -70,3 +72,29 @@ def contents(conn: Connection) -> dict[str, str]:
     """The text of every version that has one, by the version's id."""
     query = select(_V.id, _V.content).where(_V.workspace == workspace(conn), _V.content.is_not(None))
     return {row.id: row.content for row in conn.execute(query)}
+
+
+def memories_at(conn: Connection, store_id: str, at: datetime) -> list[Memory]:
+    """The memories of a store as they stood at a time, by path; without those that were redacted since."""
+    mine = (_V.workspace == workspace(conn), _V.store_id == store_id, _V.created_at <= iso(at))
+    newest = (
+        select(_V.memory_id, func.max(_V.version).label("version"))
+        .where(*mine)
+        .group_by(_V.memory_id)
+        .subquery()
+    )
+    joined = and_(_V.memory_id == newest.c.memory_id, _V.version == newest.c.version)
+    query = select(memory_versions).join(newest, joined).where(*mine, _V.content.is_not(None))
+    return [
+        Memory(
+            id=row.memory_id,
+            store_id=row.store_id,
+            path=row.path,
+            content=row.content,
+            content_sha256=row.content_sha256,
+            version_id=row.id,
+            version=row.version,
+            updated_at=datetime.fromisoformat(row.created_at),
+        )
+        for row in conn.execute(query.order_by(_V.path))
+    ]
