@@ -8,7 +8,7 @@ from typing import Literal, Protocol, TypeAlias
 
 import reverie
 
-__all__ = ["Played", "Split", "Task", "World"]
+__all__ = ["Lesson", "Played", "Split", "Task", "World"]
 
 Split: TypeAlias = Literal["practice", "held out"]
 
@@ -35,6 +35,16 @@ class Played:
     calls: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What one memory says, held against the planted truth: the planted things that it ``teaches`` to avoid, those
+    that it only ``warns`` of, and what in it is ``false`` (each in a few words, for the table)."""
+
+    teaches: tuple[str, ...] = ()
+    warns: tuple[str, ...] = ()
+    false: tuple[str, ...] = ()
+
+
 class World(Protocol):
     """A world. Its agents are programs (or a model, by name) whose only carrier of knowledge is memory."""
 
@@ -44,6 +54,10 @@ class World(Protocol):
     @property
     def planted(self) -> Sequence[str]:
         """The names of what can be learned, for the scorer."""
+        ...
+
+    def judge(self, memory: str) -> Lesson:
+        """What the text of one memory is worth, by the planted truth. For the scorer alone."""
         ...
 
     def tasks(self, split: Split, count: int, seed: int) -> Sequence[Task]:
