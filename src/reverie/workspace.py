@@ -44,6 +44,7 @@ from reverie.plugins import (
     load,
 )
 from reverie.review.checks import Note, examine
+from reverie.review.policies import Policies
 from reverie.review.review import ReviewService
 from reverie.runtime.house import McpLink, Mounted
 from reverie.sessions.feed import Feed
@@ -129,6 +130,9 @@ class Workspace:
         self.stores = Catalog(db, clock=clock, entropy=entropy, announce=self.webhooks.emit)
         self.memories = Records(db, self.memory, clock=clock)
         self.review = ReviewService(db, self.memory, clock=clock, announce=self.webhooks.emit)
+        self.policies = Policies(
+            db, self.resources, self.log, self.memory, self.review, clock=clock, leaks=self._mask.leaks
+        )
         self.evidence = Evidence(db, self.resources, self.log, self.memory, self.review, clock=clock)
         self.imports = Imports(db, self.resources, self.importer)
         emit = self.webhooks.emit
@@ -387,6 +391,7 @@ class Workspace:
             clock=self._clock,
             leaks=self._mask.leaks,
             taken_out=self.evidence.out,
+            policies=self.policies,
         )
 
     def _observer(self) -> Observer:

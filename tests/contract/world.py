@@ -159,6 +159,8 @@ class World:
         self.post(f"/v1/dream_schedules/{schedule}/run")
         self.ids |= {"dream_id": dream, "finding_id": finding.id, "proposal_id": found.id}
         self.ids |= {"dream_schedule_id": schedule}
+        policy = self.post("/v1/review_policies", _policy(self))["id"]
+        self.ids |= {"review_policy_id": policy}
 
     def _import(self) -> None:
         told = b'{"messages": [{"role": "user", "content": "%s"}]}' % self.canary.encode()
@@ -221,6 +223,10 @@ def _dream_schedule(w: World) -> dict[str, Any]:
         "instructions": w.canary,
         "metadata": {"canary": w.canary},
     }
+
+
+def _policy(w: World) -> dict[str, Any]:
+    return {"memory_store_id": w["memory_store_id"], "why": w.canary, "author": w.canary}
 
 
 def _finding(claim: str, session: str, event: str) -> Finding:
@@ -322,6 +328,9 @@ ROWS: Final[dict[tuple[str, str], Row]] = {
     ("POST", "/v1/dream_schedules/{dream_schedule_id}"): Row(
         lambda w: {"name": w.canary + " b", "trigger": {"type": "sessions", "every": 7}}
     ),
+    ("POST", "/v1/review_policies"): Row(_policy),
+    ("POST", "/v1/review_policies/{review_policy_id}/archive"): Row(lambda w: {"author": w.canary}),
+    ("GET", "/v1/review_policies"): Row(query=lambda w: {"memory_store_id": w["memory_store_id"]}),
     ("GET", "/v1/dream_schedules"): Row(query=lambda w: {"memory_store_id": w["memory_store_id"]}),
     ("GET", "/v1/proposals"): Row(
         query=lambda w: {"dream_id": w["dream_id"], "memory_store_id": w["memory_store_id"]}

@@ -65,6 +65,9 @@ COMMANDS: Final = {
     "proposals": Entry(
         "reverie.cli.proposals", "The changes that wait for a decision, and what became of them."
     ),
+    "policy": Entry(
+        "reverie.cli.policy", "What may enter memory without a person looking at it first. By default nothing."
+    ),
     "memory": Entry("reverie.cli.memory", "What was learned: list, show, search, history, diff, restore."),
     "sessions": Entry("reverie.cli.sessions", "The sessions in the log, and their transcripts."),
     "keys": Entry("reverie.cli.keys", "Keys for the HTTP API: who may call, and what for."),

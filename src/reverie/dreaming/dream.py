@@ -21,6 +21,7 @@ from reverie.domain.findings import Finding, Silence
 from reverie.domain.ids import derived_id
 from reverie.domain.memories import Memory, MemoryStore
 from reverie.domain.observations import Observation
+from reverie.domain.policies import by_policy
 from reverie.domain.proposals import Proposal
 from reverie.domain.sessions import Session
 from reverie.dreaming.check import check
@@ -31,6 +32,7 @@ from reverie.dreaming.writing import Written, written
 from reverie.memory.lineage import tainted_paths
 from reverie.memory.stores import MemoryService
 from reverie.plugins import Corpus, Miner, Observer
+from reverie.review.policies import Policies
 from reverie.review.review import ReviewService
 from reverie.sessions.log import SessionLog
 from reverie.storage import dreams as rows
@@ -48,12 +50,14 @@ _LEFT_BEHIND: Final = "it was stopped before its end, and a later dream saw more
 @dataclass(frozen=True, slots=True)
 class DreamResult:
     """A finished dream with everything it says. ``repeated`` is True when the same inputs had been
-    dreamed before and nothing was computed anew."""
+    dreamed before and nothing was computed anew. ``applied``: the ids of those proposals that review policies
+    let into memory."""
 
     dream: Dream
     findings: tuple[Finding, ...]
     proposals: tuple[Proposal, ...]
     repeated: bool = False
+    applied: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +104,11 @@ class Dreamer:
         leaks: Callable[[str], bool],
         writer: Writer | None = None,
         taken_out: Callable[[], Set[str]] = frozenset,
+        policies: Policies | None = None,
     ) -> None:
         """``writer``: who words what was found; None: the templates, which need no model. ``taken_out`` gives
-        the ids of sessions that are no evidence."""
+        the ids of sessions that are no evidence. ``policies`` apply to what a finished dream proposed; None: a
+        person decides on all of it."""
         self._db = db
         self._log = log
         self._memory = memory
@@ -113,6 +119,7 @@ class Dreamer:
         self._leaks = leaks
         self._writer = writer or TemplateWriter()
         self._taken_out = taken_out
+        self._policies = policies
 
     def dream(
         self,
@@ -144,7 +151,7 @@ class Dreamer:
         if begun is not None:
             begun(dream.id)
         if dream.status == "completed" and not dry_run:
-            return self._stored(dream, repeated=True)
+            return self.finished(dream.id, repeated=True)
         try:
             return self._run(dream, inputs, dry_run, workers, tell)
         except Exception as error:
@@ -152,6 +159,22 @@ class Dreamer:
                 failed = replace(dream, status="failed", ended_at=self._clock(), error=str(error))
                 self._db.write(lambda conn: rows.put(conn, failed))
             raise
+
+    def finished(self, dream_id: str, *, repeated: bool = False) -> DreamResult:
+        """A completed dream as it is kept, after review policies were applied to what of it waits. Again is
+        harmless: whoever died before the policies, or wrote one since, calls it again.
+
+        Raises:
+            NotFound: there is no such dream.
+        """
+        if self._policies is not None:
+            self._policies.apply(self._review.list(dream_id=dream_id, status="pending"))
+        with self._db.read() as conn:
+            dream = rows.dream(conn, dream_id)
+            findings = rows.findings(conn, dream.id)
+        proposals = self._review.list(dream_id=dream.id)
+        applied = tuple(proposal.id for proposal in proposals if by_policy(proposal))
+        return DreamResult(dream, tuple(findings), tuple(proposals), repeated, applied)
 
     def _run(
         self, dream: Dream, inputs: _Inputs, dry_run: bool, workers: int | None, tell: Progress
@@ -336,7 +359,7 @@ class Dreamer:
 
         self._db.write(work)
         tell("submit", 1, 1)
-        return self._stored(dream)
+        return self.finished(dream.id)
 
     # ------------------------------------------------------------------ storage of stages
 
@@ -353,12 +376,6 @@ class Dreamer:
                 rows.put(conn, replace(dream, stage=stage))
 
         self._db.write(work)
-
-    def _stored(self, dream: Dream, *, repeated: bool = False) -> DreamResult:
-        with self._db.read() as conn:
-            dream = rows.dream(conn, dream.id)
-            findings = rows.findings(conn, dream.id)
-        return DreamResult(dream, tuple(findings), tuple(self._review.list(dream_id=dream.id)), repeated)
 
 
 def _silent(stage: Stage, done: int, total: int) -> None:

@@ -202,7 +202,7 @@ class Night:
             found = rows.stored(conn, request.dream_id)
         if found is None or found[0].status != "completed":
             return None
-        return self._review.list(dream_id=request.dream_id)
+        return self._dreamer().finished(request.dream_id).proposals
 
     def _dream(self, request: DreamRequest, target: str, began: datetime) -> Sequence[Proposal]:
         result = self._dreamer().dream(
