@@ -7,9 +7,23 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher, unified_diff
-from typing import Final
+from typing import Final, Literal
 
-__all__ = ["Merge", "conflicting", "has_conflict_markers", "mergeable", "three_way", "unified"]
+__all__ = [
+    "Choice",
+    "Chunk",
+    "Merge",
+    "chunked",
+    "composed",
+    "conflicting",
+    "has_conflict_markers",
+    "mergeable",
+    "three_way",
+    "unified",
+]
+
+Choice = Literal["memory", "proposal", "both", "base"]
+"""How a conflict is settled: what one side says, both (memory's first), or what stood there before."""
 
 _LINE: Final = re.compile(r"[^\n]*\n|[^\n]+")
 _MERGING: Final = 2_000_000  # pairs of equal lines: a merge that would look at more takes too long
@@ -48,6 +62,58 @@ def three_way(base: str, memory: str, proposal: str) -> Merge:
             out.append(conflicting("".join(now), "".join(wanted)))
     text = "".join(out)
     return Merge(text if not clean or _ends(base, memory, proposal) else text.removesuffix("\n"), clean)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A stretch of three texts. ``kind``: all are the same, one side or both (alike) changed it, or both
+    changed it and not alike."""
+
+    kind: Literal["same", "memory", "proposal", "alike", "conflict"]
+    base: str
+    memory: str
+    proposal: str
+
+
+def chunked(base: str | None, memory: str | None, proposal: str | None) -> list[Chunk]:
+    """The stretches that ``three_way`` merges, for a person to settle. None: there is no such text; where one
+    is missing, the whole is one conflict unless the sides agree."""
+    if base is None or memory is None or proposal is None:
+        texts = (base or "", memory or "", proposal or "")
+        return [Chunk("alike" if memory == proposal else "conflict", *map(_end, texts))]
+    parts = _chunks(_lines(_end(base)), _lines(_end(memory)), _lines(_end(proposal)))
+    return [_chunk(*("".join(side) for side in part)) for part in parts if any(part)]
+
+
+def _chunk(base: str, memory: str, proposal: str) -> Chunk:
+    if memory == proposal:
+        return Chunk("same" if memory == base else "alike", base, memory, proposal)
+    if memory == base:
+        return Chunk("proposal", base, memory, proposal)
+    return Chunk("memory" if proposal == base else "conflict", base, memory, proposal)
+
+
+def composed(chunks: Sequence[Chunk], choices: Sequence[Choice | None]) -> str:
+    """The text that the chunks make. ``choices`` settle the conflicts in their order; one without a choice
+    stands between markers."""
+    asked = iter(choices)
+    return "".join(
+        _settled(each, next(asked, None)) if each.kind == "conflict" else _taken(each) for each in chunks
+    )
+
+
+def _taken(chunk: Chunk) -> str:
+    return chunk.memory if chunk.kind == "memory" else chunk.proposal
+
+
+def _settled(chunk: Chunk, choice: Choice | None) -> str:
+    sides = {
+        "memory": chunk.memory,
+        "proposal": chunk.proposal,
+        "both": chunk.memory + chunk.proposal,
+        "base": chunk.base,
+    }
+    return conflicting(chunk.memory, chunk.proposal) if choice is None else sides[choice]
 
 
 def mergeable(base: str, ours: str, theirs: str) -> bool:

@@ -168,20 +168,25 @@ class ReviewService:
             clean=clean,
             result=result,
             diff=unified(now, result, old_name=f"memory{proposal.path}", new_name=f"proposed{proposal.path}"),
-            seen_sha256=ABSENT if now is None else content_sha256(now),
+            seen_sha256=_digest(now),
         )
 
     # ------------------------------------------------------------------ decisions
 
-    def approve(self, proposal_id: str, *, by: str, note: str | None = None) -> Proposal:
-        """Writes the proposal into memory. Gives the proposal as decided.
+    def approve(
+        self, proposal_id: str, *, by: str, note: str | None = None, seen_sha256: str | None = None
+    ) -> Proposal:
+        """Writes the proposal into memory. Gives the proposal as decided. With ``seen_sha256`` (as for
+        ``modify``) only into the memory that the reviewer saw.
 
         Raises:
             StaleBase: memory changed since, in the same lines; ``merged`` shows both. Nothing was done.
+            Conflict: memory is not what ``seen_sha256`` says.
         """
 
         def act(conn: Connection, proposal: Proposal, name: str, at: datetime) -> Proposal:
             _still_pending(proposal)
+            _as_seen(proposal, self._now(conn, proposal), seen_sha256)
             version = self._adopt(conn, proposal, _wanted(proposal), name, None)
             return _decided(proposal, "approved", name, at, version, note=note)
 
@@ -302,12 +307,8 @@ class ReviewService:
     ) -> MemoryVersion | None:
         """Merges the wanted text (None: no memory) into memory; the version written, if one was."""
         now = self._now(conn, proposal)
-        if seen is None:
-            text = _reconciled(proposal, now, wanted)
-        elif seen == (ABSENT if now is None else content_sha256(now)):
-            text = wanted
-        else:
-            raise Conflict("memory changed since you looked at it", where=proposal.path, hint="look again")
+        _as_seen(proposal, now, seen)
+        text = _reconciled(proposal, now, wanted) if seen is None else wanted
         return self._put(conn, proposal, now, text, by, proposal.title)
 
     def _revert(self, conn: Connection, proposal: Proposal, by: str) -> MemoryVersion | None:
@@ -400,6 +401,15 @@ def _same_change(one: Proposal, other: Proposal) -> bool:
         other.content,
         other.base_sha256,
     )
+
+
+def _digest(now: str | None) -> str:
+    return ABSENT if now is None else content_sha256(now)
+
+
+def _as_seen(proposal: Proposal, now: str | None, seen: str | None) -> None:
+    if seen not in (None, _digest(now)):
+        raise Conflict("memory changed since you looked at it", where=proposal.path, hint="look again")
 
 
 def _wanted(proposal: Proposal) -> str | None:
