@@ -14,7 +14,7 @@ from reverie.domain.events import Event, QueuedEvent
 from reverie.server.endpoint import Call, Endpoint, Page, Stream
 from reverie.server.shaping import since
 from reverie.server.sse import open_stream
-from reverie.server.wire.event_lists import EventList, EventStream, ThreadEventList
+from reverie.server.wire.event_lists import EventList, EventStream, SessionStream, ThreadEventList
 from reverie.server.wire.events import SendSessionEvents, SessionEvent
 from reverie.server.wire.rendering import rendered
 from reverie.server.wire.sending import SendAsk
@@ -62,16 +62,16 @@ def _retrieve(call: Call[None, None]) -> Response:
     return _json(rendered(event, seen, row.started_at or row.created_at))
 
 
-async def _stream(call: Call[None, EventStream]) -> Response:
-    return await _open(call, None)
+async def _stream(call: Call[None, SessionStream]) -> Response:
+    return await _open(call, None, whole=call.query.all_threads)
 
 
 async def _stream_of_thread(call: Call[None, EventStream]) -> Response:
     return await _open(call, call.path["thread_id"])
 
 
-async def _open(call: Call[None, EventStream], thread: str | None) -> Response:
-    query = call.query
+async def _open(call: Call[None, Any], thread: str | None, *, whole: bool = False) -> Response:
+    query: EventStream = call.query
     return await open_stream(
         call.server,
         call.house,
@@ -80,6 +80,7 @@ async def _open(call: Call[None, EventStream], thread: str | None) -> Response:
         thread,
         query.after,
         frozenset(query.event_deltas),
+        whole=whole,
     )
 
 
@@ -115,7 +116,7 @@ ENDPOINTS: Final = (
              tag="events", summary="Send events, all or none"),
     Endpoint("GET", f"{_PATH}/events", _list, Page[SessionEvent], "sessions:read", query=EventList,
              tag="events", summary="List a session's events; behind them those that wait"),
-    Endpoint("GET", f"{_PATH}/events/stream", _stream, Stream, "sessions:read", query=EventStream,
+    Endpoint("GET", f"{_PATH}/events/stream", _stream, Stream, "sessions:read", query=SessionStream,
              tag="events", summary="Stream a session's events"),
     Endpoint("GET", f"{_PATH}/events/{{event_id}}", _retrieve, SessionEvent, "sessions:read",
              tag="events", summary="One event, of whichever thread: what evidence points at"),

@@ -11,7 +11,7 @@ from reverie.domain.resources import Cursor
 from reverie.domain.sessions import PERSON, Outcome
 from reverie.server.endpoint import Call, Endpoint, TwoWayPage
 from reverie.server.paging import after, text
-from reverie.server.shaping import since
+from reverie.server.shaping import facets, since
 from reverie.server.wire.sessions import (
     DeletedSession,
     LabelAsk,
@@ -91,6 +91,7 @@ def _filters(query: SessionList) -> Filters:
         statuses=query.statuses,
         archived=query.include_archived,
         created=since(query),
+        **facets(query),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
+from dataclasses import replace
 from typing import Final, Literal
 
 import anyio.to_thread
@@ -259,8 +260,10 @@ async def open_stream(
     thread: str | None,
     after: int | None,
     previews: frozenset[str],
+    *,
+    whole: bool = False,
 ) -> EventStreamResponse:
-    """A stream of a session, or of one of its threads, ready to be sent.
+    """A stream of a session, or of one of its threads, ready to be sent; ``whole``: of all its threads.
 
     Raises:
         NotFound: no such session or thread.
@@ -271,6 +274,8 @@ async def open_stream(
     hub.admit(principal)
     session_id = request.path_params["session_id"]
     seen, row = await anyio.to_thread.run_sync(house.sessions.view, session_id, thread)
+    if whole:
+        seen = replace(seen, whole=True)
     channel = await hub.channel(house, seen)
     newest = max(
         channel.tail, row.events

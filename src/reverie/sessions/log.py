@@ -172,12 +172,23 @@ class SessionLog:
             return event_rows.event(conn, event_id)
 
     def window(
-        self, session_id: str, *, after: int = 0, limit: int = 50, thread: str | None = None
+        self,
+        session_id: str,
+        *,
+        after: int = 0,
+        before: int | None = None,
+        limit: int = 50,
+        thread: str | None = None,
     ) -> list[Event]:
-        """Events of a session (whole id) with a ``seq`` above ``after``, in order; of one thread where given."""
+        """Events of a session (whole id) with a ``seq`` above ``after``, in order; of one thread where given.
+        With ``before``, the last ones below it."""
+        back = before is not None
         with self._db.read() as conn:
-            found = timeline.page(conn, session_id, Slice(thread=thread), after=after, limit=limit)
-        return [event_rows.read(link) for link in found]
+            what = Slice(thread=thread)
+            found = timeline.page(
+                conn, session_id, what, after=after, before=before, limit=limit, newest_first=back
+            )
+        return [event_rows.read(link) for link in (reversed(found) if back else found)]
 
     def threads(self, session_id: str) -> list[str]:
         """The names of a session's threads (whole id), in the order in which they come up in its log."""

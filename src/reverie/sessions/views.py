@@ -37,12 +37,14 @@ _CALLS_BEFORE: Final = 256  # calls in front of a page in which its first result
 @dataclass(frozen=True, slots=True)
 class View:
     """One way of looking at a session's log. ``thread`` is a name in the log; for the primary one it is the
-    session's view. ``imported``: the log was written elsewhere."""
+    session's view. ``imported``: the log was written elsewhere. ``whole``: every event of every thread, as the log
+    has them (for streams alone)."""
 
     session_id: str
     thread: str = PRIMARY_THREAD
     self_hosted: bool = False
     imported: bool = False
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,8 @@ def thread_view(conn: Connection, row: SessionRow, thread: str) -> View | None:
 
 def visible(link: Link, seen: View, types: tuple[str, ...] = ()) -> bool:
     """Whether an event shows in a view (and is of ``types``, where any are named)."""
+    if seen.whole:
+        return True
     if (link.type not in types) if types else (link.type in HIDDEN):
         return False
     if link.thread == seen.thread:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from reverie.domain.clock import iso
 from reverie.domain.errors import NotFound
@@ -18,16 +18,21 @@ from reverie.storage.database import Connection
 from reverie.storage.driver import execute, execute_many
 from reverie.storage.events import End
 from reverie.storage.scope import workspace
+from reverie.storage.searching import within
 from reverie.storage.text import json_text
 
 __all__ = [
+    "FACETS",
+    "Facet",
     "Filters",
     "SessionRow",
     "Standing",
     "body",
     "delete",
     "describe",
+    "facets",
     "heads",
+    "ids",
     "listed",
     "refer",
     "row",
@@ -49,6 +54,14 @@ _FACTS: Final = (
     "body", "score", "outcome_source",
 )  # fmt: skip
 _UNSAID: Final = object()
+
+Facet: TypeAlias = Literal["agent", "model", "outcome", "source"]
+FACETS: Final[dict[Facet, str]] = {
+    "agent": "agent", "model": "model", "outcome": "outcome", "source": "format",
+}  # fmt: skip
+"""What lists of sessions are narrowed to by their value, and its column."""
+_VALUES: Final = 50  # of a facet, the commonest
+_BEGAN: Final = "COALESCE(started_at, created_at)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +89,20 @@ class SessionRow:
 @dataclass(frozen=True, slots=True)
 class Filters:
     """What a list of sessions is narrowed to. ``refers`` are ids (``agent_…``, ``agent_…@3``, ``memstore_…``)
-    that a session must refer to, all of them."""
+    that a session must refer to, all of them. ``agent`` is a name, ``source`` the format it came in, ``goal`` words
+    of what was asked; ``began`` is when it began, or came into the log where its source has no clock."""
 
     refers: Collection[str] = ()
     deployment: str | None = None
     statuses: Collection[str] = ()
     archived: bool = False
     created: Period = field(default_factory=Period)
+    began: Period = field(default_factory=Period)
+    agent: str | None = None
+    model: str | None = None
+    outcome: str | None = None
+    source: str | None = None
+    goal: str | None = None
 
 
 class Standing(NamedTuple):
@@ -159,6 +179,31 @@ def listed(
     return [_read(found) for found in execute(connection, sql, values).fetchall()]
 
 
+def ids(connection: Connection, filters: Filters, limit: int) -> list[str]:
+    """The ids of the newest ``limit`` sessions that fit."""
+    sql = "SELECT id FROM sessions WHERE workspace = ? AND deleted_at IS NULL"
+    values = [workspace(connection)]
+    for condition, told in _conditions(filters):
+        sql, values = f"{sql} AND {condition}", [*values, *told]
+    sql += f" ORDER BY created_at DESC, id DESC LIMIT {limit:d}"
+    return [found[0] for found in execute(connection, sql, values).fetchall()]
+
+
+def facets(connection: Connection, filters: Filters) -> dict[Facet, list[tuple[str, int]]]:
+    """Of each facet the values that there are, each with how many sessions have it and all else that is asked
+    for; the commonest first."""
+    found: dict[Facet, list[tuple[str, int]]] = {}
+    for name, column in FACETS.items():
+        sql = f"SELECT {column}, COUNT(*) FROM sessions WHERE workspace = ? AND deleted_at IS NULL"  # noqa: S608
+        values = [workspace(connection)]
+        for condition, told in _conditions(replace(filters, **{name: None})):
+            sql, values = f"{sql} AND {condition}", [*values, *told]
+        sql += f" AND {column} IS NOT NULL GROUP BY {column}"
+        sql += f" ORDER BY COUNT(*) DESC, {column} LIMIT {_VALUES:d}"
+        found[name] = [(row[0], row[1]) for row in execute(connection, sql, values).fetchall()]
+    return found
+
+
 def _conditions(filters: Filters) -> Iterable[tuple[str, Sequence[str]]]:
     for ref in filters.refers:
         here = "SELECT 1 FROM session_refs r WHERE r.session_id = sessions.id AND r.ref = ?"
@@ -171,6 +216,13 @@ def _conditions(filters: Filters) -> Iterable[tuple[str, Sequence[str]]]:
         yield "archived_at IS NULL", ()
     for sign, at in filters.created.bounds():
         yield f"created_at {sign} ?", (at,)
+    for sign, at in filters.began.bounds():
+        yield f"{_BEGAN} {sign} ?", (at,)
+    for name, column in FACETS.items():
+        if (wanted := getattr(filters, name)) is not None:
+            yield f"{column} = ?", (wanted,)
+    if filters.goal is not None:
+        yield "LOWER(goal) LIKE ? ESCAPE '~'", (within(filters.goal.lower()),)
 
 
 def describe(connection: Connection, session_id: str, body: JsonObject, deployment: str | None) -> None:

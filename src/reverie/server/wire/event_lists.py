@@ -8,7 +8,7 @@ from msgspec import field
 
 from reverie.server.wire.base import Ask, Meta, Timestamp
 
-__all__ = ["EventList", "EventStream", "ThreadEventList"]
+__all__ = ["EventList", "EventStream", "SessionStream", "ThreadEventList"]
 
 EventType: TypeAlias = Literal[
     "user.message", "user.interrupt", "user.tool_confirmation", "user.custom_tool_result", "user.tool_result",
@@ -54,3 +54,10 @@ class EventStream(Ask):
 
     after: Annotated[int, Meta(ge=0)] | None = None
     event_deltas: Annotated[list[Preview], Meta(max_length=100)] = []  # noqa: RUF012
+
+
+class SessionStream(EventStream):
+    """A stream of a session's events. ``all_threads`` is ours: the events of all its threads, of every type, in the
+    order of the log; those of other threads than the primary one say ``session_thread_id``."""
+
+    all_threads: bool = False

@@ -46,6 +46,7 @@ __all__ = [
     "Session",
     "SessionAgent",
     "SessionCreate",
+    "SessionFacets",
     "SessionList",
     "SessionUpdate",
     "Source",
@@ -60,6 +61,7 @@ __all__ = [
 Status: TypeAlias = Literal["running", "rescheduling", "idle", "terminated"]
 Id: TypeAlias = Annotated[str, Meta(min_length=1, max_length=256)]
 Title: TypeAlias = Annotated[str, Meta(max_length=500)]
+Fact: TypeAlias = Annotated[str, Meta(min_length=1, max_length=256)]
 
 # ------------------------------------------------------------------ the agent of a session
 
@@ -259,7 +261,19 @@ class LabelAsk(Ask):
     score: float | None = None
 
 
-class SessionList(Ask):
+class SessionFacets(Ask):
+    """Ours: what sessions are narrowed to by what is known of them, imported ones too. ``agent`` is a name, ``source``
+    the format that a session came in (``reverie``: its own runtime), ``began_at`` when it began, as its source says."""
+
+    agent: Fact | None = None
+    began_at_gte: Timestamp | None = field(default=None, name="began_at[gte]")
+    began_at_lt: Timestamp | None = field(default=None, name="began_at[lt]")
+    model: Fact | None = None
+    outcome: OutcomeLabel | None = None
+    source: Fact | None = None
+
+
+class SessionList(SessionFacets):
     """A page of sessions."""
 
     agent_id: Id | None = None
