@@ -1,0 +1,1 @@
+"""Clerks draft, sign, convert and file legal documents in a simulated office with finicky tools."""
