@@ -1,4 +1,5 @@
-"""``reverie proposals list|show`` and the decisions: approve, reject, modify, undo."""
+"""``reverie proposals list|show|bulk``, the decisions (approve, reject, modify, undo), and what is no evidence
+for a finding: ``reverie proposals exclude|include|excluded``."""
 
 from __future__ import annotations
 
@@ -14,12 +15,15 @@ from reverie.cli.output import data, esc, out, print_json, print_table, reviewer
 from reverie.cli.show import proposal_lines
 from reverie.domain.errors import UsageError
 from reverie.domain.proposals import Proposal, ProposalStatus, RejectReason
-from reverie.dreaming.render import finding_json, proposal_json
+from reverie.dreaming.exclusions import Recount
+from reverie.dreaming.render import exclusions_json, finding_json, proposal_json
+from reverie.review.bulk import LeftOut
 
 __all__ = ["add_to"]
 
 Ids = Annotated[list[str], typer.Argument(metavar="ID…", help="Proposal ids or unique prefixes.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="A proposal id or a unique prefix.")]
+Finding = Annotated[str, typer.Argument(metavar="FINDING", help="A finding id or a unique prefix.")]
 Note = Annotated[str | None, typer.Option("--note", metavar="TEXT", help="A word for the audit log.")]
 
 group = typer.Typer(
@@ -77,6 +81,107 @@ def show(proposal_id: Id, as_json: AsJson = False, db: Db = None) -> None:
             return
         for line in proposal_lines(rv, proposal, examples=5):
             out.print(line)
+
+
+@group.command("bulk")
+def bulk(
+    proposals: Ids,
+    yes: Annotated[bool, typer.Option("--yes", help="Approve them; without it they are only shown.")] = False,
+    by: By = None,
+    note: Note = None,
+    as_json: AsJson = False,
+    db: Db = None,
+) -> None:
+    """Approve many at once, each on its own: only what adds, replaces nothing, and no foreign text had a
+    hand in."""
+    with reverie.open(db) as rv:
+        glance = rv.bulk.look(_whole(rv, proposals))
+        if yes:
+            seen = {each.proposal.id: each.seen_sha256 for each in glance.included}
+            done = rv.bulk.approve(seen, by=reviewer(by), note=note) if seen else None
+            approved = [each.id for each in done.approved] if done else []
+            left_out = [*glance.left_out, *(done.left_out if done else ())]
+        else:
+            approved, left_out = [], list(glance.left_out)
+        if as_json:
+            print_json({
+                "included": [each.proposal.id for each in glance.included],
+                "approved": approved,
+                "left_out": [{"id": each.proposal.id, "why": each.why} for each in left_out],
+            })  # fmt: skip
+            return
+        for each in glance.included:
+            out.print(esc(each.diff))
+        _told(left_out)
+        out.print(f"{len(approved)} approved" if yes else f"{len(glance.included)} would be approved")
+        if not yes and glance.included:
+            talk.print("next: the same with --yes")
+
+
+def _told(left_out: list[LeftOut]) -> None:
+    for each in left_out:
+        out.print(
+            f"[yellow]left out[/]  {esc(each.proposal.path)}: {esc(each.why)}  [dim]{each.proposal.id}[/]"
+        )
+
+
+@group.command("exclude")
+def exclude(
+    finding_id: Finding,
+    session: Annotated[str, typer.Option("--session", metavar="ID", help="The session that is no evidence.")],
+    event: Annotated[str | None, typer.Option("--event", metavar="ID", help="Only this event of it.")] = None,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for the audit log.")] = "",
+    by: By = None,
+    as_json: AsJson = False,
+    db: Db = None,
+) -> None:
+    """Say that a session, or one event of it, is not evidence for a finding. It is counted anew at once, and
+    later dreams heed it."""
+    with reverie.open(db) as rv:
+        whole = rv.log.session(session).id
+        only = None if event is None else rv.log.event(event).id
+        found = rv.exclusions.mark(finding_id, whole, only, by=reviewer(by), reason=reason)
+        _counted(found, as_json)
+
+
+@group.command("include")
+def include(
+    finding_id: Finding,
+    exclusion_id: Annotated[str, typer.Argument(metavar="MARK", help="As `excluded` lists it.")],
+    by: By = None,
+    as_json: AsJson = False,
+    db: Db = None,
+) -> None:
+    """Let a mark count no longer."""
+    with reverie.open(db) as rv:
+        _counted(rv.exclusions.take_back(finding_id, exclusion_id, by=reviewer(by)), as_json)
+
+
+@group.command("excluded")
+def excluded(finding_id: Finding, as_json: AsJson = False, db: Db = None) -> None:
+    """List what is marked as not evidence for a finding, and how it counts without."""
+    with reverie.open(db) as rv:
+        _counted(rv.exclusions.of(rv.finding(finding_id)), as_json)
+
+
+def _counted(found: Recount | None, as_json: bool) -> None:
+    if as_json:
+        print_json(exclusions_json(found))
+        return
+    if found is None:
+        out.print("nothing is marked: it counts as the dream told it")
+        return
+    rows = [
+        (m.id, m.session_id[:13], (m.event_id or "all of it")[:13], m.by, m.reason) for m in found.exclusions
+    ]
+    print_table(("mark", "session", "event", "by", "why"), rows, folds="why")
+    if found.finding is None:
+        out.print(f"[yellow]{esc(found.why or '')}[/]")
+    else:
+        counts = found.finding.counts
+        out.print(
+            f"{counts.sessions} of {counts.of_sessions} sessions, {counts.occurrences} times, without them"
+        )
 
 
 def approve(proposals: Ids, by: By = None, note: Note = None, as_json: AsJson = False, db: Db = None) -> None:

@@ -16,8 +16,17 @@ from reverie.domain.events import Event
 from reverie.domain.findings import Citation, Comparison, Condition, Finding, Rate
 from reverie.domain.proposals import Proposal
 from reverie.dreaming.check import quote_of
+from reverie.dreaming.exclusions import Recount
 
-__all__ = ["SCHEMA", "dream_json", "finding_json", "proposal_json", "quoted"]
+__all__ = [
+    "SCHEMA",
+    "dream_json",
+    "exclusions_json",
+    "finding_json",
+    "numbers_json",
+    "proposal_json",
+    "quoted",
+]
 
 SCHEMA: Final = 1
 """Version of the shapes below; a field may be added within one version, never changed or taken away."""
@@ -57,7 +66,6 @@ def quoted(citation: Citation, event: Lookup) -> dict[str, Any]:
 
 def finding_json(finding: Finding, event: Lookup) -> dict[str, Any]:
     """A finding with its numbers and its quotes."""
-    counts, effect = finding.counts, finding.effect
     return {
         "id": finding.id,
         "key": finding.key,
@@ -67,6 +75,26 @@ def finding_json(finding: Finding, event: Lookup) -> dict[str, Any]:
         "statement": dict(finding.statement),
         "conditions": [_condition(condition) for condition in finding.conditions],
         "synonyms": list(finding.synonyms),
+        **numbers_json(finding),
+        "first_seen": iso_or_none(finding.first_seen),
+        "last_seen": iso_or_none(finding.last_seen),
+        "evidence": [quoted(citation, event) for citation in finding.evidence],
+        "counter_evidence": [quoted(citation, event) for citation in finding.counter_evidence],
+        "sessions": list(finding.sessions),
+        "origins": list(finding.origins),
+        "miner": {
+            "name": finding.miner,
+            "version": finding.miner_version,
+            "parameters": dict(finding.parameters),
+        },
+        "weight": finding.weight,
+    }
+
+
+def numbers_json(finding: Finding) -> dict[str, Any]:
+    """What is counted of a finding."""
+    counts, effect = finding.counts, finding.effect
+    return {
         "counts": {
             "sessions": counts.sessions,
             "of_sessions": counts.of_sessions,
@@ -80,21 +108,35 @@ def finding_json(finding: Finding, event: Lookup) -> dict[str, Any]:
             "within_task": _comparison(effect.within),
             "stratified_by": effect.stratified_by,
             "note": effect.note,
+            "strata": [
+                {"name": each.name, "with": _rate(each.with_), "without": _rate(each.without)}
+                for each in effect.strata
+            ],
         },
         "p_value": finding.p_value,
         "p_adjusted": finding.p_adjusted,
-        "first_seen": iso_or_none(finding.first_seen),
-        "last_seen": iso_or_none(finding.last_seen),
-        "evidence": [quoted(citation, event) for citation in finding.evidence],
-        "counter_evidence": [quoted(citation, event) for citation in finding.counter_evidence],
-        "sessions": list(finding.sessions),
-        "origins": list(finding.origins),
-        "miner": {
-            "name": finding.miner,
-            "version": finding.miner_version,
-            "parameters": dict(finding.parameters),
-        },
-        "weight": finding.weight,
+    }
+
+
+def exclusions_json(recount: Recount | None) -> dict[str, Any]:
+    """What is marked as not evidence for a finding, and what counts without."""
+    if recount is None:
+        return {"standing": None, "why": None, "numbers": None, "exclusions": []}
+    return {
+        "standing": recount.standing,
+        "why": recount.why,
+        "numbers": None if recount.finding is None else numbers_json(recount.finding),
+        "exclusions": [
+            {
+                "id": mark.id,
+                "session_id": mark.session_id,
+                "event_id": mark.event_id,
+                "by": mark.by,
+                "reason": mark.reason,
+                "at": iso_or_none(mark.at),
+            }
+            for mark in recount.exclusions
+        ],
     }
 
 

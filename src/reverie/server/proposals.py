@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from reverie.domain.errors import NotFound, StaleBase
 from reverie.domain.proposals import Proposal as Kept
 from reverie.domain.resources import Cursor
+from reverie.review import bulk
+from reverie.review.review import Preview as Previewed
 from reverie.server.endpoint import Call, Endpoint, Page
 from reverie.server.errors import WireError
 from reverie.server.paging import after, page
 from reverie.server.wire.proposals import (
     Approve,
+    BulkApprove,
+    BulkApproved,
+    BulkGlance,
+    BulkLook,
     Decision,
+    LeftOut,
+    Merge,
+    MergeChunk,
     Modify,
     Preview,
     Proposal,
@@ -46,7 +55,10 @@ def _retrieve(call: Call[None, None]) -> Proposal:
 
 
 def _preview(call: Call[None, None]) -> Preview:
-    found = call.house.review.preview(_exact(call))
+    return _previewed(call.house.review.preview(_exact(call)))
+
+
+def _previewed(found: Previewed) -> Preview:
     return Preview(
         clean=found.clean,
         diff=found.diff,
@@ -54,6 +66,35 @@ def _preview(call: Call[None, None]) -> Preview:
         result=found.result,
         seen_sha256=found.seen_sha256,
     )
+
+
+def _merge(call: Call[None, None]) -> Merge:
+    found = call.house.merger.show(_exact(call))
+    return Merge(
+        base=found.base,
+        chunks=[MergeChunk(each.kind, each.base, each.memory, each.proposal) for each in found.chunks],
+        conflicts=found.conflicts,
+        memory=found.memory,
+        merged=found.text(),
+        proposal_id=found.proposal.id,
+        seen_sha256=found.seen_sha256,
+        wanted=found.wanted,
+    )
+
+
+def _bulk_look(call: Call[BulkLook, None]) -> BulkGlance:
+    found = call.house.bulk.look(call.body.proposal_ids)
+    return BulkGlance(_left_out(found.left_out), [_previewed(each) for each in found.included])
+
+
+def _bulk_approve(call: Call[BulkApprove, None]) -> BulkApproved:
+    asked = call.body
+    done = call.house.bulk.approve(asked.seen, by=_signed(call, asked.reviewer), note=asked.note)
+    return BulkApproved([each.id for each in done.approved], _left_out(done.left_out))
+
+
+def _left_out(found: Sequence[bulk.LeftOut]) -> list[LeftOut]:
+    return [LeftOut(each.proposal.id, each.why) for each in found]
 
 
 def _approve(call: Call[Approve, None]) -> Proposal:
@@ -89,14 +130,17 @@ def _undo(call: Call[Undo, None]) -> Proposal:
 
 def _decided(call: Call[Any, None], decide: Callable[[str, str], Kept], reviewer: str | None) -> Proposal:
     """Decide, in the name of the key and of the person it speaks for."""
-    by = call.principal.actor if reviewer is None else f"{reviewer} ({call.principal.actor})"
     try:
-        decided = decide(_exact(call), by)
+        decided = decide(_exact(call), _signed(call, reviewer))
     except StaleBase as conflict:
         raise WireError(
             conflict.what, status=409, type="conflict_error", details={"merged": conflict.merged}
         ) from None
     return shown(*call.house.review.placed(decided.id))
+
+
+def _signed(call: Call[Any, None], reviewer: str | None) -> str:
+    return call.principal.actor if reviewer is None else f"{reviewer} ({call.principal.actor})"
 
 
 def _exact(call: Call[Any, None]) -> str:
@@ -158,6 +202,12 @@ ENDPOINTS: Final = (
     Endpoint("GET", _ITEM, _retrieve, Proposal, "proposals:read", tag="proposals", summary="A proposal"),
     Endpoint("GET", f"{_ITEM}/preview", _preview, Preview, "proposals:read", tag="proposals",
              summary="What approving it would do to memory as it is now"),
+    Endpoint("GET", f"{_ITEM}/merge", _merge, Merge, "proposals:read", tag="proposals",
+             summary="It, memory as it is, and what it was written against, stretch by stretch"),
+    Endpoint("POST", f"{_PATH}/bulk_look", _bulk_look, BulkGlance, "proposals:read", body=BulkLook,
+             tag="proposals", summary="What approving many together would do, and which stay out of it"),
+    Endpoint("POST", f"{_PATH}/bulk_approve", _bulk_approve, BulkApproved, "proposals:write",
+             body=BulkApprove, tag="proposals", summary="Approve many together, each on its own"),
     Endpoint("POST", f"{_ITEM}/approve", _approve, Proposal, "proposals:write", body=Approve, tag="proposals",
              summary="Write it into memory, in one transaction with the decision"),
     Endpoint("POST", f"{_ITEM}/modify", _modify, Proposal, "proposals:write", body=Modify, tag="proposals",

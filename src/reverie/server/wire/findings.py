@@ -14,11 +14,16 @@ __all__ = [
     "Condition",
     "Counts",
     "Effect",
+    "Exclude",
+    "Exclusion",
     "Finding",
     "FindingList",
+    "Include",
     "MinerRef",
     "Rate",
+    "Recount",
     "Source",
+    "Stratum",
 ]
 
 
@@ -43,11 +48,21 @@ class Comparison(Wire):
     without: Rate
 
 
+class Stratum(Wire):
+    """Comparable sessions, with and without what is claimed."""
+
+    name: str
+    with_: Rate = field(name="with")
+    without: Rate
+
+
 class Effect(Wire):
-    """What the outcomes say, over all sessions and within comparable ones."""
+    """What the outcomes say, over all sessions and within comparable ones; ``strata`` are those that can be
+    compared, then the largest others (empty where the miner keeps none)."""
 
     note: str | None
     raw: Comparison | None
+    strata: list[Stratum]
     stratified_by: str | None
     within_task: Comparison | None
 
@@ -132,6 +147,49 @@ class Finding(Wire):
     synonyms: list[str]
     weight: float
     type: Literal["finding"] = "finding"
+
+
+class Exclusion(Wire):
+    """A session, or one event of it, that is not evidence for an idea, and who says so."""
+
+    at: Timestamp
+    by: str
+    event_id: str | None
+    id: str
+    reason: str
+    session_id: str
+    type: Literal["exclusion"] = "exclusion"
+
+
+class Recount(Wire):
+    """A finding as it counts without what was marked: its miner still makes the claim (``stands``, with its
+    numbers), no longer does (``fallen``), or cannot be asked (``unknown``). ``standing`` is null where nothing
+    is marked."""
+
+    counts: Counts | None
+    effect: Effect | None
+    exclusions: list[Exclusion]
+    finding_id: str
+    p_adjusted: float | None
+    standing: Literal["stands", "fallen", "unknown"] | None
+    why: str | None
+    type: Literal["recount"] = "recount"
+
+
+class Exclude(Ask):
+    """Say that a session, or one event of it, is not evidence. ``reviewer`` names the person a program
+    decides for."""
+
+    session_id: str
+    event_id: str | None = None
+    reason: Annotated[str, Meta(max_length=1_000)] = ""
+    reviewer: Annotated[str, Meta(min_length=1, max_length=100)] | None = None
+
+
+class Include(Ask):
+    """Let a mark count no longer."""
+
+    reviewer: Annotated[str, Meta(min_length=1, max_length=100)] | None = None
 
 
 class FindingList(Ask):

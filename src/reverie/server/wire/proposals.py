@@ -8,8 +8,15 @@ from reverie.server.wire.base import Ask, Meta, Timestamp, Wire
 
 __all__ = [
     "Approve",
+    "BulkApprove",
+    "BulkApproved",
+    "BulkGlance",
+    "BulkLook",
     "Decision",
     "DreamProposalList",
+    "LeftOut",
+    "Merge",
+    "MergeChunk",
     "Modify",
     "Preview",
     "Proposal",
@@ -75,6 +82,54 @@ class Preview(Wire):
     type: Literal["proposal_preview"] = "proposal_preview"
 
 
+class MergeChunk(Wire):
+    """A stretch of three texts: all the same, changed by ``memory``, by the ``proposal``, by both ``alike``, or
+    by both and not alike (``conflict``)."""
+
+    kind: Literal["same", "memory", "proposal", "alike", "conflict"]
+    base: str
+    memory: str
+    proposal: str
+
+
+class Merge(Wire):
+    """A proposal against memory as it is. ``merged`` has conflict markers where ``conflicts`` is not 0; what a
+    person makes of it goes to ``modify``, with ``seen_sha256``."""
+
+    base: str | None
+    chunks: list[MergeChunk]
+    conflicts: int
+    memory: str | None
+    merged: str
+    proposal_id: str
+    seen_sha256: str
+    wanted: str | None
+    type: Literal["proposal_merge"] = "proposal_merge"
+
+
+class LeftOut(Wire):
+    """A proposal that is not approved together with others, and why."""
+
+    proposal_id: str
+    why: str
+
+
+class BulkGlance(Wire):
+    """What approving together would do: the previews, in the order asked for, and what stays out."""
+
+    left_out: list[LeftOut]
+    previews: list[Preview]
+    type: Literal["bulk_glance"] = "bulk_glance"
+
+
+class BulkApproved(Wire):
+    """What was approved, each on its own, and what was not."""
+
+    approved: list[str]
+    left_out: list[LeftOut]
+    type: Literal["bulk_approved"] = "bulk_approved"
+
+
 class ProposalList(Ask):
     """A page of proposals, newest first."""
 
@@ -96,6 +151,21 @@ class DreamProposalList(Ask):
 class Approve(Ask):
     """Write it. ``reviewer`` names the person a program decides for."""
 
+    note: Note | None = None
+    reviewer: Reviewer | None = None
+
+
+class BulkLook(Ask):
+    """See what approving these together would do."""
+
+    proposal_ids: Annotated[list[str], Meta(min_length=1, max_length=100)]
+
+
+class BulkApprove(Ask):
+    """Approve these together, each on its own. ``seen`` has, by the id of a proposal, the ``seen_sha256`` of
+    the preview that a person looked at: what memory changed meanwhile is left out."""
+
+    seen: Annotated[dict[str, str], Meta(min_length=1, max_length=100)]
     note: Note | None = None
     reviewer: Reviewer | None = None
 
