@@ -43,7 +43,9 @@ from reverie.plugins import (
     Waker,
     load,
 )
+from reverie.review.bulk import Bulk
 from reverie.review.checks import Note, examine
+from reverie.review.merging import Merger
 from reverie.review.policies import Policies
 from reverie.review.review import ReviewService
 from reverie.runtime.house import McpLink, Mounted
