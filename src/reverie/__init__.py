@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from reverie.agents.pursuing import grade as grade
     from reverie.agents.pursuing import grade_async as grade_async
     from reverie.agents.pursuing import pursue as pursue
+    from reverie.agents.replaying import replay as replay
     from reverie.agents.session import RunSession as RunSession
     from reverie.agents.team import Team as Team
     from reverie.app import Reverie as Reverie
@@ -51,6 +52,7 @@ __all__ = [
     "open",
     "outputs",
     "pursue",
+    "replay",
     "resume",
     "session",
     "tool",
@@ -67,6 +69,7 @@ _HOMES = {
     "open": "reverie.app",
     "outputs": "reverie.agents.functions",
     "pursue": "reverie.agents.pursuing",
+    "replay": "reverie.agents.replaying",
     "resume": "reverie.agents.agent",
     "session": "reverie.logger",
     "tool": "reverie.agents.functions",

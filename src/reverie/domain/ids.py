@@ -33,6 +33,7 @@ IdPrefix = Literal[
     "memver",
     "outc",  # outcome
     "prop",
+    "rply",  # replay of tasks, with and without an edit
     "rpol",  # review policy
     "req",  # one request to the API, for finding it in the logs
     "sesn",

@@ -118,7 +118,7 @@ class Catalog:
 
         return self._db.write(work)
 
-    def archive(self, store_id: str, *, actor: str) -> MemoryStore:
+    def archive(self, store_id: str, *, actor: str, conn: Connection | None = None) -> MemoryStore:
         """Let a store only be read, for ever. Again changes nothing."""
         by, now = valid_name(actor), self._clock()
 
@@ -132,7 +132,7 @@ class Catalog:
             self._announce(conn, "memory_store.archived", store_id)
             return archived
 
-        return self._db.write(work)
+        return work(conn) if conn is not None else self._db.write(work)
 
     def delete(self, store_id: str, *, actor: str) -> None:
         """Take a store out with its memories, their versions and the proposals about it, for good."""

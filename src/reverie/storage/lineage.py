@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -11,9 +12,9 @@ from sqlalchemy import Connection, and_, func, select
 from reverie.domain.clock import iso
 from reverie.domain.memories import Memory
 from reverie.storage.scope import workspace
-from reverie.storage.tables import memory_versions, proposals
+from reverie.storage.tables import memory_versions, proposals, session_refs
 
-__all__ = ["Connection", "Step", "contents", "memories_at", "steps"]
+__all__ = ["Connection", "Step", "contents", "memories_at", "sessions_with", "steps"]
 
 _V: Final = memory_versions.c
 
@@ -98,3 +99,10 @@ def memories_at(conn: Connection, store_id: str, at: datetime) -> list[Memory]:
         )
         for row in conn.execute(query.order_by(_V.path))
     ]
+
+
+def sessions_with(connection: Connection, store_ids: Sequence[str]) -> list[str]:
+    """The ids of the sessions of the API that mount any of these memory stores."""
+    r = session_refs.c
+    query = select(r.session_id).where(r.ref.in_(store_ids), r.workspace == workspace(connection))
+    return list(connection.execute(query).scalars())
