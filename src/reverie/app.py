@@ -25,7 +25,7 @@ from reverie.dreaming.night import NightWatch
 from reverie.dreaming.processes import this_process
 from reverie.jobs.choosing import engine
 from reverie.jobs.engine import Engine
-from reverie.plugins import RUNTIMES, Handler, Runtime, Waker, load
+from reverie.plugins import RUNTIMES, Handler, Model, Runtime, Waker, load
 from reverie.runtime.house import Plugs
 from reverie.sessions.feed import Feed
 from reverie.sessions.secrets import Masker
@@ -133,6 +133,7 @@ class Reverie(Workspace):
         self._house_mask = mask  # knows no workspace's secrets, this one's included
         self._waker = waker
         self._runtime: Runtime | None = None
+        self._plugs: Plugs | None = None
         self._spans: list[Spans] = []
         self._door = threading.Lock()
         super().__init__(
@@ -143,6 +144,8 @@ class Reverie(Workspace):
             sealer=seal,
             feed=feed,
             wake=self._wake,
+            attend=self.attend,
+            model=self._made,
             home=_home(db),
             allow=allow,
         )
@@ -169,6 +172,8 @@ class Reverie(Workspace):
                 sealer=self._sealer,
                 feed=self.feed,
                 wake=self._wake,
+                attend=self.attend,
+                model=self._made,
                 home=_home(self._db),
                 allow=self._allow,
             )
@@ -210,6 +215,16 @@ class Reverie(Workspace):
             ConfigError: a plug-in cannot be loaded.
         """
         return plugs(self.models.resolve)
+
+    def _made(self, model: str) -> Model:
+        """The model of that name.
+
+        Raises:
+            ConfigError, NotFound: there is none, or no key for it.
+        """
+        if self._plugs is None:
+            self._plugs = self.plugs()
+        return self._plugs.model(model)
 
     def engine_of_work(self) -> Engine:
         """What shares the work among processes."""

@@ -20,6 +20,8 @@ from reverie.domain.findings import Finding
 from reverie.domain.imports import FileReport
 from reverie.domain.proposals import Proposal, ProposalStatus, RejectReason
 from reverie.domain.sessions import Outcome, SessionInfo
+from reverie.dreaming.author.author import ModelAuthor
+from reverie.dreaming.author.session import Door
 from reverie.dreaming.descent import Descendants
 from reverie.dreaming.dream import Dreamer, DreamResult, Progress
 from reverie.dreaming.evidence import Evidence
@@ -34,11 +36,14 @@ from reverie.memory.catalog import Catalog
 from reverie.memory.records import Records
 from reverie.memory.stores import MemoryService
 from reverie.plugins import (
+    HYPOTHESES,
     IMPORTERS,
     MINERS,
     OBSERVERS,
+    Hypotheses,
     Importer,
     Miner,
+    Model,
     Observer,
     Waker,
     load,
@@ -92,6 +97,8 @@ from reverie.workspaces.work import WorkQueue
 
 __all__ = ["Workspace"]
 
+_REINSTALL: Final = "reinstall: pip install --force-reinstall reverie-agents"
+
 
 class Workspace:
     """One workspace of an opened database and everything that can be done in it.
@@ -109,6 +116,8 @@ class Workspace:
         sealer: Callable[[], Sealer],
         feed: Feed,
         wake: Waker,
+        attend: Callable[[], None],
+        model: Callable[[str], Model],
         home: Path,
         allow: Sequence[str] = (),
     ) -> None:
@@ -120,6 +129,8 @@ class Workspace:
         self._mask = mask.apart(lambda: self.secrets.refresh())  # noqa: PLW0108
         self._sealer = sealer
         self._allow = allow
+        self._attend = attend
+        self._model = model
         self.id: Final = db.workspace
         self.log = SessionLog(db, clock=clock, mask=self._mask)
         self.resources = Resources(db, workspace=db.workspace, clock=clock, entropy=entropy)
@@ -396,13 +407,32 @@ class Workspace:
             policies=self.policies,
         )
 
+    def author(self) -> ModelAuthor:
+        """Who writes dreams with a model: an agent whose session is one of this workspace.
+
+        Raises:
+            ConfigError: nothing is installed that tests what it supposes.
+        """
+        door = Door(
+            self.sessions,
+            self.live,
+            self.agents,
+            self.environments,
+            self.feed,
+            attend=self._attend,
+            model=self._model,
+        )
+        for kind in load(HYPOTHESES).values():
+            return ModelAuthor(door, self.log, cast(Hypotheses, kind()), self._mask.leaks)
+        raise ConfigError("nothing tests hypotheses", where=HYPOTHESES, hint=_REINSTALL)
+
     def _observer(self) -> Observer:
         found = load(OBSERVERS)
         if "default" not in found:
             raise ConfigError(
                 "no observer is installed",
                 where=OBSERVERS,
-                hint="reinstall: pip install --force-reinstall reverie-agents",
+                hint=_REINSTALL,
             )
         return cast(Observer, found["default"]())
 
