@@ -321,14 +321,12 @@ def _made(deed: Give, now: Any) -> Any:
 
 def _shaped(shape: str, now: str) -> str:
     """A value of that shape, with the numbers of the one there is; of dates the other way round where dots or
-    strokes stand in the place of dashes."""
+    strokes stand in the place of dashes. A number more than there are is a second one."""
     numbers = re.findall(r"\d+", now)
     if shape.count("#") == 3 and "-" in now and "-" not in shape:
         numbers = numbers[::-1]
-    if shape.count("#") > len(numbers):
-        return now
     left = iter(numbers)
-    return re.sub("#", lambda _: next(left), shape)
+    return re.sub("#", lambda _: next(left, "2"), shape)
 
 
 def _alike(told: str, error: str) -> bool:
