@@ -23,6 +23,8 @@ from reverie.domain.workspaces import DEFAULT_WORKSPACE, EVERYWHERE
 from reverie.dreaming import schedules
 from reverie.dreaming.night import NightWatch
 from reverie.dreaming.processes import this_process
+from reverie.dreaming.trials.records import KIND as TRIAL
+from reverie.dreaming.trials.records import RUNNING
 from reverie.jobs.choosing import engine
 from reverie.jobs.engine import Engine
 from reverie.plugins import RUNTIMES, Handler, Model, Runtime, Waker, load
@@ -271,7 +273,9 @@ class Reverie(Workspace):
 
     def _scheduler(self, others: Mapping[str, Attended]) -> Scheduler:
         dreams = Attended(schedules.ACTIVE, lambda id: self.workspace(id).dream_schedule_runs.attend)
-        return Scheduler(self._db, self.workspaces, {schedules.KIND: dreams, **others}, clock=self._clock)
+        trials = Attended(RUNNING, lambda id: self.workspace(id).trials.attend)
+        kinds = {schedules.KIND: dreams, TRIAL: trials, **others}
+        return Scheduler(self._db, self.workspaces, kinds, clock=self._clock)
 
     def observe(self, spans: Spans) -> None:
         """Make spans of what sessions do in this process, from now on."""

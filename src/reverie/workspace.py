@@ -18,6 +18,7 @@ from reverie.domain.errors import ConfigError, NotFound, UsageError
 from reverie.domain.events import Event, JsonObject
 from reverie.domain.findings import Finding
 from reverie.domain.imports import FileReport
+from reverie.domain.memories import Memory
 from reverie.domain.proposals import Proposal, ProposalStatus, RejectReason
 from reverie.domain.sessions import Outcome, SessionInfo
 from reverie.dreaming.author.author import ModelAuthor
@@ -31,6 +32,7 @@ from reverie.dreaming.render import dream_json, finding_json
 from reverie.dreaming.requests import DreamRequests
 from reverie.dreaming.schedule_runs import DreamScheduleRuns
 from reverie.dreaming.schedules import DreamSchedules
+from reverie.dreaming.trials.service import Terms, Trials
 from reverie.folders.mounts import Mounts as Folders
 from reverie.memory.catalog import Catalog
 from reverie.memory.records import Records
@@ -185,6 +187,18 @@ class Workspace:
             entropy=entropy,
             forget=self._forget,
         )
+        self.trials = Trials(
+            db,
+            self.resources,
+            self.secrets,
+            self.log,
+            self.memory,
+            self.review,
+            self._observer,
+            clock=clock,
+            entropy=entropy,
+            announce=self.webhooks.emit,
+        )
         self.threads = Threads(db, self.live, clock=clock)
         self.plans = Plans(db, self.live, self.work, clock=clock, entropy=entropy)
         self.bearers, self.validator = self._renewing(clock)
@@ -216,6 +230,7 @@ class Workspace:
             home=home,
             clock=clock,
             mask=self._mask.mask_text,
+            hides=self.trials.exposure.hidden,
         )
 
     def _deployments(self, clock: Clock) -> tuple[Deployments, DeploymentRuns]:
@@ -371,10 +386,14 @@ class Workspace:
         workers: int | None = None,
         progress: Progress | None = None,
     ) -> DreamResult:
-        """Find out what the sessions show and propose changes to a memory store. See ``Dreamer.dream``."""
-        return self.dreamer().dream(
+        """Find out what the sessions show and propose changes to a memory store. See ``Dreamer.dream``. Then look
+        at what is on trial."""
+        result = self.dreamer().dream(
             store, since=since, sessions=sessions, dry_run=dry_run, workers=workers, progress=progress
         )
+        if not dry_run:
+            self.trials.look()
+        return result
 
     def night(self, worker: str, stopping: Callable[[], bool] = lambda: False) -> Night:
         """What works off the requests for dreams. See ``Night``."""
@@ -470,13 +489,34 @@ class Workspace:
         memories = self.memory.list(store_id)
         return examine(content, path=path, memories=memories, leaks=self._mask.leaks)
 
-    def approve(self, proposal_id: str, *, by: str, note: str | None = None) -> Proposal:
-        """Write a proposal into memory, in one transaction with the decision. See ``ReviewService``."""
-        return self.review.approve(proposal_id, by=by, note=note)
+    def approve(
+        self, proposal_id: str, *, by: str, note: str | None = None, trial: Terms | None = None
+    ) -> Proposal:
+        """Write a proposal into memory, in one transaction with the decision; with ``trial`` the memory is on trial
+        from its first session on. See ``ReviewService`` and ``Trials``."""
+        then = None if trial is None else self.trials.at_approval(proposal_id, by=by, terms=trial)
+        return self.review.approve(proposal_id, by=by, note=note, then=then)
 
-    def modify(self, proposal_id: str, content: str, *, by: str, note: str | None = None) -> Proposal:
-        """Approve a proposal with a text of your own."""
-        return self.review.modify(proposal_id, content, by=by, note=note)
+    def modify(
+        self,
+        proposal_id: str,
+        content: str,
+        *,
+        by: str,
+        note: str | None = None,
+        trial: Terms | None = None,
+    ) -> Proposal:
+        """Approve a proposal with a text of your own; ``trial`` as for ``approve``."""
+        then = None if trial is None else self.trials.at_approval(proposal_id, by=by, terms=trial)
+        return self.review.modify(proposal_id, content, by=by, note=note, then=then)
+
+    def recall(self, store: str = "default", *, session: str | None = None) -> list[Memory]:
+        """The memories of a store that a session (its id) is to see, in order of path: all but those that were
+        withdrawn, or are on trial and whose coin says no, which is written down. For agents of your own, which read
+        memory in a session that they log. Without a session: what an export holds."""
+        kept = self.memory.store(store).id
+        hidden = self.trials.exposure.hidden(session, kept)
+        return [each for each in self.memory.list(kept) if each.path not in hidden]
 
     def reject(self, proposal_id: str, *, reason: RejectReason, by: str, note: str | None = None) -> Proposal:
         """Refuse a proposal; the idea comes back only when its evidence has doubled."""

@@ -123,7 +123,7 @@ class Trial:
     @property
     def word(self) -> Word:
         """The last verdict on the text that is tried."""
-        said = [each.word for each in self.rulings if each.round == self.round.number]
+        said: list[Word] = [each.word for each in self.rulings if each.round == self.round.number]
         return said[-1] if said else "not enough data"
 
 

@@ -71,6 +71,8 @@ class MemoryMount:
         conflicts: Where a text goes that the store did not take because somebody else's stands there.
         inside: What the sandbox calls the folder of ``conflicts``.
         mask: Takes secrets out of a text.
+        hidden: The paths of memories that this session does not see. They are in the store all the same: that
+            they are not in the folder says nothing, and nothing is written where they are.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class MemoryMount:
         inside: str,
         mask: Callable[[str], str],
         clock: Clock,
+        hidden: Callable[[], frozenset[str]] = frozenset,
     ) -> None:
         self.attached = attached
         self.folder = folder
@@ -93,6 +96,8 @@ class MemoryMount:
         self._inside = inside
         self._mask = mask
         self._clock = clock
+        self._hides = hidden
+        self._hidden: frozenset[str] = frozenset()  # at the last look
         self._tree = Tree(folder, beside)
         self._watch = Watch(self._tree, beside / "tick", sha256)
         self._file = beside / "state.json"
@@ -109,8 +114,8 @@ class MemoryMount:
         return self.attached.writable and self._watch.look() != self._settled
 
     def stale(self) -> bool:
-        """Whether the store may have changed since it was last looked at."""
-        if self._looked is None or self._clock() - self._looked > _LOOK:
+        """Whether the store may have changed since it was last looked at, or what of it may be seen."""
+        if self._looked is None or self._clock() - self._looked > _LOOK or self._hides() != self._hidden:
             return True
         return self._records.stamp(self.attached.store_id) != self._stamp
 
@@ -138,11 +143,12 @@ class MemoryMount:
     def _rounds(self, actor: str) -> bool:
         for _ in range(_ROUNDS):
             stamp, looked = self._records.stamp(self.attached.store_id), self._clock()
+            self._hidden = self._hides()
             remote = self._remote()
             look = self._watch.look()
             local = _Folder(dict(look.digests))
             self._odd(look)
-            blocked = _blocked({*self._state.base, *local.digests, *remote}, look.odd)
+            blocked = _blocked({*self._state.base, *local.digests, *remote}, look.odd) | self._kept_out(local)
             made = plan(
                 *(_without(each, blocked) for each in (self._state.base, local.digests, remote)),
                 writable=self.attached.writable,
@@ -156,8 +162,20 @@ class MemoryMount:
         return False
 
     def _remote(self) -> dict[str, str]:
-        """The store's digests, by name in the folder."""
-        return {path[1:]: sha for path, sha in self._records.digests(self.attached.store_id).items()}
+        """The store's digests, by name in the folder; of what this session sees."""
+        found = self._records.digests(self.attached.store_id)
+        return {path[1:]: sha for path, sha in found.items() if path not in self._hidden}
+
+    def _kept_out(self, local: _Folder) -> set[str]:
+        """The files that the agent wrote where a memory is that it does not see: they stay in the folder, and the
+        memory stays as it is."""
+        here = {path[1:] for path in self._hidden} - self._state.base.keys()
+        for name in here & local.digests.keys():
+            told = (
+                "the file stays here and is not kept: memory has another text of this name; use another name"
+            )
+            self._refuse("invalid_memory", name, local.digests[name], told)
+        return here
 
     def _carry_out(self, made: Plan, local: _Folder, remote: Mapping[str, str], actor: str) -> bool:
         """Whether everything came to what was planned, or was refused for good."""

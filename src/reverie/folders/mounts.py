@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
@@ -40,9 +41,12 @@ from reverie.workspaces.environments import Environments
 from reverie.workspaces.files import Files
 from reverie.workspaces.secrets import Secrets
 
-__all__ = ["KEPT", "Mounted", "Mounts", "Trouble"]
+__all__ = ["KEPT", "Hides", "Mounted", "Mounts", "Trouble"]
 
 Resource: TypeAlias = Mapping[str, Any]
+Hides: TypeAlias = Callable[[str | None, str], frozenset[str]]
+"""``hides(session_id, store_id)``: the paths of a store that a session does not see. What decides it is on the disk when
+the answer comes. None: a reader for whom nothing can be kept back, and nothing is decided but for all."""
 
 KEPT: Final = timedelta(days=30)
 """How long a sandbox's folders are kept, from when they were made."""
@@ -133,6 +137,7 @@ class Mounts:
         home: Where folders are: ``<home>/sessions/<workspace>/<session>``.
         mask: Takes secrets out of a text before it is kept in memory.
         git: How repositories are cloned.
+        hides: What a session does not see of a store.
     """
 
     def __init__(
@@ -148,6 +153,7 @@ class Mounts:
         clock: Clock,
         mask: Callable[[str], str],
         git: Git | None = None,
+        hides: Hides = lambda session_id, store_id: frozenset(),
     ) -> None:
         self._catalog = catalog
         self._memories = memories
@@ -159,6 +165,7 @@ class Mounts:
         self._clock = clock
         self._mask = mask
         self._git = git or Git(os.environ)
+        self._hides = hides
 
     def open(self, workspace: str, session_id: str, body: JsonObject) -> Mounted:
         """The folders of a session, as its body says: made, or found as they were, and memory settled. Blocks
@@ -174,9 +181,10 @@ class Mounts:
         rooms = Rooms.of(self._home, workspace, session_id)
         if body["self_hosted"]:  # its worker has the folders
             nothing = Areas(rooms, Ground(rooms.root, (), rooms.beside))
-            return Mounted(session_id, SandboxSpec(session_id, ()), self._told(resources, None), nothing)
+            told = self._told(None, resources, None)  # its worker reads the stores itself
+            return Mounted(session_id, SandboxSpec(session_id, ()), told, nothing)
         self._make(rooms)
-        stores = [self._memory(rooms, each) for each in _of(resources, "memory_store")]
+        stores = [self._memory(session_id, rooms, each) for each in _of(resources, "memory_store")]
         troubles = [
             trouble
             for mount in stores
@@ -194,7 +202,7 @@ class Mounts:
         return Mounted(
             session_id,
             SandboxSpec(session_id, _apart(mounts), HOME, self._network(body), secrets=injected),
-            self._told(resources, rooms, stores),
+            self._told(session_id, resources, rooms, stores),
             Areas(rooms, Ground(rooms.root, _written(rooms, cloned), rooms.beside)),
             memories=stores,
             outputs=Outputs(session_id, rooms.outputs, rooms.beside / "outputs", self._files),
@@ -254,7 +262,7 @@ class Mounts:
         if kept(rooms.beside / "made.json", _Made).at is None:
             keep(rooms.beside / "made.json", _Made(self._clock()))
 
-    def _memory(self, rooms: Rooms, resource: Resource) -> MemoryMount:
+    def _memory(self, session_id: str, rooms: Rooms, resource: Resource) -> MemoryMount:
         slug: str = resource["mount_path"].rsplit("/", 1)[-1]
         writable = resource["access"] == "read_write" and self._living(resource["memory_store_id"])
         return MemoryMount(
@@ -266,6 +274,7 @@ class Mounts:
             inside=CONFLICTS,
             mask=self._mask,
             clock=self._clock,
+            hidden=partial(self._hides, session_id, resource["memory_store_id"]),
         )
 
     def _living(self, store_id: str) -> bool:
@@ -319,12 +328,16 @@ class Mounts:
     # ------------------------------------------------------------------ telling
 
     def _told(
-        self, resources: Sequence[Resource], rooms: Rooms | None, stores: Sequence[MemoryMount] = ()
+        self,
+        session_id: str | None,
+        resources: Sequence[Resource],
+        rooms: Rooms | None,
+        stores: Sequence[MemoryMount] = (),
     ) -> str:
         writable = {mount.attached.store_id: mount.attached.writable for mount in stores}
         aside: list[str] = [] if rooms is None else [*Tree(rooms.conflicts, rooms.beside).scan().files]
         return briefing(
-            [self._shelf(each, writable) for each in _of(resources, "memory_store")],
+            [self._shelf(session_id, each, writable) for each in _of(resources, "memory_store")],
             [each["mount_path"] for each in _of(resources, "file")],
             [f"{each['mount_path']} ({each['url']})" for each in _of(resources, "github_repository")],
             [f"{CONFLICTS}/{shown(name)}" for name in sorted(aside) if not name.startswith("@")],
@@ -332,15 +345,16 @@ class Mounts:
             outputs=rooms is not None,
         )
 
-    def _shelf(self, resource: Resource, writable: Mapping[str, bool]) -> Shelf:
+    def _shelf(self, session_id: str | None, resource: Resource, writable: Mapping[str, bool]) -> Shelf:
         store_id: str = resource["memory_store_id"]
+        hidden = self._hides(session_id, store_id)
 
         def head(paths: Sequence[str]) -> Mapping[str, str]:
             found = self._memories.texts(store_id, [f"/{path}" for path in paths])
             return {path[1:]: headline(memory.content) for path, memory in found.items()}
 
         try:
-            paths = sorted(path[1:] for path in self._memories.digests(store_id))
+            paths = sorted(path[1:] for path in self._memories.digests(store_id) if path not in hidden)
         except NotFound:
             paths = []
         access = writable.get(store_id, resource["access"] == "read_write")

@@ -27,14 +27,18 @@ from reverie.storage import proposals as rows
 from reverie.storage.database import Connection, Database
 from reverie.storage.deliveries import Announce, unheard
 
-__all__ = ["ABSENT", "Preview", "ReviewService", "Submitted"]
+__all__ = ["ABSENT", "TRIED", "Preview", "ReviewService", "Submitted", "Then"]
 
 ABSENT: Final = ""
 """What ``seen_sha256`` says when the reviewer saw that nothing is at the path."""
+TRIED: Final = "tried:"
+"""Before the idea of a proposal that takes out what a trial showed to be harmful or useless."""
 
 _ANNOUNCED: Final = ("approved", "modified", "rejected", "reverted")
 
 _Act = Callable[[Connection, Proposal, str, datetime], Proposal]
+Then = Callable[[Connection, Proposal], None]
+"""What is done in the transaction of a decision, with the proposal as decided; what it raises undoes all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,10 +178,16 @@ class ReviewService:
     # ------------------------------------------------------------------ decisions
 
     def approve(
-        self, proposal_id: str, *, by: str, note: str | None = None, seen_sha256: str | None = None
+        self,
+        proposal_id: str,
+        *,
+        by: str,
+        note: str | None = None,
+        seen_sha256: str | None = None,
+        then: Then | None = None,
     ) -> Proposal:
-        """Writes the proposal into memory. Gives the proposal as decided. With ``seen_sha256`` (as for
-        ``modify``) only into the memory that the reviewer saw.
+        """Writes the proposal into memory, and does what ``then`` does. Gives the proposal as decided. With
+        ``seen_sha256`` (as for ``modify``) only into the memory that the reviewer saw.
 
         Raises:
             StaleBase: memory changed since, in the same lines; ``merged`` shows both. Nothing was done.
@@ -190,7 +200,7 @@ class ReviewService:
             version = self._adopt(conn, proposal, _wanted(proposal), name, None)
             return _decided(proposal, "approved", name, at, version, note=note)
 
-        return self._decide(proposal_id, by, act)
+        return self._decide(proposal_id, by, act, then)
 
     def modify(
         self,
@@ -200,6 +210,7 @@ class ReviewService:
         by: str,
         note: str | None = None,
         seen_sha256: str | None = None,
+        then: Then | None = None,
     ) -> Proposal:
         """Writes the reviewer's text in place of the proposed one (for ``retire``: instead of deleting).
         Text that is exactly the proposed one counts as approved.
@@ -223,7 +234,7 @@ class ReviewService:
             status: ProposalStatus = "approved" if content == _wanted(proposal) else "modified"
             return _decided(proposal, status, name, at, version, note=note)
 
-        return self._decide(proposal_id, by, act)
+        return self._decide(proposal_id, by, act, then)
 
     def reject(self, proposal_id: str, *, reason: RejectReason, by: str, note: str | None = None) -> Proposal:
         """Refuses a proposal. The next dream heeds it, and asks again only when the evidence doubled.
@@ -267,7 +278,8 @@ class ReviewService:
 
     def decided_ideas(self, store: str) -> Mapping[str, int]:
         """The ideas a dream shall not bring up again before the evidence has doubled, with the number of
-        sessions behind them then: rejected, taken back after approval, or put into a person's own words.
+        sessions behind them then: rejected, taken back after approval (also because a trial spoke against
+        it), or put into a person's own words.
 
         An idea that was approved as proposed is not among them: memory itself says that it is known.
         """
@@ -279,12 +291,15 @@ class ReviewService:
             decided = rows.with_status(conn, store_id, ("approved", "modified", "rejected", "reverted"))
         last: dict[str, Proposal] = {}
         for proposal in sorted(decided, key=_decided_at):
-            last[proposal.idea] = proposal
+            if not proposal.idea.startswith(TRIED):
+                last[proposal.idea] = proposal
+            elif proposal.status in ("approved", "modified"):  # what the trial spoke against was taken back
+                last[proposal.idea.removeprefix(TRIED)] = replace(proposal, status="reverted")
         return {idea: p.evidence_weight for idea, p in sorted(last.items()) if p.status in statuses}
 
     # ------------------------------------------------------------------ inside
 
-    def _decide(self, proposal_id: str, by: str, act: _Act) -> Proposal:
+    def _decide(self, proposal_id: str, by: str, act: _Act, then: Then | None = None) -> Proposal:
         name = valid_name(by)
         at = self._clock()
 
@@ -298,6 +313,8 @@ class ReviewService:
             _audit(conn, before, after, name, at)
             if after.status in _ANNOUNCED:
                 self._announce(conn, f"proposal.{after.status}", after.id)
+            if then is not None:
+                then(conn, after)
             return after
 
         return self._db.write(work)
