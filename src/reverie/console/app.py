@@ -25,7 +25,7 @@ from reverie.app import Workspace
 from reverie.console.entry import COOKIE, entered, left, token_of
 from reverie.console.rendering import STATIC, render, static
 from reverie.console.screens import PAGES
-from reverie.console.visits import Answer, Moved, Page, Shown, Visit, Visitor
+from reverie.console.visits import Answer, Moved, Page, Same, Shown, Visit, Visitor
 from reverie.domain.errors import Forbidden, Invalid, NotFound
 
 __all__ = ["COOKIE", "Console", "token_of"]
@@ -45,6 +45,7 @@ _FOR_EVER: Final = "public, max-age=31536000, immutable"
 _MOST_FIELDS: Final = 64
 _FIELD: Final = "token"  # the hidden one of every form
 _TWIN: Final = ".json"
+_LIVE: Final = "/live"
 
 
 class Console:
@@ -99,7 +100,7 @@ class Console:
         if path == "/logout":
             await self._form(request)
             return left(_HEADERS)
-        if path.endswith(_TWIN):
+        if path.endswith((_TWIN, _LIVE)):
             return None
         page, found = self._pages.find(method, path)
         visitor: Visitor = request.scope["principal"]
@@ -124,6 +125,8 @@ class Console:
         answer: Answer = page.handle(visit)
         if isinstance(answer, Moved):
             return RedirectResponse(answer.to, 303, headers=_HEADERS)
+        if isinstance(answer, Same):
+            return Response(status_code=204, headers=_HEADERS)
         twin = (
             None if page.twin is None else f"{'/inbox' if request.url.path == '/' else request.url.path}.json"
         )
@@ -192,12 +195,13 @@ class Console:
         return hmac.new(secret, b"console form", "sha256").hexdigest()
 
     async def _twin(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The API's own answer about what a page shows."""
-        path = scope["path"].removesuffix(_TWIN)
-        page, found = self._pages.find("GET", "/" if path == "/inbox" else path)
-        if scope["method"] != "GET" or page.twin is None:
+        """The API's own answer about what a page shows, or its stream of what is new there."""
+        path, live = scope["path"].removesuffix(_TWIN), scope["path"].endswith(_LIVE)
+        page, found = self._pages.find("GET", "/" if path == "/inbox" else path.removesuffix(_LIVE))
+        way = page.live if live else page.twin
+        if scope["method"] != "GET" or way is None:
             raise NotFound(f"there is no {scope['path'][:200]} here")
-        told, _, query = page.twin.format_map(found).partition("?")
+        told, _, query = way.format_map(found).partition("?")
         asked = scope["query_string"] or query.encode()
         await self._api({**scope, "path": told, "query_string": asked}, receive, send)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
@@ -22,6 +23,8 @@ STATIC: Final = {
     "console.js": "text/javascript; charset=utf-8",
     "htmx.min.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
+    "live.js": "text/javascript; charset=utf-8",
+    "runs.css": "text/css; charset=utf-8",
 }
 """The files that a page loads, and no other; with their media types."""
 
@@ -50,6 +53,24 @@ def _raw(text: str) -> Markup:
 
 def _moment(at: datetime | None) -> str:
     return "" if at is None else f"{at:%Y-%m-%d %H:%M}"
+
+
+def _money(cents: Decimal | str | None) -> str:
+    """US cents, as people read them: small amounts to a hundredth of a cent."""
+    if cents is None:
+        return "–"
+    dollars = Decimal(cents) / 100
+    return f"${dollars:,.2f}" if dollars >= 1 or not dollars else f"${dollars:.4f}"
+
+
+def _duration(seconds: float | None) -> str:
+    """Seconds, as people read them."""
+    if seconds is None:
+        return "–"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def _percent(rate: float | None) -> str:
@@ -84,7 +105,7 @@ def _environment() -> Environment:
     )
     made.filters.update(
         markdown=markdown, raw=_raw, moment=_moment, percent=_percent, points=_points, segment=_segment,
-        words=_words,
+        words=_words, money=_money, duration=_duration,
     )  # fmt: skip
     made.globals.update(static=_address, many=_many, link=link)
     return made

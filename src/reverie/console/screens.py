@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from reverie.console import audit, dreams, evidence, inbox, memory, proposals, sessions
+from reverie.console import acting, audit, dreams, evidence, inbox, memory, proposals, session, sessions
 from reverie.console.visits import Page
 
 __all__ = ["PAGES"]
@@ -14,6 +14,8 @@ PAGES: Final[tuple[Page, ...]] = (
     *proposals.PAGES,
     *evidence.PAGES,
     *sessions.PAGES,
+    *session.PAGES,
+    *acting.PAGES,
     *dreams.PAGES,
     *memory.PAGES,
     *audit.PAGES,

@@ -1,26 +1,37 @@
-"""Events as cards of a page: who spoke, in which lane, what is cited, and never more of it than a page holds."""
+"""Events as cards of a page: who spoke, in which lane, what is cited, and never more of it than a page holds.
+
+What nobody reads (the model is asked, it rests, so many tokens) stands in strips between the cards.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from reverie.app import Workspace
 from reverie.console.diffs import Piece
 from reverie.console.text import cost, shortened
-from reverie.domain.events import PRIMARY_THREAD, Event, TextPart, text_parts
+from reverie.domain.events import PRIMARY_THREAD, Event, JsonObject, TextPart, text_parts
 from reverie.domain.findings import Citation
+from reverie.domain.observations import Span
 from reverie.domain.outcomes import GRADER
 
-__all__ = ["Card", "Lane", "Part", "arranged", "lanes", "snippet"]
+__all__ = ["MAIN", "Card", "Lane", "Part", "Strip", "arranged", "lanes", "marked"]
+
+MAIN: Final = "main"
+"""What the primary thread is called in addresses."""
 
 _PAGE: Final = 150_000  # bytes of text on a page
 _EVENT: Final = 6_000  # of one event
 _WHOLE: Final = 140_000  # of one that is asked for whole
+_FRAME: Final = 700  # of a card around its text
 _LEAD: Final = 240  # characters before a cited span
 _LANES: Final = 6  # colours
 _LISTED: Final = 100
+_LONG: Final = 900  # characters, or lines, of a text that is folded
+_LINES: Final = 14
+_MARKS: Final = 20
 
 _SPEAKERS: Final[Mapping[str, str]] = {
     "user.message": "user",
@@ -37,7 +48,11 @@ _SPEAKERS: Final[Mapping[str, str]] = {
     "agent.custom_tool_use": "call",
     "agent.tool_result": "result",
     "agent.mcp_tool_result": "result",
+    "agent.thread_message_sent": "message sent",
+    "agent.thread_message_received": "message received",
     "session.outcome": "outcome",
+    "session.error": "error",
+    "span.outcome_evaluation_end": "verdict",
 }
 _CALLS: Final = ("agent.tool_use", "agent.mcp_tool_use", "agent.custom_tool_use")
 _ANSWERED: Final = ("tool_use_id", "mcp_tool_use_id", "custom_tool_use_id")
@@ -45,12 +60,18 @@ _ANSWERED: Final = ("tool_use_id", "mcp_tool_use_id", "custom_tool_use_id")
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """A thread of the session. ``name`` is what the log calls it, ``label`` what people read."""
+    """A thread of the session. ``name`` is what the log calls it, ``label`` what people read, ``key`` its name in
+    addresses."""
 
     name: str
     label: str
     number: int
     grader: bool = False
+    status: str = ""
+
+    @property
+    def key(self) -> str:
+        return self.name or MAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +83,25 @@ class Part:
     before: int = 0
     after: int = 0
 
+    @property
+    def lines(self) -> int:
+        return sum(piece.text.count("\n") for piece in self.pieces) + 1
+
+    @property
+    def lead(self) -> str:
+        """Its beginning, in one line."""
+        return " ".join("".join(piece.text for piece in self.pieces)[:160].split())
+
+    @property
+    def long(self) -> bool:
+        """Whether it is folded up at first."""
+        return self.lines > _LINES or sum(len(piece.text) for piece in self.pieces) > _LONG
+
 
 @dataclass(slots=True)
 class Card:
-    """One event. ``result`` is the card of what a call gave, where it is on the same page."""
+    """One event. ``result`` is the card of what a call gave, where it is on the same page; ``call`` names a call for
+    its result, and ``answers`` in a result the call."""
 
     event: Event
     who: str
@@ -73,12 +109,15 @@ class Card:
     parts: Sequence[Part]
     cited: bool
     here: bool
+    said: str = ""
     result: Card | None = None
+    call: str | None = None
+    answers: str | None = None
 
     @property
     def failed(self) -> bool:
         """Whether it is a result that says it is an error."""
-        return bool(self.event.payload.get("is_error"))
+        return bool(self.event.payload.get("is_error")) or self.event.type == "session.error"
 
     @property
     def tool(self) -> str:
@@ -88,27 +127,39 @@ class Card:
     @property
     def quiet(self) -> bool:
         """Whether it says nothing that people read."""
-        return not self.parts
+        return not self.parts and self.event.type not in _SPEAKERS
 
     @property
     def cut(self) -> bool:
         """Whether more of it can be shown."""
         return any(part.before or part.after for part in self.parts)
 
+    @property
+    def open(self) -> bool:
+        """Whether its long texts are unfolded: somebody was led here."""
+        return self.cited or self.here
 
-def lanes(house: Workspace, session_id: str) -> list[Lane]:
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """Events one after the other that say nothing which people read, of one lane."""
+
+    cards: list[Card] = field(default_factory=list[Card])
+
+
+def lanes(house: Workspace, session_id: str, *, imported: bool) -> list[Lane]:
     """The threads of a session, the primary one first; those of graders say so."""
-    kept = {view.id: view for view in house.threads.list(session_id, after=None, limit=_LISTED)}
+    kept = house.threads.list(session_id, after=None, limit=_LISTED)
+    if imported:
+        names = sorted(house.log.threads(session_id), key=lambda name: name != PRIMARY_THREAD)
+        return [Lane(name, name or MAIN, number % _LANES) for number, name in enumerate(names[:_LISTED])]
     found: list[Lane] = []
-    for number, name in enumerate(
-        sorted(house.log.threads(session_id), key=lambda name: name != PRIMARY_THREAD)
-    ):
-        view = kept.get(name)
-        agent = str((view.agent or {}).get("name") or "") if view is not None else ""
-        label = (view.name if view is not None else None) or agent or name or "main"
-        found.append(
-            Lane(name, "main" if name == PRIMARY_THREAD else label, number % _LANES, agent == GRADER)
+    for number, view in enumerate(kept):
+        agent = str((view.agent or {}).get("name") or "")
+        name, label = (
+            (PRIMARY_THREAD, MAIN) if view.parent is None else (view.id, view.name or agent or view.id)
         )
+        found.append(Lane(name, label, number % _LANES, agent == GRADER, view.status))
     return found
 
 
@@ -119,59 +170,118 @@ def arranged(
     *,
     at: str | None,
     full: str | None,
-) -> tuple[list[Card], list[Event]]:
-    """Cards for as many of ``events`` as a page holds (one at least), each result with its call; and those events."""
-    by_name = {lane.name: lane for lane in threads}
-    cards: list[Card] = []
+    newest: bool = False,
+) -> tuple[list[Card | Strip], list[Event]]:
+    """Cards for as many of ``events`` as a page holds (one at least), each result with its call; and those events.
+    They are the first ones, or with ``newest`` the last."""
+    made = _fitting(events, threads, cited, at, full, newest)
+    entries: list[Card | Strip] = []
     calls: dict[str, Card] = {}
-    shown: list[Event] = []
-    left = _PAGE
-    for event in events:
-        most = _WHOLE if event.id == full else _EVENT
-        spans = [each for each in cited if each.span.event_id == event.id]
-        parts = list(_parts(event, spans, most))
-        used = sum(cost(piece.text) for part in parts for piece in part.pieces)
-        if shown and used > left:
-            break
-        left -= used + 500  # its frame
-        shown.append(event)
-        lane = by_name.get(event.thread) or Lane(event.thread, event.thread or "main", 0)
-        card = Card(event, _SPEAKERS.get(event.type, event.type), lane, parts, bool(spans), event.id == at)
-        call = _call_of(event, calls)
-        if call is None:
-            cards.append(card)
-        else:
+    for card in made:
+        call = None if card.answers is None else calls.get(card.answers)
+        if card.call is not None:
+            calls[card.call] = card
+        if call is not None and call.result is None:
             call.result = card
-        if event.type in _CALLS:
-            calls[str(event.payload.get("tool_use_id") or event.id)] = card
-    return cards, shown
+        elif not card.quiet:
+            entries.append(card)
+        elif entries and isinstance(last := entries[-1], Strip) and last.cards[0].lane == card.lane:
+            last.cards.append(card)
+        else:
+            entries.append(Strip([card]))
+    return entries, [card.event for card in made]
 
 
-def _call_of(event: Event, calls: Mapping[str, Card]) -> Card | None:
-    """The card of the call that an event is the result of."""
+def _fitting(
+    events: Sequence[Event],
+    threads: Sequence[Lane],
+    cited: Sequence[Citation],
+    at: str | None,
+    full: str | None,
+    newest: bool,
+) -> list[Card]:
+    by_name = {lane.name: lane for lane in threads}
+    made: list[Card] = []
+    left = _PAGE
+    for event in reversed(events) if newest else events:
+        spans = [each for each in cited if each.span.event_id == event.id]
+        lane = by_name.get(event.thread) or Lane(event.thread, event.thread or MAIN, 0)
+        card = _card(event, lane, spans, at, _WHOLE if event.id == full else _EVENT)
+        left -= _FRAME + sum(cost(piece.text) for part in card.parts for piece in part.pieces)
+        if made and left < 0:
+            break
+        made.append(card)
+    return made[::-1] if newest else made
+
+
+def _card(event: Event, lane: Lane, cited: Sequence[Citation], at: str | None, most: int) -> Card:
+    payload = event.payload
+    return Card(
+        event,
+        _SPEAKERS.get(event.type, event.type),
+        lane,
+        list(_parts(event, cited, most)),
+        bool(cited),
+        event.id == at,
+        said=_saying(event)[:300],
+        call=str(payload.get("tool_use_id") or event.id) if event.type in _CALLS else None,
+        answers=_answered(event),
+    )
+
+
+def _answered(event: Event) -> str | None:
+    """Which call an event is the result of."""
     if not event.type.endswith("result"):
         return None
-    answered = next((event.payload[name] for name in _ANSWERED if event.payload.get(name)), None)
-    call = calls.get(str(answered))
-    return call if call is not None and call.result is None else None
+    return next((str(event.payload[name]) for name in _ANSWERED if event.payload.get(name)), None)
+
+
+def marked(event: Event, words: str) -> Iterator[Citation]:
+    """Every place of an event that says ``words``, as if it were cited."""
+    if not words:
+        return
+    found = 0
+    for part in text_parts(event.type, event.payload):
+        folded = part.text.casefold()
+        text = folded if len(folded) == len(part.text) else part.text
+        at = text.find(words.casefold())
+        while at >= 0 and found < _MARKS:
+            span = Span(event.id, event.seq, part.path, at, at + len(words))
+            yield Citation(event.session_id, span)
+            found, at = found + 1, text.find(words.casefold(), at + len(words))
+
+
+# ---------------------------------------------------------------------- what an event says
 
 
 def _parts(event: Event, cited: Sequence[Citation], most: int) -> Iterator[Part]:
     """An event's readable strings, those that are cited for certain, until there is no more room."""
-    if event.type == "session.outcome":
-        said = [
-            str(event.payload[name]) for name in ("label", "score") if event.payload.get(name) is not None
-        ]
-        yield Part("", (Piece(" ".join(said)),))
     left = most
     wanted = {each.span.path for each in cited}
-    for part in text_parts(event.type, event.payload):
+    for part in (*_more(event), *text_parts(event.type, event.payload)):
         if not part.text or (left <= 0 and part.path not in wanted):
             continue
         spans = sorted((each.span.start, each.span.end) for each in cited if each.span.path == part.path)
         made = _part(part, spans, max(left, most // 4))
         left -= sum(cost(piece.text) for piece in made.pieces) + 40
         yield made
+
+
+def _more(event: Event) -> Iterator[TextPart]:
+    """What is read in events that no miner reads."""
+    payload = event.payload
+    if event.type == "session.outcome":
+        said = [str(payload[name]) for name in ("label", "score") if payload.get(name) is not None]
+        yield TextPart("", " ".join(said))
+    elif event.type == "user.define_outcome":
+        yield TextPart("/input/task", str(payload.get("description") or ""))
+        yield TextPart("/input/rubric", str(_object(payload.get("rubric")).get("content") or ""))
+    elif event.type == "session.error":
+        yield TextPart("", str(_object(payload.get("error")).get("message") or ""))
+
+
+def _object(told: Any) -> JsonObject:
+    return told if isinstance(told, Mapping) else {}  # pyright: ignore[reportUnknownVariableType]
 
 
 def _part(part: TextPart, spans: Sequence[tuple[int, int]], most: int) -> Part:
@@ -191,7 +301,62 @@ def _part(part: TextPart, spans: Sequence[tuple[int, int]], most: int) -> Part:
     return Part(name, tuple(p for p in pieces if p.text), begin, len(text) - end)
 
 
-def snippet(text: str, at: int, length: int) -> str:
-    """A line around a place in a text."""
-    begin, end = max(0, at - 60), at + length + 100
-    return ("…" if begin else "") + " ".join(text[begin:end].split()) + ("…" if end < len(text) else "")
+def _saying(event: Event) -> str:
+    """What a strip or a head says of an event beside its texts."""
+    says = _SAYINGS.get(event.type)
+    return "" if says is None else says(event.payload)
+
+
+def _tokens(told: Any) -> str:
+    usage = _object(told)
+    names = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+    counted = sum(value for name in names if isinstance(value := usage.get(name), int))
+    return f"{counted:,} tokens"
+
+
+def _rests(payload: JsonObject) -> str:
+    return str(_object(payload.get("stop_reason")).get("type") or "").replace("_", " ")
+
+
+def _agent(payload: JsonObject) -> str:
+    return str(payload.get("agent_name") or payload.get("agent") or payload.get("name") or "")
+
+
+_SAYINGS: Final[Mapping[str, Callable[[JsonObject], str]]] = {
+    "session.status_running": lambda told: "works",
+    "session.status_idle": lambda told: f"rests: {_rests(told) or 'done'}",
+    "session.status_rescheduled": lambda told: "tries again later",
+    "session.status_terminated": lambda told: "has ended",
+    "session.thread_status_running": lambda told: f"{_agent(told)} works",
+    "session.thread_status_idle": lambda told: f"{_agent(told)} rests: {_rests(told) or 'done'}",
+    "session.thread_status_rescheduled": lambda told: f"{_agent(told)} tries again later",
+    "session.thread_status_terminated": lambda told: f"{_agent(told)} has ended",
+    "session.thread_created": lambda told: f"{_agent(told)} begins",
+    "session.usage": lambda told: "usage",
+    "session.updated": lambda told: f"changed: {', '.join(map(str, told))}",
+    "span.model_request_start": lambda told: "model asked",
+    "span.model_request_end": lambda told: (
+        f"model answered, {_tokens(told.get('model_usage') or told.get('usage'))}"
+    ),
+    "span.outcome_evaluation_start": lambda told: f"judging begins (iteration {told.get('iteration', 0)})",
+    "span.outcome_evaluation_ongoing": lambda told: "judging",
+    "agent.thread_message_sent": lambda told: (
+        f"to {told.get('to_agent_name') or told.get('to_session_thread_id')}"
+    ),
+    "agent.thread_message_received": lambda told: (
+        f"from {told.get('from_agent_name') or told.get('from_session_thread_id')}"
+    ),
+    "user.tool_confirmation": lambda told: str(told.get("result") or ""),
+    "workflow_run.created": lambda told: f"plan {told.get('name') or ''} begins",
+    "workflow_run.status_running": lambda told: "plan works",
+    "workflow_run.status_idle": lambda told: "plan rests",
+    "workflow_run.status_ended": lambda told: (
+        f"plan is over: {_object(told.get('result')).get('type') or ''}"
+    ),
+    "workflow_run.phase_started": lambda told: "phase begins",
+    "workflow_run.phase_ended": lambda told: "phase is over",
+    "workflow_run.news": lambda told: (
+        f"task {_object(told.get('news')).get('task') or ''} {_object(told.get('news')).get('news') or ''}"
+    ),
+    "agent.thread_context_compacted": lambda told: "context compacted",
+}

@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol
 
 from reverie.app import Workspace
 
-__all__ = ["Answer", "Moved", "Page", "Shown", "Visit", "Visitor"]
+__all__ = ["Answer", "Moved", "Page", "Same", "Shown", "Visit", "Visitor"]
 
 
 class Visitor(Protocol):
@@ -62,7 +62,12 @@ class Moved:
     to: str
 
 
-Answer = Shown | Moved
+@dataclass(frozen=True, slots=True)
+class Same:
+    """Nothing is new on a page that asks whether something is (204)."""
+
+
+Answer = Shown | Moved | Same
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +82,5 @@ class Page:
     """What a key must be allowed, as in the API."""
     twin: str | None = None
     """The path of the API that says the same as JSON; a GET of this page's path with ``.json`` gives it."""
+    live: str | None = None
+    """The path of the API that streams what is new on the page; a GET of the page's path with ``/live`` gives it."""
