@@ -59,6 +59,7 @@ class Call:
     long it took, how much it gave, its exit status) and is never a cause of how it ended. ``result_event_id`` is None when the log has no result for the call.
     ``ran`` is False for a call that never ran: a person refused it, or it was cancelled with another.
     ``also`` holds further, different complaints of one result (a linter's other rules).
+    ``own`` names the arguments whose values the agents came up with: they stood nowhere before (``mining.hearing``).
     """
 
     seq: int
@@ -76,6 +77,7 @@ class Call:
     ran: bool = True
     also: tuple[Failure, ...] = ()
     after: Mapping[str, Scalar] = field(default_factory=dict[str, Scalar])
+    own: tuple[str, ...] = ()
 
 
 RemarkKind = Literal[

@@ -176,7 +176,9 @@ def effect_of(observations: Sequence[Observation], having: set[str]) -> Effect:
 def _strata(tables: Mapping[str, Table]) -> tuple[Stratum, ...]:
     """The strata to show: those with sessions of both kinds first, the largest first."""
     shown = [Stratum(name, Rate(t.a, t.n), Rate(t.b, t.m)) for name, t in tables.items()]
-    shown.sort(key=lambda s: (not (s.with_.total and s.without.total), -s.with_.total - s.without.total, s.name))
+    shown.sort(
+        key=lambda s: (not (s.with_.total and s.without.total), -s.with_.total - s.without.total, s.name)
+    )
     return tuple(shown[:MAX_STRATA])
 
 

@@ -20,6 +20,7 @@ from reverie.domain.observations import Call, Failure, Observation, Remark, Span
 from reverie.domain.outcomes import PLATFORM
 from reverie.domain.sessions import Session
 from reverie.mining.failures import Fault, Judgement, judge_shell, judge_tool
+from reverie.mining.hearing import Hearing
 from reverie.mining.remarks import Listener
 from reverie.mining.tools import (
     ToolKind,
@@ -45,6 +46,8 @@ _CALL_OF: Final[Mapping[str, str]] = {
     "user.tool_result": "tool_use_id",
     "user.custom_tool_result": "custom_tool_use_id",
 }
+_TELLING: Final = frozenset({*_CALL_OF, "user.message", "agent.thread_message_received"})
+"""What tells an agent something that it did not write."""
 _MEMORY: Final = "<!-- reverie:begin "
 """What learned notes begin with in a file that is read as instructions: they may hold anybody's words."""
 _CLUSTER_WORDS: Final = 4
@@ -56,7 +59,7 @@ class SessionObserver:
 
     @property
     def version(self) -> str:
-        return "5"
+        return "6"
 
     def observe(self, session: Session, events: Sequence[Event]) -> Observation:
         """Observes a session. ``events``: all of its events, in order of ``seq``. Never raises on content.
@@ -80,6 +83,8 @@ class _Use:
     action: str
     span: Span
     turn: int
+    arguments: Mapping[str, Scalar]
+    own: tuple[str, ...]
     call: Call | None = None
 
 
@@ -89,6 +94,7 @@ class _Notes:
 
     session: Session
     listener: Listener = field(default_factory=Listener)
+    hearing: Hearing = field(default_factory=Hearing)
     uses: list[_Use] = field(default_factory=list[_Use])
     waiting: dict[str, _Use] = field(default_factory=dict[str, _Use])
     by_id: dict[str, _Use] = field(default_factory=dict[str, _Use])
@@ -116,6 +122,9 @@ class _Notes:
             self.first = self.first or event.at
             self.last = event.at
         self.outside = self.outside or _from_outside(event)
+        if event.type in _TELLING:
+            for _, text in _texts(event.payload):
+                self.hearing.hear(event.thread, text)
         match event.type:
             case "agent.tool_use" | "agent.mcp_tool_use" | "agent.custom_tool_use":
                 self._use(event)
@@ -143,6 +152,7 @@ class _Notes:
         given = _object(event.payload.get("input"))
         kind = tool_kind(name, given)
         command = parsed(kind, given)
+        arguments = arguments_of(kind, given, command, self.session.info.cwd)
         use = _Use(
             event,
             str(event.payload.get("tool_use_id") or event.id),
@@ -152,6 +162,8 @@ class _Notes:
             action_of(name, kind, given, command),
             _use_span(event, name, given),
             self.turn,
+            arguments,
+            self.hearing.own(event.thread, arguments),
         )
         self.uses.append(use)
         self.waiting[use.id] = self.by_id[use.id] = use
@@ -176,11 +188,12 @@ class _Notes:
             action=use.action,
             signature=signature_of(use.tool, use.given),
             use=use.span,
-            arguments=arguments_of(use.kind, use.given, parsed(use.kind, use.given), self.session.info.cwd),
+            arguments=use.arguments,
             failure=failures[0] if failures else None,
             ran=verdict != "not_run",
             also=failures[1:],
             after=_told_after(use.event, result) if result is not None else {},
+            own=use.own,
         )
 
     def _judged(self, use: _Use, result: Event) -> tuple[str, tuple[Failure, ...]]:

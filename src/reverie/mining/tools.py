@@ -66,7 +66,8 @@ _KINDS: Final[Mapping[str, ToolKind]] = {
     **dict.fromkeys(
         vocabulary(
             """
-            task agent skill spawnagent delegate sendmessage waitagent
+            task agent skill spawnagent delegate sendmessage waitagent sendtoagent waitforagents
+            readresult
             """
         ),
         "agent",

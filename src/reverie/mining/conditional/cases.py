@@ -7,7 +7,7 @@ argument is called ``session.<name>``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from functools import cached_property
@@ -23,7 +23,7 @@ from reverie.mining.conditional.arrays import Floats, Ints
 from reverie.mining.conditional.table import Column, Table
 from reverie.mining.evidence import strata_of
 
-__all__ = ["CHARS", "WORKED_BEFORE", "Cases"]
+__all__ = ["CHARS", "CLOCK", "WORKED_BEFORE", "Cases"]
 
 CHARS: Final = "_chars"
 WORKED_BEFORE: Final = "calls_worked_before"
@@ -36,7 +36,8 @@ class Cases:
 
     ``given`` are a row's own attributes (a call's arguments), ``at`` its time. ``given_before`` is what
     ``Column.known_before`` says of the given ones. ``before`` are, of calls, the tools that had worked in
-    the session, with how often any had. ``work`` says what kind of work a session is, where no task does.
+    the session, with how often any had; ``tried`` those that had been called. ``work`` says what kind of work a session is, where no task does. ``own``
+    are the names of a row's given ones that agents came up with themselves.
     """
 
     sessions: Sequence[Observation]
@@ -45,7 +46,9 @@ class Cases:
     at: Sequence[datetime | None]
     given_before: bool | None = True
     before: Sequence[tuple[frozenset[str], int]] = ()
+    tried: Sequence[frozenset[str]] = ()
     work: Sequence[str] = ()
+    own: Sequence[Collection[str]] = ()
 
     def __len__(self) -> int:
         return len(self.places)

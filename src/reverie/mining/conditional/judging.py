@@ -14,6 +14,7 @@ from reverie.domain.events import Scalar
 from reverie.mining.conditional.arrays import Bools, Ints
 from reverie.mining.conditional.cases import CHARS, WORKED_BEFORE, Cases
 from reverie.mining.conditional.comparing import share, table, tables_within
+from reverie.mining.conditional.options import is_own
 from reverie.mining.conditional.report import Clause, Result, Rule, Share, rows_of
 from reverie.mining.conditional.table import Column
 from reverie.mining.conditional.targets import Question
@@ -55,8 +56,8 @@ class Choice:
 
 
 def choice_of(question: Question, rule: Rule) -> Choice | None:
-    """The condition that is for the agent to choose, if one is: tested between calls of one session that
-    differ in this argument alone.
+    """The condition that is for the agent to choose, if one is: its values are the agents' own, or it makes the
+    difference between calls of one session that differ in this argument alone.
 
     What stays the same whenever the same thing is tried (a file's kind, the hour) is a situation.
     """
@@ -71,7 +72,8 @@ def choice_of(question: Question, rule: Rule) -> Choice | None:
         having = rows_of(cases.table, rule.clauses)
         alike = _alike_but_for(cases, clause.attribute)
         within = compare_within(tables_within(alike, question.happened, having, comparable & ~having))
-        if within and within.strata >= FEW and within.difference < 0 and within.p_value <= ALPHA:
+        told = within and within.strata >= FEW and within.difference < 0 and within.p_value <= ALPHA
+        if told or is_own(cases, clause.attribute):
             return Choice(clause, others, _better(question, clause, comparable & ~having))
     return None
 

@@ -15,6 +15,8 @@ import numpy as np
 from reverie.domain.events import Json
 from reverie.domain.findings import Effect, Finding, Nature, Silence
 from reverie.mining.conditional.arrays import Bools, Ints
+from reverie.mining.conditional.choices import Better, better_choices
+from reverie.mining.conditional.choosing import choice_finding
 from reverie.mining.conditional.judging import (
     Choice,
     HeldBack,
@@ -93,7 +95,12 @@ class ConditionalPatterns:
         """
         answers, unasked = self._answers(corpus)
         told, doubts = _sifted(answers)
+        better = better_choices(
+            [answer.question for answer in answers], [(one.question, one.rule.clauses) for one in told]
+        )
+        told = [one for one in told if not any(one.advised_by(other) for other in better)]
         findings = [one.finding(self.name, self.version, len(answers)) for one in told]
+        findings += [choice_finding(other, self.name, self.version) for other in better]
         yield from sorted(findings, key=lambda f: (-f.weight, f.key))
         about = [*unasked, *doubts, *(pair for answer in answers for pair in _unfinished(answer, told))]
         yield from (
@@ -275,6 +282,15 @@ class _Told:
             return False
         both = len(self.failing & other.failing)
         return both >= SAME * min(len(self.failing), len(other.failing))
+
+    def advised_by(self, better: Better) -> bool:
+        """Whether a better choice says what this does: the same argument, in much the same circumstances."""
+        if self.question.about != better.question.about:
+            return False
+        if better.option.name not in {clause.attribute for clause in self.rule.clauses}:
+            return False
+        failing = np.isin(better.failed_rows, self.rule.failed_rows)
+        return int(failing.sum()) >= SAME * min(len(better.failed_rows), len(self.rule.failed_rows))
 
     def finding(self, miner: str, version: str, asked: int) -> Finding:
         question, rule = self.question, self.rule

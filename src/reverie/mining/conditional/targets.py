@@ -24,6 +24,7 @@ from reverie.mining.conditional.table import Table
 from reverie.mining.evidence import Sighting, failure_sighting, original_calls, plural, use_sighting
 from reverie.mining.identity import Names
 from reverie.mining.phrasing import code
+from reverie.mining.tools import kind_of
 from reverie.mining.vocabulary import vocabulary
 
 __all__ = ["NOISE", "Question", "Survey", "question_about", "survey_of"]
@@ -163,7 +164,9 @@ def _sessions_fail(
     given, left_out = _given_throughout(known, failed)
     begun = [calls[0].tool if calls else "" for _, calls in known]
     at = [o.started_at for o in sessions]
-    cases = Cases(sessions, np.arange(len(known)), given, at, given_before=None, work=begun)
+    own_ideas = [{name for call in calls for name in call.own} for _, calls in known]
+    places = np.arange(len(known))
+    cases = Cases(sessions, places, given, at, given_before=None, work=begun, own=own_ideas)
     ends = [_end_of(o) for o in sessions]
     shown = {row: ("", None, ends[row]) for row in map(int, np.flatnonzero(failed))}
     after = sorted({name for o in sessions for name in o.consequences})
@@ -248,7 +251,8 @@ def _end_of(observation: Observation) -> Sighting | None:
 
 @dataclass(frozen=True, slots=True)
 class _Try:
-    """One call: ``before`` are the tools that had worked by then in its session, and how often any had.
+    """One call: ``before`` are the tools that had worked by then in its session, and how often any had; ``tried`` those
+    that had been called.
 
     ``made`` are the mistakes it shows, by name, in their order.
     """
@@ -256,6 +260,7 @@ class _Try:
     place: int
     call: Call
     before: tuple[frozenset[str], int]
+    tried: frozenset[str]
     made: dict[str, Failure]
 
 
@@ -263,6 +268,8 @@ def _calls_fail(own: Own, unasked: list[tuple[str, str]]) -> Iterator[Question]:
     sessions = [o for o, _ in own]
     seldom = 0
     for name, tried in _by_tool(own).items():
+        if kind_of(name) == "agent":
+            continue  # what another agent failed at is asked of its own calls
         tool = _Tool(name, sessions, tried)
         if len({first.place for first, *_ in tried if first.made}) < LEAST_FAILING and not tool.errors:
             seldom += 1
@@ -280,14 +287,15 @@ def _by_tool(own: Own) -> dict[str, list[list[_Try]]]:
     found: dict[str, list[list[_Try]]] = defaultdict(list)
     for place, (_, calls) in enumerate(own):
         same: dict[str, list[_Try]] = {}
-        tools, worked = frozenset[str](), 0
+        tools, tried, worked = frozenset[str](), frozenset[str](), 0
         for call in calls:
             if not call.ran or call.result_event_id is None:
                 continue
             if call.signature not in same:
                 same[call.signature] = []
                 found[call.tool].append(same[call.signature])
-            same[call.signature].append(_Try(place, call, (tools, worked), _made(call, names)))
+            same[call.signature].append(_Try(place, call, (tools, worked), tried, _made(call, names)))
+            tried = tried if call.tool in tried else tried | {call.tool}
             if call.failure is None:
                 worked += 1
                 tools = tools if call.tool in tools else tools | {call.tool}
@@ -358,4 +366,6 @@ def _cases(sessions: Sequence[Observation], chosen: Sequence[_Try]) -> Cases:
     places = np.array([index[one.place] for one in chosen], dtype=np.int64)
     calls = [one.call for one in chosen]
     at = [call.at or own[place].started_at for call, place in zip(calls, map(int, places), strict=True)]
-    return Cases(own, places, [call.arguments for call in calls], at, before=[one.before for one in chosen])
+    given, before = [call.arguments for call in calls], [one.before for one in chosen]
+    tried = [one.tried for one in chosen]
+    return Cases(own, places, given, at, before=before, tried=tried, own=[call.own for call in calls])

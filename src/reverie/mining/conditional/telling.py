@@ -8,11 +8,15 @@ from math import ceil, floor
 from reverie.domain.events import Scalar
 from reverie.domain.findings import Condition
 from reverie.mining.conditional.cases import WORKED_BEFORE
+from reverie.mining.conditional.options import Option
 from reverie.mining.conditional.report import Bound, Clause, Rule, Share
 from reverie.mining.phrasing import code, listed, quoted
 
 __all__ = [
     "advice_of",
+    "choice_advice",
+    "choice_claim",
+    "choice_title",
     "claim_of",
     "clause_words",
     "conditions_of",
@@ -58,6 +62,72 @@ def advice_of(
     when = f"When {_circumstances(others)}, call" if others else "Call"
     why = f"{_prose(choice)} it {_often(rule)}fails{_with(error_example)}"
     return f"{when} {code(tool)} {_otherwise(choice, better)}: when {why}."
+
+
+def choice_claim(
+    tool: str, clauses: Sequence[Clause], option: Option, having: Share, without: Share, unit: str
+) -> str:
+    r"""``\`touch_down\` with descent_mps ≥ 6 when distance_m ≥ 190 fails in 2 of 13 calls; without in 27 of 45``"""
+    subject = (
+        f"sessions that {_done(tool, option)}" if unit == "session" else f"{code(tool)} {_done_by(option)}"
+    )
+    fail = "fail" if unit == "session" else "fails"
+    return (
+        f"{subject}{_symbolic(clauses)} {fail} in {_share(having)} {unit}s; without it in {_share(without)}"
+    )
+
+
+def choice_title(tool: str, clauses: Sequence[Clause], option: Option) -> str:
+    r"""A heading: ``\`touch_down\` with descent_mps ≥ 6 when distance_m ≥ 190``."""
+    return f"{code(tool)} {_done_by(option)}{_symbolic(clauses)}"
+
+
+def choice_advice(
+    tool: str,
+    clauses: Sequence[Clause],
+    option: Option,
+    value: Scalar,
+    without: Share,
+    error_example: str | None,
+    *,
+    session: bool,
+) -> str:
+    r"""``When …, call \`touch_down\` with \`descent_mps\` of 6 or more, say 7.5: otherwise it often fails with “…”.``"""
+    call = f"When {_circumstances(clauses, exact=False)}, call" if clauses else "Call"
+    what = "the session" if session else "it"
+    why = f"otherwise {what} {_how_often(without.rate)}fails{_with(error_example)}"
+    if option.how == "before":
+        return f"{call} {code(option.name)} before {code(tool)}: {why}."
+    return f"{call} {code(tool)} {_given(option, value)}: {why}."
+
+
+def _given(option: Option, value: Scalar) -> str:
+    name, said = code(option.name), "" if value is None else f", say {_label(value)}"
+    if option.how == "is":
+        return f"with {name} set to {_label(option.value)}"
+    if option.how == "not":
+        return f"with another {name} than {_label(option.value)}{said}"
+    return f"with {name} {'of ' if option.how == '>=' else 'below '}{_figure(option.value)}{' or more' if option.how == '>=' else ''}{said}"
+
+
+def _done_by(option: Option) -> str:
+    signs = {"is": "is ", "not": "other than ", ">=": "≥ ", "<": "< "}
+    if option.how == "before":
+        return f"after {code(option.name)}"
+    shown = _figure(option.value) if option.how in (">=", "<") else _label(option.value)
+    return f"with {option.name} {signs[option.how]}{shown}"
+
+
+def _done(tool: str, option: Option) -> str:
+    return f"call {code(tool)} {_done_by(option)}"
+
+
+def _symbolic(clauses: Sequence[Clause]) -> str:
+    return f" when {' and '.join(_symbols(clause) for clause in clauses)}" if clauses else ""
+
+
+def _figure(value: Scalar) -> str:
+    return f"{value:.10g}" if isinstance(value, int | float) else str(value)
 
 
 def occasion_of(kind: str, tool: str) -> str:
@@ -127,13 +197,13 @@ def _plain(value: float) -> int | float:
 # ---------------------------------------------------------------------- prose
 
 
-def _circumstances(clauses: Sequence[Clause]) -> str:
+def _circumstances(clauses: Sequence[Clause], *, exact: bool = True) -> str:
     """All conditions in prose: ``file_ext is .docx, size_mb is 50 or more and it is 17:00 or later``."""
-    words = [_prose(clause) for clause in clauses]
+    words = [_prose(clause, exact=exact) for clause in clauses]
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
-def _prose(clause: Clause) -> str:
+def _prose(clause: Clause, *, exact: bool = True) -> str:
     name, low, high = clause.attribute, clause.low, clause.high
     if name == WORKED_BEFORE:
         return _worked_before(low, high)
@@ -142,8 +212,8 @@ def _prose(clause: Clause) -> str:
     if clause.kind == "hour" and name in ("hour", "session.hour"):
         return f"it is {_between(_o_clock(low), _o_clock(high), '{} or later', 'before {}')}"
     limits = " and ".join(dict.fromkeys(text for bound in (low, high) if (text := _limit(bound))))
-    exact = f" (the exact limit lies between {limits})" if limits else ""
-    return f"{code(name)} is {_between(_number(low), _number(high), '{} or more', 'below {}')}{exact}"
+    between = f" (the exact limit lies between {limits})" if limits and exact else ""
+    return f"{code(name)} is {_between(_number(low), _number(high), '{} or more', 'below {}')}{between}"
 
 
 def _worked_before(low: Bound | None, high: Bound | None) -> str:
@@ -171,7 +241,10 @@ def _limit(bound: Bound | None) -> str:
 
 
 def _often(rule: Rule) -> str:
-    rate = rule.here.rate
+    return _how_often(rule.here.rate)
+
+
+def _how_often(rate: float) -> str:
     return "" if rate >= ALWAYS else "mostly " if rate >= MOSTLY else "often "  # from one in five on
 
 
