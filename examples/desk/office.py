@@ -63,6 +63,10 @@ class Office:
         """A document with something done to it."""
         return self.put(how(self.get(name)))
 
+    def latest(self, name: str) -> Document | None:
+        """What went out last; where nothing did, the document of that name that should have."""
+        return self.sent[-1] if self.sent else self.files.get(name)
+
     def save(self, folder: Path) -> Iterable[Path]:
         """Write what was sent into a folder, as text; gives the files."""
         folder.mkdir(parents=True, exist_ok=True)

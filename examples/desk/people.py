@@ -1,4 +1,4 @@
-"""What users say when they have seen the work. They see what went out, and say what they always say."""
+"""What users say when they have seen the work. They see what went out (or lies ready), and say what they always say."""
 
 from __future__ import annotations
 
@@ -18,6 +18,6 @@ _SAID: Final = (
 
 def reply(tools: Tools) -> str | None:
     """What the user says to the work, if anything."""
-    matter = tools.matter
-    cited = [line for document in tools.office.sent[-1:] for line in document.lines if ", p. " in line]
+    matter, document = tools.matter, tools.office.latest(tools.matter.file)
+    cited = [line for line in (document.lines if document else ()) if ", p. " in line]
     return _SAID[matter.seed % len(_SAID)] if matter.picky and cited else None

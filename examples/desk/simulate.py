@@ -58,6 +58,11 @@ class Ran:
         return failures(self.tools, late=self.late)
 
     @property
+    def trail(self) -> Sequence[str]:
+        """What was called, with what."""
+        return [f"{line.tool} {json.dumps(line.given)}" for line in self.lines if line.tool]
+
+    @property
     def calls(self) -> int:
         return sum(bool(line.tool) for line in self.lines)
 

@@ -37,17 +37,16 @@ def failures(tools: Tools, *, late: bool = False) -> tuple[str, ...]:
 
 
 def _arrived(tools: Tools) -> Iterator[str]:
-    matter, sent = tools.matter, tools.office.sent
-    if matter.kind == "registration":
+    if tools.matter.kind == "registration":
         return
-    if not sent:
+    if not tools.office.sent:
         yield "evening-upload"
-        return
-    yield from _within(tools, sent[-1])
+    if (document := tools.office.latest(tools.matter.file)) is not None:
+        yield from _within(tools, document)
 
 
 def _within(tools: Tools, document: Document) -> Iterator[str]:
-    """What is wrong with a document that arrived."""
+    """What is wrong with a document that arrived, or would have."""
     matter, lines = tools.matter, document.lines
     tables = sum(line.startswith("|") for line in lines)
     if matter.kind in ("bundle", "opinion") and tables < matter.tables:

@@ -13,10 +13,11 @@ from typing import Final
 import reverie
 from examples.desk.matters import KINDS, MIX, Matter, make_matter
 from examples.desk.people import reply
+from examples.desk.scorer import judge
 from examples.desk.simulate import SYSTEM, Ran, run_matter
 from examples.desk.tools import Tools
 from examples.desk.truth import PLANTED
-from examples.prove.world import Played, Split, Task
+from examples.prove.world import Lesson, Played, Split, Task
 from reverie.agents.agent import attended
 from reverie.agents.session import RunSession
 from reverie.domain.sessions import Outcome
@@ -70,6 +71,10 @@ class Desk:
     def planted(self) -> Sequence[str]:
         return PLANTED
 
+    def judge(self, memory: str) -> Lesson:
+        """What the text of one memory is worth, by the planted truth; see ``scorer``."""
+        return judge(memory)
+
     def tasks(self, split: Split, count: int, seed: int) -> Sequence[Task]:
         """``count`` matters of the usual mix; those of each ``seed`` and split are others."""
         draw = random.Random(f"{split}:{seed}")  # noqa: S311  (a world, not a secret)
@@ -119,7 +124,7 @@ class Desk:
 
     def practise(self, rv: reverie.Reverie, tasks: Sequence[Task], memory: str = "") -> Sequence[Played]:
         """Rehearse, and write what was done into the log of ``rv`` as sessions of agents of one's own: as good a
-        transcript as that of ``play``, in a tenth of the time, for questions that take thousands of sessions."""
+        transcript as that of ``play``, in a sixth of the time, for questions that take thousands of sessions."""
         played: dict[Task, Played] = {}
         for task in _by_days(tasks):
             matter = make_matter(task.kind, task.seed)
