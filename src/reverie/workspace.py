@@ -23,12 +23,16 @@ from reverie.domain.proposals import Proposal, ProposalStatus, RejectReason
 from reverie.domain.sessions import Outcome, SessionInfo
 from reverie.dreaming.author.author import ModelAuthor
 from reverie.dreaming.author.session import Door
+from reverie.dreaming.comparing import Comparison, compare
 from reverie.dreaming.descent import Descendants
 from reverie.dreaming.dream import Dreamer, DreamResult, Progress
 from reverie.dreaming.evidence import Evidence
+from reverie.dreaming.exclusions import Exclusions
 from reverie.dreaming.night import Night
 from reverie.dreaming.processes import is_gone
+from reverie.dreaming.recounting import heeding
 from reverie.dreaming.render import dream_json, finding_json
+from reverie.dreaming.replays import Replays
 from reverie.dreaming.requests import DreamRequests
 from reverie.dreaming.schedule_runs import DreamScheduleRuns
 from reverie.dreaming.schedules import DreamSchedules
@@ -53,6 +57,7 @@ from reverie.plugins import (
 from reverie.review.bulk import Bulk
 from reverie.review.checks import Note, examine
 from reverie.review.merging import Merger
+from reverie.review.pile import Pile
 from reverie.review.policies import Policies
 from reverie.review.review import ReviewService
 from reverie.runtime.house import McpLink, Mounted
@@ -90,6 +95,7 @@ from reverie.workspaces.sealing import Sealer
 from reverie.workspaces.secrets import Secrets
 from reverie.workspaces.session_news import announcer
 from reverie.workspaces.session_resources import Mounts
+from reverie.workspaces.session_search import SessionSearch
 from reverie.workspaces.sessions import Sessions
 from reverie.workspaces.threads import Threads
 from reverie.workspaces.validating import Validator
@@ -149,6 +155,15 @@ class Workspace:
             db, self.resources, self.log, self.memory, self.review, clock=clock, leaks=self._mask.leaks
         )
         self.evidence = Evidence(db, self.resources, self.log, self.memory, self.review, clock=clock)
+        self.exclusions = Exclusions(
+            db, self.resources, self.log, self._observer, _miners, clock=clock, taken_out=self.evidence.out
+        )
+        self.bulk = Bulk(self.review, lambda each: self.exclusions.fallen(each.idea, each.findings))
+        self.merger = Merger(self.memory, self.review)
+        self.pile = Pile(db)
+        self.replays = Replays(
+            db, self.resources, self.stores, self.memory, self.review, clock=clock, entropy=entropy
+        )
         self.imports = Imports(db, self.resources, self.importer)
         emit = self.webhooks.emit
         self.dream_requests = DreamRequests(
@@ -200,6 +215,7 @@ class Workspace:
             announce=self.webhooks.emit,
         )
         self.threads = Threads(db, self.live, clock=clock)
+        self.session_search = SessionSearch(db)
         self.plans = Plans(db, self.live, self.work, clock=clock, entropy=entropy)
         self.bearers, self.validator = self._renewing(clock)
         self.folders = self._folders(home, clock)
@@ -413,16 +429,17 @@ class Workspace:
 
     def dreamer(self) -> Dreamer:
         """What runs dreams, with every installed miner."""
+        marks = self.exclusions.every()
         return Dreamer(
             self._db,
             self.log,
             self.memory,
             self.review,
             self._observer(),
-            [cast(Miner, kind()) for kind in load(MINERS).values()],
+            [heeding(miner, marks) for miner in _miners()],
             clock=self._clock,
             leaks=self._mask.leaks,
-            taken_out=self.evidence.out,
+            taken_out=lambda: self.evidence.out() | self.replays.sessions(),
             policies=self.policies,
         )
 
@@ -459,6 +476,21 @@ class Workspace:
         """Every dream, newest first."""
         with self._db.read() as conn:
             return dream_rows.dreams(conn, None if store is None else self.memory.store(store).id)
+
+    def stored_dream(self, dream_id: str) -> Dream | None:
+        """A dream by its whole id; None where it has not begun, or is none of this workspace."""
+        with self._db.read() as conn:
+            found = dream_rows.stored(conn, dream_id)
+        return None if found is None else found[0]
+
+    def compare_dreams(self, before: str, after: str) -> Comparison:
+        """What is different from one dream to another: findings and proposals that are new, gone or changed.
+
+        Raises:
+            NotFound: there is no such dream.
+        """
+        told = self.dream_requests
+        return compare(*((told.findings(each), told.proposals(each)) for each in (before, after)))
 
     def finding(self, finding_id: str) -> Finding:
         """A finding by id or unique prefix.
@@ -525,6 +557,11 @@ class Workspace:
     def undo(self, proposal_id: str, *, by: str) -> Proposal:
         """Take a decision back; an approved text leaves memory by a new version."""
         return self.review.undo(proposal_id, by=by)
+
+
+def _miners() -> list[Miner]:
+    """Every installed miner."""
+    return [cast(Miner, kind()) for kind in load(MINERS).values()]
 
 
 def _flaws(schema: Mapping[str, Any]) -> Sequence[str]:

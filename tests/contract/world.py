@@ -157,7 +157,7 @@ class World:
         self.house.review.submit([replace(found, findings=(finding.id,))])
         schedule = self.post("/v1/dream_schedules", _dream_schedule(self))["id"]
         self.post(f"/v1/dream_schedules/{schedule}/run")
-        self.ids |= {"dream_id": dream, "finding_id": finding.id, "proposal_id": found.id}
+        self.ids |= {"dream_id": dream, "other_dream_id": dream, "finding_id": finding.id, "proposal_id": found.id}
         self.ids |= {"dream_schedule_id": schedule}
         policy = self.post("/v1/review_policies", _policy(self))["id"]
         self.ids |= {"review_policy_id": policy}
@@ -307,6 +307,7 @@ ROWS: Final[dict[tuple[str, str], Row]] = {
         }
     ),
     ("GET", "/v1/sessions"): Row(query=lambda w: {"agent_id": w["agent_id"]}),
+    ("GET", "/v1/session_search"): Row(query=lambda w: {"q": w.canary}),
     ("POST", "/v1/sessions/{session_id}"): Row(lambda w: {"title": w.canary + " b"}),
     ("POST", "/v1/sessions/{session_id}/outcome"): Row(
         lambda w: {"label": "success", "explanation": w.canary}
