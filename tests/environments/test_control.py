@@ -64,8 +64,10 @@ def test_a_command_is_in_a_group_of_its_own(hut: Hut, folder: Path) -> None:
         (group,) = folder.glob("reverie-*")
         count = len((group / "cgroup.procs").read_text().split())
         seen.append((count, (group / "cgroup.max.descendants").read_text().strip()))
+        (hut.folder / "workspace" / "seen").touch()
 
-    finished = asyncio.run(sandbox.run(["bash", "-c", "echo; sleep 0.2"], on_output=on_output))
+    waiting = "echo; until [ -e /workspace/seen ]; do sleep 0.05; done"
+    finished = asyncio.run(sandbox.run(["bash", "-c", waiting], on_output=on_output))
     assert finished.exit_code == 0
     assert seen[0][0] >= 3
     assert seen[0][1] == "0"
