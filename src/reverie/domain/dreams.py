@@ -56,7 +56,8 @@ class Writing:
     """How a dream was written, as far as a model had a hand in it.
 
     ``session_id`` is the session of the writing agent, whose events show all it read and did. ``fell_back``: why
-    the templates wrote (a part of) it after all.
+    the templates wrote (a part of) it after all. ``ended``: the session was ended before the dream was; whoever
+    begins the dream again needs another one.
     """
 
     model: str
@@ -64,12 +65,16 @@ class Writing:
     usage: Usage = field(default_factory=Usage)
     estimate: Estimate | None = None
     fell_back: str | None = None
+    ended: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Dream:
     """One dream. Its id is derived from its inputs: the same sessions, the same memory and the same
-    decisions are the same dream, so two runs at once cannot make two of it."""
+    decisions are the same dream, so two runs at once cannot make two of it.
+
+    ``writing`` is None where no model was to have a hand in it; ``written_by`` names the writers of its desks.
+    """
 
     id: str
     store_id: str
@@ -85,4 +90,5 @@ class Dream:
     silences: tuple[Silence, ...] = ()
     parameters: Mapping[str, str] = field(default_factory=dict[str, str])
     writing: Writing | None = None
+    written_by: tuple[str, ...] = ()
     error: str | None = None

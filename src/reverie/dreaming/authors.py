@@ -27,7 +27,8 @@ later dream is over them."""
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """What an author may use. ``tainted``: paths of memories that untrusted text had a hand in. ``begun`` is called
+    """What an author may use. ``after``: the session of an earlier try at this dream that was ended before the dream
+    was (it was canceled): this try is to have another one. ``tainted``: paths of memories that untrusted text had a hand in. ``begun`` is called
     with the id of the writing agent's session as soon as there is one; ``going_on`` now and then, and raises where
     the dream is to stop (that exception is not the author's to catch)."""
 
@@ -39,6 +40,7 @@ class Study:
     observations: Mapping[str, Observation]
     begun: Callable[[str], None]
     going_on: Callable[[], None]
+    after: str | None = None
 
 
 class Sitting(Writer, Protocol):

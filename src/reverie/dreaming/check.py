@@ -53,7 +53,6 @@ def check(
     observations: Mapping[str, Observation],
     memories: Sequence[Memory],
     *,
-    writer: str,
     event: Callable[[str], Event],
     leaks: Callable[[str], bool],
     store_id: str,
@@ -62,7 +61,7 @@ def check(
 ) -> tuple[list[Proposal], list[Withheld]]:
     """The drafts that hold, as proposals in their order, and the rest with the reason.
 
-    ``event`` reads an event by id, ``leaks`` says whether a text holds a secret, ``writer`` wrote them.
+    ``event`` reads an event by id, ``leaks`` says whether a text holds a secret.
     """
     proposals: list[Proposal] = []
     withheld: list[Withheld] = []
@@ -70,7 +69,7 @@ def check(
         draft = each.draft
         doubt = _doubt(draft, findings, observations, memories, event, leaks)
         if doubt is None:
-            proposals.append(_proposal(each, writer, store_id, dream_id, now))
+            proposals.append(_proposal(each, store_id, dream_id, now))
         else:
             withheld.append(Withheld(draft.findings[0], draft.title, doubt))
     return proposals, withheld
@@ -130,7 +129,7 @@ def _distinct(values: Iterable[str | None]) -> int:
     return len({value for value in values if value is not None})
 
 
-def _proposal(each: Written, writer: str, store_id: str, dream_id: str, now: datetime) -> Proposal:
+def _proposal(each: Written, store_id: str, dream_id: str, now: datetime) -> Proposal:
     draft, base = each.draft, each.base
     base_sha256 = None if base is None else base.content_sha256
     return Proposal(
@@ -150,7 +149,7 @@ def _proposal(each: Written, writer: str, store_id: str, dream_id: str, now: dat
         findings=each.findings,
         risk=each.risk,
         origins=each.origins,
-        writer=writer,
+        writer=each.writer,
         status="pending",
         created_at=now,
     )

@@ -17,6 +17,7 @@ from typing import Any, Final, Literal, TypeAlias
 from reverie.domain.clock import iso
 from reverie.domain.errors import Archived, NotFound
 from reverie.domain.resources import ALWAYS, Cursor, Period, Resource
+from reverie.dreaming.authors import DREAMER
 from reverie.dreaming.requests import KIND as DREAM
 from reverie.dreaming.requests import MAX_SESSIONS, Asked, DreamRequests
 from reverie.dreaming.schedules import ACTIVE, DUE_FROM, KIND, RUN, paused
@@ -133,7 +134,7 @@ class DreamScheduleRuns:
         return found if found.status == ACTIVE and found.archived_at is None else None
 
     def _new(self, schedule: Resource, conn: Connection) -> _New:
-        return _New(*rows.unseen(conn, schedule.body["memory_store_id"]))
+        return _New(*rows.unseen(conn, schedule.body["memory_store_id"], besides=DREAMER))
 
     def _last_dream(self, schedule: Resource, conn: Connection) -> Resource | None:
         found = self._resources.list(RUN, parent=schedule.id, statuses=("dream",), limit=1, conn=conn)
@@ -198,7 +199,7 @@ class DreamScheduleRuns:
     def _sessions(self, conn: Connection) -> Sequence[str]:
         """All of them, not the new ones alone: numbers come from many; what was read before is read from a
         cache."""
-        return rows.at_rest(conn, MAX_SESSIONS)
+        return rows.at_rest(conn, MAX_SESSIONS, besides=DREAMER)
 
 
 def _wanted(body: Said, new: _New, used: _New) -> bool:

@@ -7,7 +7,7 @@ review.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -29,7 +29,7 @@ class Written:
     """A draft, and what is known of it that its writer has no say in.
 
     ``base`` is the memory it changes; ``findings`` everything it may rest on: what it cites, then what else
-    lay on the desk; ``weight`` the number of sessions behind what it cites.
+    lay on the desk; ``weight`` the number of sessions behind what it cites; ``writer`` who wrote it.
     """
 
     draft: Draft
@@ -37,6 +37,7 @@ class Written:
     findings: tuple[str, ...]
     origins: tuple[OriginClass, ...]
     weight: int
+    writer: str
 
     @property
     def risk(self) -> Risk:
@@ -50,18 +51,20 @@ def written(
     memories: Sequence[Memory],
     tainted: Set[str],
     declined: Mapping[str, int],
+    supposed: Callable[[], Sequence[Finding]] = tuple,
 ) -> tuple[list[Written], list[Withheld]]:
     """What the writer made of the findings, in order of importance, and what was not written, with the reason.
 
     ``tainted`` are the paths of memories that untrusted text had a hand in. ``declined`` holds the ideas
-    people refused, with the number of sessions behind them at the time.
+    people refused, with the number of sessions behind them at the time. ``supposed`` gives the findings that the
+    writer's own guesses became by then, which it may cite too.
     """
     said = [
-        _placed(desk, each)
+        _placed(desk, each, supposed(), writer.name)
         for desk in desks(writer.reach, dream_id, findings, memories, tainted)
         for each in writer.write(desk)
     ]
-    rank = {finding.id: place for place, finding in enumerate(findings)}
+    rank = {finding.id: place for place, finding in enumerate((*findings, *supposed()))}
     drafts = [each for each in said if isinstance(each, Written)]
     withheld = [each for each in said if isinstance(each, Withheld)]
     kept: list[Written] = []
@@ -74,11 +77,14 @@ def written(
     return list(_on_paths_of_their_own(kept, memories)), withheld
 
 
-def _placed(desk: Desk, said: Draft | Withheld) -> Written | Withheld:
+def _placed(
+    desk: Desk, said: Draft | Withheld, supposed: Sequence[Finding], writer: str
+) -> Written | Withheld:
     """A draft with what its desk says of it; withheld where it stands on nothing that lay there."""
     if isinstance(said, Withheld):
         return said
-    there = {finding.id: finding for finding in desk.findings}
+    guessed = [finding for finding in supposed if finding.id in said.findings]
+    there = {finding.id: finding for finding in (*desk.findings, *guessed)}
     base = next((memory for memory in desk.memories if memory.path == said.path), None)
     if not said.findings or not there.keys() >= {*said.findings}:
         return Withheld(next(iter(there)), said.title, "it cites what was not found")
@@ -88,8 +94,9 @@ def _placed(desk: Desk, said: Draft | Withheld) -> Written | Withheld:
         )
     sessions = {session for cited in said.findings for session in there[cited].sessions}
     rest = tuple(id for id in there if id not in said.findings)
-    origins: set[OriginClass] = {*origins_of(desk), *said.read}
-    return Written(said, base, (*said.findings, *rest), tuple(sorted(origins)), len(sessions))
+    origins: set[OriginClass] = {*origins_of(desk), *said.read, *(o for f in guessed for o in f.origins)}
+    cited = (*said.findings, *rest)
+    return Written(said, base, cited, tuple(sorted(origins)), len(sessions), writer)
 
 
 def _declined(each: Written, declined: Mapping[str, int]) -> str | None:

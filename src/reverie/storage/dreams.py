@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, case, func, select, tuple_
+from sqlalchemy import ColumnElement, Row, case, func, or_, select, tuple_
 
 from reverie.domain.clock import iso, iso_or_none, time_or_none
 from reverie.domain.dreams import Dream, Stage
@@ -86,23 +86,24 @@ def dreamed_sessions(connection: Connection, store_id: str) -> set[str]:
     return set(connection.execute(query.where(t.c.workspace == workspace(connection))).scalars())
 
 
-def at_rest(connection: Connection, limit: int) -> list[str]:
-    """The sessions that nobody works on, those that came into the log last first."""
+def at_rest(connection: Connection, limit: int, *, besides: str) -> list[str]:
+    """The sessions that nobody works on, but for those of the agent ``besides``; those that came into the log last
+    first."""
     t = tables.sessions.c
-    query = select(t.id).where(*_rests(connection)).order_by(t.created_at.desc(), t.id.desc())
+    query = select(t.id).where(*_rests(connection, besides)).order_by(t.created_at.desc(), t.id.desc())
     return list(connection.execute(query.limit(limit)).scalars())
 
 
-def unseen(connection: Connection, store_id: str) -> tuple[int, int]:
+def unseen(connection: Connection, store_id: str, *, besides: str) -> tuple[int, int]:
     """How many sessions that nobody works on have contents that no finished dream into this store has looked
-    at; and how many of those failed."""
+    at; and how many of those failed. Those of the agent ``besides`` do not count."""
     t, seen = tables.sessions.c, tables.dreamed_sessions.c
     known = select(seen.store_id).where(
         seen.workspace == workspace(connection), seen.store_id == store_id, seen.content_sha256 == t.head
     )
     failed = func.count(case((t.outcome == "failure", 1)))
     row = connection.execute(
-        select(func.count(), failed).select_from(tables.sessions).where(*_rests(connection), ~known.exists())
+        select(func.count(), failed).select_from(tables.sessions).where(*_rests(connection, besides), ~known.exists())
     ).one()
     return row[0], row[1]
 
@@ -193,10 +194,11 @@ def stage(connection: Connection, dream_id: str, name: Stage) -> str | None:
     return connection.execute(query).scalar_one_or_none()
 
 
-def _rests(connection: Connection) -> tuple[ColumnElement[bool], ...]:
+def _rests(connection: Connection, besides: str) -> tuple[ColumnElement[bool], ...]:
     t = tables.sessions.c
     mine = t.workspace == workspace(connection)
-    return mine, t.deleted_at.is_(None), t.events > 0, t.status.not_in(("running", "rescheduling"))
+    counts = or_(t.agent.is_(None), t.agent != besides)
+    return mine, counts, t.deleted_at.is_(None), t.events > 0, t.status.not_in(("running", "rescheduling"))
 
 
 def _with_archived(row: Row[Any, Any]) -> tuple[Dream, datetime | None]:
