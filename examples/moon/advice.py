@@ -30,7 +30,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-__all__ = ["Advice", "Condition", "adjusted", "parse", "told"]
+__all__ = ["Advice", "Condition", "adjusted", "parse", "told", "warned"]
 
 Value: TypeAlias = str | float
 
@@ -138,6 +138,11 @@ def told(advice: Iterable[Advice], name: str, known: Mapping[str, Any], default:
         if each.what.name == name and all(condition.holds(known) for condition in each.when):
             default = float(each.what.value)
     return default
+
+
+def warned(text: str) -> list[tuple[Condition, ...]]:
+    """The circumstances in which a text says to expect failures."""
+    return [tuple(_conditions(found["when"])) for found in _EXPECT.finditer(_LIMITS.sub("", text))]
 
 
 def _formal(sentence: str) -> Iterator[Advice]:

@@ -98,7 +98,13 @@ class Course:
 
 
 def prove(
-    world: World, plan: Plan, seed: int, *, folder: Path | None = None, model: str | None = None, tell: Tell = print
+    world: World,
+    plan: Plan,
+    seed: int,
+    *,
+    folder: Path | None = None,
+    model: str | None = None,
+    tell: Tell = print,
 ) -> Course:
     """One world, from nothing known to its last dream. ``folder``: where its database is kept (else nowhere)."""
     with tempfile.TemporaryDirectory(prefix=f"prove-{world.name}-") as made:
@@ -157,7 +163,9 @@ class _Proof:
             number, result.dream.sessions, len(result.findings), len(result.proposals), len(by_policy),
             len(by_reader), len(pending) - len(read),
         )  # fmt: skip
-        self._tell(f"dream {number}: {_told(result)}, {len(by_policy)} by the policy, {len(by_reader)} read over")
+        self._tell(
+            f"dream {number}: {_told(result)}, {len(by_policy)} by the policy, {len(by_reader)} read over"
+        )
         return dreamt, [*by_policy, *by_reader]
 
     def _adopted(self, number: int, proposal: Proposal, decided: str) -> Adopted:
@@ -178,7 +186,9 @@ class _Proof:
         """Without, with, without, with: each on tasks that nothing else was measured on."""
         self._tell("memory away, back, away, back")
         size = self._plan.phase
-        tasks = self._world.tasks("held out", self._plan.held_out + 4 * size, self._seed)[self._plan.held_out :]
+        tasks = self._world.tasks("held out", self._plan.held_out + 4 * size, self._seed)[
+            self._plan.held_out :
+        ]
         parts = [tasks[at * size : (at + 1) * size] for at in range(4)]
         return [
             self._stage("with memory", part) if at % 2 else Stage("without", self._world.rehearse(part, ""))
