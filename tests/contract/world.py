@@ -159,6 +159,8 @@ class World:
         self.post(f"/v1/dream_schedules/{schedule}/run")
         self.ids |= {"dream_id": dream, "other_dream_id": dream, "finding_id": finding.id, "proposal_id": found.id}
         self.ids |= {"dream_schedule_id": schedule}
+        trial = self.post("/v1/trials", _trial(self))["id"]
+        self.ids |= {"trial_id": trial}
         policy = self.post("/v1/review_policies", _policy(self))["id"]
         self.ids |= {"review_policy_id": policy}
 
@@ -223,6 +225,10 @@ def _dream_schedule(w: World) -> dict[str, Any]:
         "instructions": w.canary,
         "metadata": {"canary": w.canary},
     }
+
+
+def _trial(w: World) -> dict[str, Any]:
+    return {"memory_store_id": w["memory_store_id"], "memory_id": w["memory_id"], "author": w.canary}
 
 
 def _policy(w: World) -> dict[str, Any]:
@@ -329,6 +335,11 @@ ROWS: Final[dict[tuple[str, str], Row]] = {
     ("POST", "/v1/dream_schedules/{dream_schedule_id}"): Row(
         lambda w: {"name": w.canary + " b", "trigger": {"type": "sessions", "every": 7}}
     ),
+    ("POST", "/v1/trials"): Row(_trial),
+    ("GET", "/v1/trials"): Row(query=lambda w: {"memory_store_id": w["memory_store_id"]}),
+    ("POST", "/v1/trials/{trial_id}/end"): Row(lambda w: {"why": w.canary}),
+    ("POST", "/v1/trials/{trial_id}/withdraw"): Row(lambda w: {"why": w.canary}),
+    ("POST", "/v1/trials/{trial_id}/resume"): Row(lambda w: {"why": w.canary}),
     ("POST", "/v1/review_policies"): Row(_policy),
     ("POST", "/v1/review_policies/{review_policy_id}/archive"): Row(lambda w: {"author": w.canary}),
     ("GET", "/v1/review_policies"): Row(query=lambda w: {"memory_store_id": w["memory_store_id"]}),

@@ -68,6 +68,9 @@ COMMANDS: Final = {
     "policy": Entry(
         "reverie.cli.policy", "What may enter memory without a person looking at it first. By default nothing."
     ),
+    "trial": Entry(
+        "reverie.cli.trial", "Trials: some sessions see a memory and others do not; did it help?"
+    ),
     "memory": Entry("reverie.cli.memory", "What was learned: list, show, search, history, diff, restore."),
     "sessions": Entry("reverie.cli.sessions", "The sessions in the log, and their transcripts."),
     "keys": Entry("reverie.cli.keys", "Keys for the HTTP API: who may call, and what for."),

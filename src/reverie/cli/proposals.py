@@ -15,8 +15,10 @@ from reverie.cli.output import data, esc, out, print_json, print_table, reviewer
 from reverie.cli.show import proposal_lines
 from reverie.domain.errors import UsageError
 from reverie.domain.proposals import Proposal, ProposalStatus, RejectReason
+from reverie.domain.trials import SHARE
 from reverie.dreaming.exclusions import Recount
 from reverie.dreaming.render import exclusions_json, finding_json, proposal_json
+from reverie.dreaming.trials.service import Terms
 from reverie.review.bulk import LeftOut
 
 __all__ = ["add_to"]
@@ -184,10 +186,26 @@ def _counted(found: Recount | None, as_json: bool) -> None:
         )
 
 
-def approve(proposals: Ids, by: By = None, note: Note = None, as_json: AsJson = False, db: Db = None) -> None:
+def approve(
+    proposals: Ids,
+    trial: Annotated[
+        bool, typer.Option("--trial", help="Let some sessions see it and others not: does it help?")
+    ] = False,
+    share: Annotated[
+        float | None,
+        typer.Option(metavar="SHARE", help="With --trial: the share that sees it.", show_default=f"{SHARE}"),
+    ] = None,
+    by: By = None,
+    note: Note = None,
+    as_json: AsJson = False,
+    db: Db = None,
+) -> None:
     """Write proposals into memory. Each is one transaction with its audit entry."""
+    if share is not None and not trial:
+        raise UsageError("--share is for --trial")
+    terms = Terms(SHARE if share is None else share) if trial else None
     with reverie.open(db) as rv:
-        done = [rv.approve(name, by=reviewer(by), note=note) for name in _whole(rv, proposals)]
+        done = [rv.approve(name, by=reviewer(by), note=note, trial=terms) for name in _whole(rv, proposals)]
         _decided(done, as_json)
 
 

@@ -49,8 +49,11 @@ def sync(
     """
     target = _target(to)
     with reverie.open(db) as rv:
-        memories = [] if remove else rv.memory.list(store)
+        memories = [] if remove else rv.recall(store)
+        tried = frozenset[str]() if remove else rv.trials.exposure.tried(rv.memory.store(store).id)
     plan = plan_sync(target, path, memories, budget=budget, force=force)
+    if tried:
+        talk.print(f"{len(tried)} of these are on trial: whoever reads this sees them, and is in no trial")
     if not (dry_run or check):
         apply(plan)
     if as_json:

@@ -14,7 +14,7 @@ __all__ = ["SCOPE_NOUNS", "ApiKey", "allows", "valid_scopes"]
 
 SCOPE_NOUNS: Final = (
     "agents", "audit", "deployments", "dreams", "environments", "files", "findings", "imports",
-    "memory_stores", "models", "policies", "proposals", "sessions", "vaults", "webhooks", "work",
+    "memory_stores", "models", "policies", "proposals", "sessions", "trials", "vaults", "webhooks", "work",
 )  # fmt: skip
 """What a scope can be about; each with ``:read`` and ``:write``, and neither includes the other."""
 

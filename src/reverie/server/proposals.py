@@ -8,6 +8,7 @@ from typing import Any, Final
 from reverie.domain.errors import NotFound, StaleBase
 from reverie.domain.proposals import Proposal as Kept
 from reverie.domain.resources import Cursor
+from reverie.dreaming.trials.service import Terms
 from reverie.review import bulk
 from reverie.review.review import Preview as Previewed
 from reverie.server.endpoint import Call, Endpoint, Page
@@ -99,8 +100,10 @@ def _left_out(found: Sequence[bulk.LeftOut]) -> list[LeftOut]:
 
 def _approve(call: Call[Approve, None]) -> Proposal:
     asked = call.body
+    told = asked.trial
+    trial = None if told is None else Terms(told.share, told.budget, told.patience_days)
     return _decided(
-        call, lambda id, by: call.house.review.approve(id, by=by, note=asked.note), asked.reviewer
+        call, lambda id, by: call.house.approve(id, by=by, note=asked.note, trial=trial), asked.reviewer
     )
 
 

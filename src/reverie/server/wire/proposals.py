@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal, TypeAlias
 
 from reverie.server.wire.base import Ask, Meta, Timestamp, Wire
+from reverie.server.wire.trials import ApprovalTrial
 
 __all__ = [
     "Approve",
@@ -149,10 +150,12 @@ class DreamProposalList(Ask):
 
 
 class Approve(Ask):
-    """Write it. ``reviewer`` names the person a program decides for."""
+    """Write it. ``reviewer`` names the person a program decides for. With ``trial`` some sessions see it and others
+    do not, from the first one on."""
 
     note: Note | None = None
     reviewer: Reviewer | None = None
+    trial: ApprovalTrial | None = None
 
 
 class BulkLook(Ask):
