@@ -17,7 +17,7 @@ from tests.transcripts import write_sessions
 
 import reverie
 
-IMPORTS, DREAMS, APPROVALS = 20, 15, 15
+FEW = pytest.mark.parametrize("kills", [6, pytest.param(40, marks=pytest.mark.slow)])
 
 
 @pytest.fixture(scope="module")
@@ -87,14 +87,15 @@ def said(dream: dict[str, Any]) -> Any:
     return dream["dream"]["id"], dream["findings"], proposals
 
 
-def test_import(files: Path, homes: Iterator[Program]) -> None:
+@FEW
+def test_import(files: Path, homes: Iterator[Program], kills: int) -> None:
     dice = random.Random(1)
     reference = next(homes)
     low, high = reference.length_of("import", str(files))
     whole = contents(reference)
     program = next(homes)
     kept: dict[str, str] = {}
-    for _ in range(IMPORTS):
+    for _ in range(kills):
         program.killed(dice.uniform(low, high), "import", str(files), "--quiet")
         if not program.db.exists():
             continue
@@ -108,7 +109,8 @@ def test_import(files: Path, homes: Iterator[Program]) -> None:
     assert contents(program) == whole
 
 
-def test_dream(files: Path, homes: Iterator[Program]) -> None:
+@FEW
+def test_dream(files: Path, homes: Iterator[Program], kills: int) -> None:
     dice = random.Random(2)
     reference = next(homes)
     reference.run("import", str(files))
@@ -117,7 +119,7 @@ def test_dream(files: Path, homes: Iterator[Program]) -> None:
     assert expected[1], "the transcripts hold a mistake to be found"
     program = next(homes)
     program.run("import", str(files))
-    for _ in range(DREAMS):
+    for _ in range(kills):
         program.killed(dice.uniform(low, high), "dream")
         with reverie.open(program.db) as rv:
             assert rv.verify().problem is None
@@ -129,14 +131,15 @@ def test_dream(files: Path, homes: Iterator[Program]) -> None:
     assert len(program.json("proposals", "list")) == len(expected[2]), "nothing was proposed twice"
 
 
-def test_approval(files: Path, homes: Iterator[Program]) -> None:
+@FEW
+def test_approval(files: Path, homes: Iterator[Program], kills: int) -> None:
     dice = random.Random(3)
     program = next(homes)
     program.run("import", str(files))
     program.run("dream")
     low, high = program.length_of("proposals", "list")
     ids = list(states(program))
-    for round_ in range(APPROVALS):
+    for round_ in range(kills):
         wanted = ids[round_ % len(ids)]
         verb = ("approve", "undo")[round_ // len(ids) % 2]
         before = states(program)
