@@ -17,12 +17,13 @@ from urllib.parse import parse_qsl
 
 import anyio.to_thread
 from anyio import CapacityLimiter
+from starlette.datastructures import URL
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from reverie.app import Workspace
-from reverie.console.entry import COOKIE, entered, left, token_of
+from reverie.console.entry import COOKIE, entered, left, own_path, token_of
 from reverie.console.rendering import STATIC, render, static
 from reverie.console.screens import PAGES
 from reverie.console.visits import Answer, Moved, Page, Same, Shown, Visit, Visitor
@@ -42,7 +43,7 @@ _HEADERS: Final = {
     "vary": "HX-Request, Cookie",
 }
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
-_MOST_FIELDS: Final = 64
+_MOST_FIELDS: Final = 400  # of a form: a hundred proposals that are selected, each with what was seen of it
 _FIELD: Final = "token"  # the hidden one of every form
 _TWIN: Final = ".json"
 _LIVE: Final = "/live"
@@ -109,7 +110,10 @@ class Console:
                 f"this key may not do that: it lacks the scope {page.scope}",
                 hint="log in with a key that has it",
             )
-        form = await self._form(request) if method == "POST" else {}
+        try:
+            form = await self._form(request) if method == "POST" else {}
+        except _Outdated as outdated:
+            return self._page(Shown("again.html", {"fields": outdated.fields}, 403), request)
         visit = Visit(
             self._house(request.scope["principal"].workspace),
             visitor,
@@ -176,16 +180,13 @@ class Console:
         """The fields of a form of ours.
 
         Raises:
-            Forbidden: another page sent it, or one from before a restart.
+            Forbidden: another page sent it.
+            _Outdated: it is from before a restart.
         """
         _from_here(request)
         form = _fields(await request.body())
         if not hmac.compare_digest(form.pop(_FIELD, "").encode(), self._token(request).encode()):
-            raise Forbidden(
-                "this form is from before the server was started again, or you have logged in anew since; "
-                "nothing was changed",
-                hint="go back, load the page again, and send it once more",
-            )
+            raise _Outdated(form)
         return form
 
     def _token(self, request: Request) -> str:
@@ -213,6 +214,19 @@ _TITLES: Final = {
     429: "Too many requests",
     500: "Something went wrong",
 }
+
+
+class _Outdated(Forbidden):
+    """this form is from before the server was started again, or you have logged in anew since; nothing was
+    changed"""
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        super().__init__(
+            "this form is from before the server was started again, or you have logged in anew since; "
+            "nothing was changed",
+            hint="load the page again, and send it once more",
+        )
+        self.fields = fields
 
 
 class _Table:
@@ -262,6 +276,10 @@ def _fields(body: bytes) -> dict[str, str]:
 
 
 def _own(request: Request) -> str:
-    """The path and query of this page, to come back to."""
-    query = request.url.query
-    return f"{request.url.path}?{query}" if query else request.url.path
+    """The path and query of this page, or of the one that a form was on, to come back to."""
+    here = request.url
+    if request.method != "GET":
+        here = URL(request.headers.get("referer", "/"))
+        if here.netloc not in ("", request.headers.get("host", "")):
+            return "/"
+    return own_path(f"{here.path}?{here.query}" if here.query else here.path)

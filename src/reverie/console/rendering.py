@@ -16,7 +16,7 @@ from markupsafe import Markup, escape
 
 from reverie.console.text import markdown, visible
 
-__all__ = ["STATIC", "link", "render", "static"]
+__all__ = ["STATIC", "duration", "link", "money", "render", "static"]
 
 STATIC: Final = {
     "console.css": "text/css; charset=utf-8",
@@ -55,7 +55,7 @@ def _moment(at: datetime | None) -> str:
     return "" if at is None else f"{at:%Y-%m-%d %H:%M}"
 
 
-def _money(cents: Decimal | str | None) -> str:
+def money(cents: Decimal | str | None) -> str:
     """US cents, as people read them: small amounts to a hundredth of a cent."""
     if cents is None:
         return "–"
@@ -63,7 +63,7 @@ def _money(cents: Decimal | str | None) -> str:
     return f"${dollars:,.2f}" if dollars >= 1 or not dollars else f"${dollars:.4f}"
 
 
-def _duration(seconds: float | None) -> str:
+def duration(seconds: float | None) -> str:
     """Seconds, as people read them."""
     if seconds is None:
         return "–"
@@ -105,7 +105,7 @@ def _environment() -> Environment:
     )
     made.filters.update(
         markdown=markdown, raw=_raw, moment=_moment, percent=_percent, points=_points, segment=_segment,
-        words=_words, money=_money, duration=_duration,
+        words=_words, money=money, duration=duration,
     )  # fmt: skip
     made.globals.update(static=_address, many=_many, link=link)
     return made

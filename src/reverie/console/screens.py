@@ -4,18 +4,38 @@ from __future__ import annotations
 
 from typing import Final
 
-from reverie.console import acting, audit, dreams, evidence, inbox, memory, proposals, session, sessions
+from reverie.console import (
+    acting,
+    audit,
+    bulk,
+    dreaming,
+    dreams,
+    evidence,
+    inbox,
+    memory,
+    outcomes,
+    proposals,
+    schedules,
+    session,
+    sessions,
+    teams,
+)
 from reverie.console.visits import Page
 
 __all__ = ["PAGES"]
 
 PAGES: Final[tuple[Page, ...]] = (
     *inbox.PAGES,
+    *bulk.PAGES,
     *proposals.PAGES,
     *evidence.PAGES,
     *sessions.PAGES,
     *session.PAGES,
     *acting.PAGES,
+    *outcomes.PAGES,
+    *teams.PAGES,
+    *dreaming.PAGES,
+    *schedules.PAGES,
     *dreams.PAGES,
     *memory.PAGES,
     *audit.PAGES,

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, Final, Literal, TypeAlias
 
 from reverie.domain.clock import Clock, iso
+from reverie.domain.dream_requests import NO_MODEL
 from reverie.domain.errors import Archived, Invalid
 from reverie.domain.resources import ALWAYS, Cursor, Period, Resource
 from reverie.memory.catalog import Catalog
@@ -39,7 +40,6 @@ DUE_FROM: Final = "due_from"
 MAX_SCHEDULES: Final = 1_000
 _UPCOMING: Final = 5
 _MIN_SESSIONS: Final = 5
-_MODEL: Final = "none"  # it is computed: what a dream says that no model had a part in
 
 Said: TypeAlias = Mapping[str, Any]
 State: TypeAlias = Literal["active", "paused"]
@@ -59,7 +59,7 @@ class DreamSchedules:
 
     A body has ``name``, ``memory_store_id``, ``trigger`` (``{"type": "cron", "expression", "timezone"}``,
     ``{"type": "sessions", "every"}``, ``{"type": "failed_outcome"}``, ``{"type": "manual"}``), ``min_sessions``,
-    ``output`` ("propose", "update_existing"), ``model``, ``instructions``, ``metadata`` and ``paused_reason``.
+    ``output`` ("propose", "update_existing"), ``model`` ("none": the templates write), ``instructions``, ``max_tokens``, ``metadata`` and ``paused_reason``.
     """
 
     def __init__(self, resources: Resources, stores: Catalog, *, clock: Clock) -> None:
@@ -167,6 +167,15 @@ class DreamSchedules:
         )
         return [self._view(each) for each in found]
 
+    def preview(self, expression: str, timezone: str) -> tuple[datetime, ...]:
+        """When a schedule by this cron expression would be due next.
+
+        Raises:
+            Invalid: it is none.
+        """
+        checked(expression, timezone)
+        return tuple(upcoming(expression, timezone, self._clock(), _UPCOMING))
+
     # ------------------------------------------------------------------ inside
 
     def _body(self, asked: Said, stored: Said) -> dict[str, Any]:
@@ -180,7 +189,8 @@ class DreamSchedules:
             "trigger": dict(trigger),
             "min_sessions": told("min_sessions", _MIN_SESSIONS),
             "output": told("output", "propose"),
-            "model": told("model", _MODEL),
+            "model": told("model", NO_MODEL),
+            "max_tokens": asked.get("max_tokens", stored.get("max_tokens")),
             "instructions": asked.get("instructions", stored.get("instructions")),
             "metadata": patched(stored.get("metadata", {}), asked.get("metadata")),
             "paused_reason": stored.get("paused_reason"),
