@@ -28,6 +28,7 @@ QUICK: Final = (
     "teams",
     "trials",
     "poisoning",
+    "second_half",
 )
 MINERS: Final = ("templates", "workarounds", "workflows", "staleness", "mining", "replication")
 

@@ -1,4 +1,4 @@
-"""``reverie trial start|list|show|look|end|withdraw|resume``: did a memory help?"""
+"""``reverie trial start|list|show|look|end|withdraw|resume|replay``: did a memory help, and will it?"""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import msgspec
 import typer
 
 import reverie
+from reverie.cli import replays
 from reverie.cli.options import AsJson, By, Db, Store
 from reverie.cli.output import data, esc, many, moment, out, print_json, print_table, reviewer, talk
 from reverie.domain.trials import BUDGET, PATIENCE_DAYS, SHARE, Interval, Point, Ruling, Trial
@@ -26,6 +27,7 @@ Why = Annotated[str | None, typer.Option("--why", metavar="TEXT", help="Kept wit
 
 
 def add_to(app: typer.Typer) -> None:
+    replays.add_to(group)
     app.add_typer(group, name="trial")
 
 
