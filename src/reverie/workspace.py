@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, cast
 
 from reverie.domain.clock import Clock
-from reverie.domain.dreams import Dream
-from reverie.domain.errors import ConfigError, NotFound, UsageError
+from reverie.domain.dreams import Dream, Wish
+from reverie.domain.errors import ConfigError, NotFound, ReverieError, UsageError
 from reverie.domain.events import Event, JsonObject
 from reverie.domain.findings import Finding
 from reverie.domain.imports import FileReport
@@ -23,6 +24,7 @@ from reverie.domain.proposals import Proposal, ProposalStatus, RejectReason
 from reverie.domain.sessions import Outcome, SessionInfo
 from reverie.dreaming.author.author import ModelAuthor
 from reverie.dreaming.author.session import Door
+from reverie.dreaming.authors import Author
 from reverie.dreaming.comparing import Comparison, compare
 from reverie.dreaming.descent import Descendants
 from reverie.dreaming.dream import Dreamer, DreamResult, Progress
@@ -167,7 +169,14 @@ class Workspace:
         self.imports = Imports(db, self.resources, self.importer)
         emit = self.webhooks.emit
         self.dream_requests = DreamRequests(
-            db, self.resources, self.stores, self.log, self.review, clock=clock, announce=emit
+            db,
+            self.resources,
+            self.stores,
+            self.log,
+            self.review,
+            clock=clock,
+            announce=emit,
+            end=self._end_session,
         )
         self.dream_schedules = DreamSchedules(self.resources, self.stores, clock=clock)
         self.dream_schedule_runs = DreamScheduleRuns(self.resources, self.stores, self.dream_requests)
@@ -398,14 +407,24 @@ class Workspace:
         *,
         since: datetime | None = None,
         sessions: Sequence[str] | None = None,
+        model: str | None = None,
+        instructions: str | None = None,
+        max_tokens: int | None = None,
         dry_run: bool = False,
         workers: int | None = None,
         progress: Progress | None = None,
     ) -> DreamResult:
-        """Find out what the sessions show and propose changes to a memory store. See ``Dreamer.dream``. Then look
-        at what is on trial."""
+        """Find out what the sessions show and propose changes to a memory store. With ``model`` (``provider:name``) an
+        agent writes them, steered by ``instructions``, with ``max_tokens`` in all at most. See ``Dreamer.dream``. Then
+        look at what is on trial."""
         result = self.dreamer().dream(
-            store, since=since, sessions=sessions, dry_run=dry_run, workers=workers, progress=progress
+            store,
+            since=since,
+            sessions=sessions,
+            wish=Wish(model, instructions, max_tokens),
+            dry_run=dry_run,
+            workers=workers,
+            progress=progress,
         )
         if not dry_run:
             self.trials.look()
@@ -420,6 +439,8 @@ class Workspace:
             self.log,
             self.review,
             self.dreamer,
+            self.dream_requests,
+            usable=self._usable,
             worker=worker,
             clock=self._clock,
             announce=self.webhooks.emit,
@@ -441,7 +462,36 @@ class Workspace:
             leaks=self._mask.leaks,
             taken_out=lambda: self.evidence.out() | self.replays.sessions(),
             policies=self.policies,
+            author=self._author(),
+            ready=self._model,
         )
+
+    def _author(self) -> Author | None:
+        with suppress(ConfigError):
+            return self.author()
+        return None
+
+    def _usable(self, model: str) -> str:
+        """The whole name of a model that can be used here.
+
+        Raises:
+            ConfigError, NotFound: it cannot.
+        """
+        whole = self.models.resolve(model)
+        self._model(whole)
+        return whole
+
+    def _end_session(self, session_id: str) -> bool:
+        """Archive a session, or interrupt it, if it is at work; whether it has ended."""
+        try:
+            self.sessions.archive(session_id)
+        except NotFound:
+            return True
+        except UsageError:
+            with suppress(ReverieError):
+                self.sessions.send(session_id, [{"type": "user.interrupt"}])
+            return False
+        return True
 
     def author(self) -> ModelAuthor:
         """Who writes dreams with a model: an agent whose session is one of this workspace.

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
+from reverie.domain.dreams import Writing
+
 __all__ = [
     "ENDED",
+    "NO_MODEL",
     "DreamError",
     "DreamErrorType",
     "DreamRequest",
@@ -21,6 +24,9 @@ __all__ = [
 
 RequestStatus = Literal["pending", "running", "completed", "failed", "canceled"]
 ENDED: Final[tuple[RequestStatus, ...]] = ("completed", "failed", "canceled")
+
+NO_MODEL: Final = "none"
+"""What a request says for its model where none is to write."""
 
 OutputBehavior = Literal[
     "create_new",  # into a copy of the store, which nobody reads until somebody takes it up
@@ -45,9 +51,11 @@ class DreamError:
 class DreamRequest:
     """One request as it is now.
 
-    ``model`` and ``instructions`` are what the client said. ``output_store_id`` is where the result is
+    ``model``, ``instructions`` and ``max_tokens`` (of the model, in all) are what the client said; ``writing`` is how a
+    model wrote, or is writing, ``written_by`` who wrote in the end, and ``fell_back`` why the templates did, where a
+    model was asked for. ``output_store_id`` is where the result is
     written, once that is known; ``dream_id`` the dream that answers it; ``applied`` counts its proposals that
-    were written, ``left`` those that wait for review. For a dream that was started here, and not asked for
+    were written (``by_policy`` of them by review policies), ``left`` those that wait for review. For a dream that was started here, and not asked for
     over the API, ``model`` is None.
     """
 
@@ -59,11 +67,16 @@ class DreamRequest:
     created_at: datetime
     model: str | None = None
     instructions: str | None = None
+    max_tokens: int | None = None
     output_store_id: str | None = None
     dream_id: str | None = None
     error: DreamError | None = None
     stage: str | None = None
     applied: int = 0
     left: int = 0
+    by_policy: int = 0
+    writing: Writing | None = None
+    written_by: tuple[str, ...] = ()
+    fell_back: str | None = None
     ended_at: datetime | None = None
     archived_at: datetime | None = None

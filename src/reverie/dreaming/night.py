@@ -16,14 +16,15 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from reverie.domain.clock import Clock, iso
-from reverie.domain.dream_requests import DreamErrorType, DreamRequest
-from reverie.domain.dreams import Stage
-from reverie.domain.errors import Archived, NotFound, ReverieError, StaleBase
+from reverie.domain.dream_requests import NO_MODEL, DreamErrorType, DreamRequest
+from reverie.domain.dreams import Stage, Wish
+from reverie.domain.errors import Archived, ConfigError, NotFound, ReverieError, StaleBase
+from reverie.domain.policies import by_policy
 from reverie.domain.proposals import Proposal
 from reverie.domain.resources import Resource
 from reverie.domain.workspaces import EVERYWHERE
 from reverie.dreaming.dream import Dreamer, Progress
-from reverie.dreaming.requests import KIND, LEASE, as_request
+from reverie.dreaming.requests import KIND, LEASE, DreamRequests, as_request
 from reverie.memory.catalog import Catalog
 from reverie.memory.stores import writable
 from reverie.review.review import ReviewService
@@ -41,10 +42,15 @@ _LONGEST: Final = timedelta(hours=24)
 _BEAT: Final = LEASE.total_seconds() / 4
 _LOOK: Final = 0.5  # seconds between looks
 _PATIENCE: Final = 5.0
+_MOMENT: Final = 0.2
+_TRIES: Final = 50
 
 
 class _Stop(Exception):
     """Work on the request ends here: it was canceled, another worker has it, or this one is to stop."""
+
+    def __str__(self) -> str:
+        return "it was stopped: canceled, or left for another worker to go on with"
 
 
 class _Failed(Exception):
@@ -59,6 +65,8 @@ class Night:
     Args:
         dreamer: Gives what runs dreams.
         worker: A name that no other worker has.
+        usable: The whole name of a model, by what a request says; raises NotFound or ConfigError where it cannot be
+            used here.
         gone: Whether a worker of some name is known to be dead, so that its lease need not be waited for.
         stopping: Whether the worker is to stop. It lets go of the request, for another one to go on with.
     """
@@ -71,7 +79,9 @@ class Night:
         log: SessionLog,
         review: ReviewService,
         dreamer: Callable[[], Dreamer],
+        requests: DreamRequests,
         *,
+        usable: Callable[[str], str],
         worker: str,
         clock: Clock,
         announce: Announce,
@@ -84,6 +94,8 @@ class Night:
         self._log = log
         self._review = review
         self._dreamer = dreamer
+        self._requests = requests
+        self._usable = usable
         self._gone = gone
         self._stopping = stopping
         self._worker = worker
@@ -109,8 +121,17 @@ class Night:
                 self._fail(taken.id, "internal_error", f"{type(error).__name__}; the log has the details")
         with suppress(NotFound):
             self._let_go(taken.id)
-            return as_request(self._resources.get(KIND, taken.id))
+            return self._closed(self._requests.get(taken.id))
         return None
+
+    def _closed(self, request: DreamRequest) -> DreamRequest:
+        """A request that was worked on. Where it ended before its dream did, nobody goes on writing that."""
+        if request.dream_id is not None and request.status in ("canceled", "failed"):
+            for _ in range(_TRIES):  # it stops when the answer that the model is giving is broken off
+                if self._requests.close(request.dream_id):
+                    break
+                threading.Event().wait(_MOMENT)
+        return request
 
     # ------------------------------------------------------------------ whose it is
 
@@ -189,9 +210,9 @@ class Night:
         if proposals is None:
             with self._missing_inputs(request):
                 proposals = self._dream(request, target, began)
-        applied, left = self._apply(request, proposals)
+        counts = self._apply(request, proposals)
         self._inputs_are_there(request)
-        self._complete(request.id, applied, left)
+        self._end(request.id, "completed", counts)
 
     def _dreamed(self, request: DreamRequest) -> Sequence[Proposal] | None:
         """What the dream of an earlier worker proposed, if that dream was finished. To dream again over
@@ -209,10 +230,24 @@ class Night:
             target,
             sessions=request.session_ids,
             heed=request.store_id,
+            wish=self._wish(request),
             begun=lambda dream_id: self._become(request.id, dream_id),
             progress=self._progress(request.id, began),
         )
         return result.proposals
+
+    def _wish(self, request: DreamRequest) -> Wish:
+        """How it is to be written: by the model, where that can be used here; else by the templates, and the request
+        says why."""
+        if request.model is None or request.model == NO_MODEL:
+            return Wish()
+        wish, why = Wish(), None
+        try:
+            wish = Wish(self._usable(request.model), request.instructions, request.max_tokens)
+        except (ConfigError, NotFound) as error:
+            why = error.what
+        self._ours(self._tell(request.id, lambda now: {**now.body, "fell_back": why}))
+        return wish
 
     def _inputs_are_there(self, request: DreamRequest) -> None:
         try:
@@ -279,20 +314,21 @@ class Night:
     def _become(self, request_id: str, dream_id: str) -> None:
         self._resources.change(KIND, request_id, lambda now: replace(now, parent=dream_id))
 
-    def _apply(self, request: DreamRequest, proposals: Sequence[Proposal]) -> tuple[int, int]:
-        """Write what may be written without a person; (how many are written, how many wait)."""
+    def _apply(self, request: DreamRequest, proposals: Sequence[Proposal]) -> dict[str, int]:
+        """Write what may be written without a person; how many are written, and how many wait."""
         for proposal in proposals:
             if proposal.status == "pending" and _may_be_written(request, proposal):
                 self._ours(self._resources.get(KIND, request.id))
                 with suppress(StaleBase):  # somebody changed the same lines meanwhile: that is for a person
                     self._review.approve(proposal.id, by=_signature(request.id))
-        now = [self._review.get(proposal.id).status for proposal in proposals]
-        return sum(s in ("approved", "modified") for s in now), sum(s == "pending" for s in now)
+        now = [self._review.get(proposal.id) for proposal in proposals]
+        return {
+            "applied": sum(each.status in ("approved", "modified") for each in now),
+            "left": sum(each.status == "pending" for each in now),
+            "by_policy": sum(map(by_policy, now)),
+        }
 
     # ------------------------------------------------------------------ the end
-
-    def _complete(self, dream_id: str, applied: int, left: int) -> None:
-        self._end(dream_id, "completed", {"applied": applied, "left": left})
 
     def _fail(self, dream_id: str, type: DreamErrorType, message: str) -> None:
         with suppress(_Stop, NotFound):

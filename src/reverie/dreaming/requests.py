@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -21,8 +21,10 @@ from reverie.domain.dream_requests import (
 from reverie.domain.dreams import Dream
 from reverie.domain.errors import Conflict, Invalid, NotFound, UsageError
 from reverie.domain.findings import Finding
+from reverie.domain.policies import by_policy
 from reverie.domain.proposals import Proposal
 from reverie.domain.resources import ALWAYS, Cursor, Period, Resource
+from reverie.dreaming.closing import close_writing
 from reverie.memory.catalog import Catalog
 from reverie.memory.stores import writable
 from reverie.review.review import ReviewService
@@ -44,7 +46,8 @@ _STANDS: Final = 1_000  # requests that are open at once, looked through when an
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a client wants. ``into`` is the store that an update names, which must be the input."""
+    """What a client wants. ``into`` is the store that an update names, which must be the input; ``max_tokens`` what the
+    model may use in all (None: as the estimate says)."""
 
     store_id: str
     session_ids: Sequence[str]
@@ -52,6 +55,7 @@ class Asked:
     instructions: str | None = None
     output: OutputBehavior = "create_new"
     into: str | None = None
+    max_tokens: int | None = None
 
 
 class DreamRequests:
@@ -70,7 +74,9 @@ class DreamRequests:
         *,
         clock: Clock,
         announce: Announce,
+        end: Callable[[str], bool] = lambda session_id: True,
     ) -> None:
+        """``end`` interrupts and archives a session, and says whether it has ended by now."""
         self._db = db
         self._resources = resources
         self._stores = stores
@@ -78,6 +84,7 @@ class DreamRequests:
         self._review = review
         self._clock = clock
         self._announce = announce
+        self._end = end
 
     # ------------------------------------------------------------------ asking
 
@@ -104,6 +111,7 @@ class DreamRequests:
             "session_ids": sorted(asked.session_ids),
             "model": asked.model,
             "instructions": asked.instructions,
+            "max_tokens": asked.max_tokens,
             "output": asked.output,
         }
         writable(self._stores.get(asked.store_id, lock=True, conn=conn))
@@ -127,7 +135,8 @@ class DreamRequests:
         ]
 
     def cancel(self, dream_id: str) -> DreamRequest:
-        """Stop a request that has not ended. What it has written so far stays. Again changes nothing.
+        """Stop a request that has not ended. What it has written so far stays; a model that is writing is
+        interrupted. Again changes nothing.
 
         Raises:
             UsageError: it completed or failed, or was not asked for over the API.
@@ -147,7 +156,15 @@ class DreamRequests:
                 self._announce(conn, "dream.canceled", dream_id)
             return after
 
-        return as_request(self._db.write(work))
+        canceled = self._db.write(work)
+        if canceled.parent is not None:
+            self.close(canceled.parent)
+        return self._told(as_request(canceled))
+
+    def close(self, dream_id: str) -> bool:
+        """End the session in which a dream is written that nobody wants any more; whether it has ended by now."""
+        wanted = self._resources.count(KIND, parent=dream_id, statuses=["running"], archived=None)
+        return bool(wanted) or close_writing(self._db, dream_id, self._end)
 
     def archive(self, dream_id: str) -> DreamRequest:
         """Leave a request that ended out of lists, for good. Again changes nothing.
@@ -176,7 +193,7 @@ class DreamRequests:
     def get(self, dream_id: str) -> DreamRequest:
         """A request, or a dream that was started here, archived or not."""
         try:
-            return as_request(self._resources.get(KIND, dream_id))
+            return self._told(as_request(self._resources.get(KIND, dream_id)))
         except NotFound:
             with self._db.read() as conn:
                 found = rows.stored(conn, dream_id)
@@ -201,7 +218,10 @@ class DreamRequests:
             others = rows.unasked(
                 conn, statuses=statuses, archived=archived, created=created, after=after, limit=limit
             )
-        found = [*map(as_request, asked), *(self._started_here(*each) for each in others)]
+        found = [
+            *(self._told(as_request(each)) for each in asked),
+            *(self._started_here(*each) for each in others),
+        ]
         return sorted(found, key=lambda r: (r.created_at, r.id), reverse=True)[:limit]
 
     def findings(self, dream_id: str) -> builtins.list[Finding]:
@@ -254,12 +274,21 @@ class DreamRequests:
                 where=dream_id,
             ) from None
 
+    def _told(self, request: DreamRequest) -> DreamRequest:
+        """A request, with what its dream says of how it was written."""
+        if request.dream_id is None:
+            return request
+        with self._db.read() as conn:
+            found = rows.stored(conn, request.dream_id)
+        return request if found is None else _written(request, found[0])
+
     def _started_here(self, dream: Dream, archived_at: datetime | None) -> DreamRequest:
         with self._db.read() as conn:
             gathered = rows.stage(conn, dream.id, "gather")
         sessions = () if gathered is None else tuple(sorted(loads(gathered, dict[str, str])))
         error = None if dream.error is None else DreamError("internal_error", dream.error)
-        return DreamRequest(
+        proposals = self._review.list(dream_id=dream.id)
+        request = DreamRequest(
             id=dream.id,
             status=dream.status,
             store_id=dream.store_id,
@@ -269,10 +298,13 @@ class DreamRequests:
             dream_id=dream.id,
             error=error if dream.status == "failed" else None,
             stage=dream.stage,
-            left=dream.proposals,
+            applied=sum(proposal.status in ("approved", "modified") for proposal in proposals),
+            left=sum(proposal.status == "pending" for proposal in proposals),
+            by_policy=sum(map(by_policy, proposals)),
             ended_at=dream.ended_at,
             archived_at=archived_at,
         )
+        return _written(request, dream)
 
 
 def as_request(resource: Resource) -> DreamRequest:
@@ -288,12 +320,26 @@ def as_request(resource: Resource) -> DreamRequest:
         created_at=resource.created_at,
         model=body["model"],
         instructions=body["instructions"],
+        max_tokens=body.get("max_tokens"),
         output_store_id=body.get("output_store_id"),
         dream_id=resource.parent,
         error=None if error is None else DreamError(cast(DreamErrorType, error["type"]), error["message"]),
         stage=body.get("stage"),
         applied=body.get("applied", 0),
         left=body.get("left", 0),
+        by_policy=body.get("by_policy", 0),
+        fell_back=body.get("fell_back"),
         ended_at=time_or_none(body.get("ended_at")),
         archived_at=resource.archived_at,
+    )
+
+
+def _written(request: DreamRequest, dream: Dream) -> DreamRequest:
+    writing = dream.writing
+    return replace(
+        request,
+        model=request.model or (None if writing is None else writing.model),
+        writing=writing,
+        written_by=dream.written_by if request.status == "completed" else (),
+        fell_back=request.fell_back or (None if writing is None else writing.fell_back),
     )

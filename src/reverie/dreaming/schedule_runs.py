@@ -211,7 +211,15 @@ def _wanted(body: Said, new: _New, used: _New) -> bool:
 
 def _asked(body: Said, sessions: Sequence[str]) -> Asked:
     store_id = body["memory_store_id"]
-    return Asked(store_id, sessions, body["model"], body["instructions"], body["output"], into=store_id)
+    return Asked(
+        store_id,
+        sessions,
+        body["model"],
+        body["instructions"],
+        body["output"],
+        into=store_id,
+        max_tokens=body.get("max_tokens"),
+    )
 
 
 def _error(type: str, message: str) -> Said:

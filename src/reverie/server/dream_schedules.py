@@ -95,6 +95,9 @@ def _asked(principal: Principal, said: dict[str, Any], store_id: str) -> dict[st
         Forbidden: what writes into a store without a person wants a key that may.
         Invalid: it writes into another store than it reads.
     """
+    if "budget" in said:
+        budget: dict[str, Any] | None = said.pop("budget")
+        said = {**said, "max_tokens": None if budget is None else budget["max_tokens"]}
     output: dict[str, Any] | None = said.pop("output_behavior", None)
     if output is None:
         return said
@@ -118,6 +121,7 @@ def _schedule(view: DreamScheduleView) -> DreamSchedule:
         status=view.resource.status,
         version=view.resource.version,
         trigger=trigger,
+        budget=None if body.get("max_tokens") is None else {"max_tokens": body["max_tokens"]},
         output_behavior={"type": body["output"], "memory_store_id": body["memory_store_id"]},
         last_run=None if view.last_run is None else _answered_run(view.last_run),
     )

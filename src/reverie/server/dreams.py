@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
-from reverie.domain.dream_requests import DreamRequest
+from reverie.domain.dream_requests import NO_MODEL, DreamRequest
+from reverie.domain.dreams import Writing
 from reverie.domain.errors import Forbidden, Invalid
+from reverie.domain.messages import Usage
 from reverie.domain.resources import Cursor
 from reverie.dreaming.requests import Asked
 from reverie.server import findings, proposals
@@ -16,8 +19,10 @@ from reverie.server.slices import slice_of
 from reverie.server.wire.dreams import (
     CreateNew,
     Dream,
+    DreamBudget,
     DreamCreate,
     DreamError,
+    DreamEstimate,
     DreamList,
     DreamModel,
     DreamOutput,
@@ -40,9 +45,6 @@ __all__ = ["ENDPOINTS"]
 _PATH: Final = "/v1/dreams"
 _ITEM: Final = f"{_PATH}/{{dream_id}}"
 _WRITES: Final = "memory_stores:write"
-_UNHEEDED: Final = (
-    "instructions are kept with the dream and did not steer it: it was computed without a model"
-)
 
 
 def _create(call: Call[DreamCreate, None]) -> Dream:
@@ -99,35 +101,71 @@ def _asked(body: DreamCreate) -> Asked:
         session_ids=sessions[0].session_ids,
         model=body.model if isinstance(body.model, str) else body.model.id,
         instructions=body.instructions,
+        max_tokens=None if body.budget is None else body.budget.max_tokens,
         output="update_existing" if update else "propose" if isinstance(into, ProposeAsk) else "create_new",
         into=None if update is None else update.memory_store_id,
     )
 
 
 def _dream(request: DreamRequest) -> Dream:
-    error = request.error
+    error, writing = request.error, request.writing
     output = request.output_store_id
     return Dream(
         id=request.id,
         archived_at=request.archived_at,
+        budget=None if request.max_tokens is None else DreamBudget(max_tokens=request.max_tokens),
         created_at=request.created_at,
         ended_at=request.ended_at,
         error=None if error is None else DreamError(message=error.message, type=error.type),
+        estimate=_estimate(writing),
+        fell_back=request.fell_back,
         inputs=[
             MemoryStoreInput(memory_store_id=request.store_id),
             SessionsInput(session_ids=list(request.session_ids)),
         ],
         instructions=request.instructions,
-        model=DreamModel(id=request.model or "none"),
-        notices=[] if request.instructions is None else [_UNHEEDED],
+        model=DreamModel(id=request.model or NO_MODEL),
+        notices=list(_notices(request)),
         output_behavior=_behavior(request),
         outputs=[] if output is None else [DreamOutput(memory_store_id=output)],
         proposals_applied=request.applied,
+        proposals_applied_by_policy=request.by_policy,
         proposals_pending=request.left,
-        session_id=None,  # a dream here is computed, not conversed: there is no session to watch
+        session_id=None if writing is None else writing.session_id,
         stage=request.stage,
         status=request.status,
-        usage=DreamUsage(),
+        usage=_usage(writing),
+        written_by=list(request.written_by),
+    )
+
+
+def _notices(request: DreamRequest) -> Iterator[str]:
+    """What whoever asked may not expect."""
+    model = None if request.model in (None, NO_MODEL) else request.model
+    if request.fell_back is not None:
+        yield f"{model} did not write all of it, and the templates wrote the rest: {request.fell_back}"
+    if request.instructions is not None and (model is None or _by_templates(request)):
+        yield "instructions steer a model, and none wrote: the templates did not heed them"
+
+
+def _by_templates(request: DreamRequest) -> bool:
+    return bool(request.written_by) and all(name.startswith("template/") for name in request.written_by)
+
+
+def _estimate(writing: Writing | None) -> DreamEstimate | None:
+    told = None if writing is None else writing.estimate
+    if told is None:
+        return None
+    return DreamEstimate(input_tokens=told.input, output_tokens=told.output, read_everything=told.everything)
+
+
+def _usage(writing: Writing | None) -> DreamUsage:
+    used = Usage() if writing is None else writing.usage
+    return DreamUsage(
+        cache_creation_input_tokens=used.cache_write,
+        cache_read_input_tokens=used.cache_read,
+        input_tokens=used.input,
+        output_tokens=used.output,
     )
 
 

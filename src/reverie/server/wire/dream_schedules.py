@@ -9,7 +9,14 @@ from msgspec import field
 from reverie.server.wire.agents import Metadata, MetadataPatch, Name
 from reverie.server.wire.base import UNSET, Ask, Meta, Timestamp, UnsetType, Wire
 from reverie.server.wire.deployments import PausedByError, PausedByHand
-from reverie.server.wire.dreams import Propose, ProposeAsk, UpdateExisting, UpdateExistingAsk
+from reverie.server.wire.dreams import (
+    DreamBudget,
+    DreamBudgetAsk,
+    Propose,
+    ProposeAsk,
+    UpdateExisting,
+    UpdateExistingAsk,
+)
 
 __all__ = [
     "ByCron",
@@ -148,10 +155,11 @@ class DreamScheduleRunList(Ask):
 
 
 class DreamSchedule(Wire):
-    """A schedule of dreams."""
+    """A schedule of dreams. ``budget`` is that of each dream."""
 
     id: str
     archived_at: Timestamp | None
+    budget: DreamBudget | None
     created_at: Timestamp
     instructions: str | None
     last_run: DreamScheduleRun | None
@@ -175,6 +183,7 @@ class DreamScheduleCreate(Ask):
     memory_store_id: Id
     name: Name
     trigger: TriggerAsk
+    budget: DreamBudgetAsk | None = None
     instructions: Instructions | None = None
     metadata: Metadata | None = None
     min_sessions: Count | None = None
@@ -186,6 +195,7 @@ class DreamScheduleUpdate(Ask):
     """What changes; a field left out stays, null clears where that is possible. ``version`` is the one that was
     looked at: another one is a conflict."""
 
+    budget: DreamBudgetAsk | UnsetType | None = UNSET
     instructions: Instructions | UnsetType | None = UNSET
     metadata: MetadataPatch | UnsetType | None = UNSET
     min_sessions: Count | UnsetType = UNSET

@@ -12,8 +12,11 @@ __all__ = [
     "CreateNew",
     "CreateNewAsk",
     "Dream",
+    "DreamBudget",
+    "DreamBudgetAsk",
     "DreamCreate",
     "DreamError",
+    "DreamEstimate",
     "DreamInput",
     "DreamList",
     "DreamModel",
@@ -52,7 +55,7 @@ DreamInput: TypeAlias = MemoryStoreInput | SessionsInput
 
 
 class DreamModel(Wire):
-    """The model that was asked for. ``none``: the dream was started here, without one."""
+    """The model that was asked for. ``none``: none was, and the templates write."""
 
     id: str
     speed: Literal["standard", "fast"] | None = "standard"
@@ -89,6 +92,21 @@ class DreamError(Wire):
     type: str
 
 
+class DreamBudget(Wire):
+    """The most tokens that the model may use, input and output, cached or not (ours)."""
+
+    max_tokens: int
+
+
+class DreamEstimate(Wire):
+    """What the model is expected to use, in tokens, told before it is asked; ``read_everything`` is what reading each
+    transcript once would take (ours)."""
+
+    input_tokens: int
+    output_tokens: int
+    read_everything: int
+
+
 class DreamUsage(Wire):
     """Tokens that were used: none, where no model was."""
 
@@ -99,13 +117,18 @@ class DreamUsage(Wire):
 
 
 class Dream(Wire):
-    """A dream. ``stage``, ``proposals_applied``, ``proposals_pending`` and ``notices`` are ours."""
+    """A dream. Ours are ``budget``, ``estimate``, ``fell_back`` (why the templates wrote it, or a part of it, where a model
+    was asked for), ``notices``, ``proposals_applied`` (``proposals_applied_by_policy`` of them by review policies),
+    ``proposals_pending``, ``stage`` and ``written_by``."""
 
     id: str
     archived_at: Timestamp | None
+    budget: DreamBudget | None
     created_at: Timestamp
     ended_at: Timestamp | None
     error: DreamError | None
+    estimate: DreamEstimate | None
+    fell_back: str | None
     inputs: list[DreamInput]
     instructions: str | None
     model: DreamModel
@@ -113,11 +136,13 @@ class Dream(Wire):
     output_behavior: OutputBehavior
     outputs: list[DreamOutput]
     proposals_applied: int
+    proposals_applied_by_policy: int
     proposals_pending: int
     session_id: str | None
     stage: str | None
     status: Status
     usage: DreamUsage
+    written_by: list[str]
     type: Literal["dream"] = "dream"
 
 
@@ -154,11 +179,19 @@ class ProposeAsk(Ask, tag_field="type", tag="propose"):
     """Into nothing: what was found waits for review."""
 
 
+class DreamBudgetAsk(Ask):
+    """The most tokens that the model may use, input and output, cached or not (ours). What is left to write then, the
+    templates write."""
+
+    max_tokens: Annotated[int, Meta(ge=1, le=1_000_000_000)]
+
+
 class DreamCreate(Ask):
     """A new dream: over exactly one memory store, and exactly one list of sessions."""
 
     inputs: Annotated[list[MemoryStoreInputAsk | SessionsInputAsk], Meta(min_length=2, max_length=2)]
     model: ModelId | ModelAsk
+    budget: DreamBudgetAsk | None = None
     instructions: Annotated[str, Meta(min_length=1, max_length=4096)] | None = None
     output_behavior: CreateNewAsk | UpdateExistingAsk | ProposeAsk | UnsetType = UNSET
 
