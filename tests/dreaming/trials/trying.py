@@ -25,7 +25,9 @@ def begin(rv: Reverie, path: str = LORE, text: str = "Sign the form.\n", terms: 
     return rv.trials.begin(path, by="ana", terms=terms)
 
 
-def live(rv: Reverie, name: str, good: bool | None, *, task: str | None = None, error: str | None = None) -> bool:
+def live(
+    rv: Reverie, name: str, good: bool | None, *, task: str | None = None, error: str | None = None
+) -> bool:
     """One session of an agent of our own, that reads memory when it begins; whether it saw all there is."""
     with rv.session(name, agent="clerk", native_id=name, task=task) as session:
         seen = len(rv.recall(session=session.id)) == len(rv.memory.list())
