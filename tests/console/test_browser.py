@@ -56,7 +56,7 @@ def page(browser: Any) -> Iterator[Any]:
 
 
 def test_a_review_with_the_keyboard_alone(page: Any, address: str, house: Reverie) -> None:
-    waiting = [each.id for each in house.review.pile()]
+    waiting = [each.id for each in house.review.list(status="pending")]
     page.goto(address)
     page.wait_for_selector(f"article#{waiting[0]}")
     page.keyboard.press("j")
@@ -131,7 +131,7 @@ def test_it_works_without_scripts(browser: Any, address: str, house: Reverie) ->
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(address)
-    first = house.review.pile()[0].id
+    first = house.review.list(status="pending")[0].id
     page.get_by_role("button", name="Approve").click()
     page.wait_for_selector("text=left")
     assert house.review.get(first).status == "approved"

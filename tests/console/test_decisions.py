@@ -12,11 +12,11 @@ from reverie.app import Reverie
 
 def test_one_decision_leads_to_the_next_and_back(visitor: Visitor, house: Reverie) -> None:
     inbox = visitor.look("/")
-    waiting = [each.id for each in house.review.pile()]
+    waiting = [each.id for each in house.review.list(status="pending")]
     assert f"{len(waiting)} proposals to decide" in inbox.said
     after = visitor.decide(inbox, f"/proposals/{waiting[0]}/approve")
     assert house.review.get(waiting[0]).status == "approved"
-    assert f"{len(waiting) - 1} proposals left" in after.said
+    assert f"{len(waiting) - 1} left" in after.said
     assert f"/proposals/{waiting[1]}/approve" in after.forms
     undone = visitor.decide(after, f"/proposals/{waiting[0]}/undo")
     assert house.review.get(waiting[0]).status == "reverted" and "reverted" in undone.said
@@ -102,7 +102,7 @@ def test_a_memory_that_changed_meanwhile_is_shown_with_both_texts(visitor: Visit
     house.memory.write(kept.store_id, kept.path, "somebody else's\n", actor="ana")
     answer = visitor.send(page, f"/proposals/{proposal}/approve")
     assert answer.status_code == 409 and "Nothing was written" in answer.text
-    assert "somebody else&#39;s" in answer.text and "&lt;&lt;&lt;&lt;&lt;&lt;&lt; memory" in answer.text
+    assert "somebody else&#39;s" in answer.text and "Conflict 1 of 1" in answer.text
     assert house.review.get(proposal).status == "pending"
     now = visitor.look(f"/proposals/{proposal}")
     assert "in the same lines" in now.said and f"/proposals/{proposal}/approve" not in now.forms
@@ -119,7 +119,7 @@ def test_an_edit_of_a_memory_that_changed_is_not_lost(visitor: Visitor, house: R
 
 
 def test_the_inbox_is_filtered_and_grouped(visitor: Visitor, house: Reverie) -> None:
-    pile = house.review.pile()
+    pile = house.review.list(status="pending")
     risks = {each.risk for each in pile}
     for risk in risks:
         fitting = [each for each in pile if each.risk == risk]

@@ -1,81 +1,64 @@
-"""Evidence: a finding with each of its numbers and what it means, then its strata, its sessions, its quotes."""
+"""Evidence: a finding with each of its numbers and what it means, then its strata, its sessions, its quotes; and
+what a reviewer says is no evidence for it."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any, Final
 
 from reverie.app import Workspace
-from reverie.console.visits import Page, Shown, Visit
+from reverie.console import figures
+from reverie.console.entry import own_path
+from reverie.console.rendering import link
+from reverie.console.visits import Answer, Moved, Page, Shown, Visit
 from reverie.domain.errors import NotFound
-from reverie.domain.findings import Citation, Comparison, Finding
-from reverie.domain.sessions import Session
+from reverie.domain.findings import Citation, Finding
+from reverie.dreaming.exclusions import Recount
 from reverie.dreaming.render import quoted
 
-__all__ = ["PAGES", "Figure", "Stratum", "figures", "finding_facts", "quotes"]
+__all__ = ["PAGES", "finding_facts", "quotes"]
 
-_SAME: Final = {"cluster": "kind of request", "first_tool": "first tool called"}
+_ITEM: Final = "/findings/{finding_id}"
+_API: Final = "/v1/findings/{finding_id}"
 _SESSIONS: Final = 200
 _QUOTES: Final = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A number, and what is counted."""
-
-    name: str
-    value: str
-    meaning: str
-
-
-@dataclass(frozen=True, slots=True)
-class Stratum:
-    """Sessions that are comparable, by how they ended."""
-
-    name: str
-    sessions: int
-    success: int
-    failure: int
-
-
-def figures(finding: Finding) -> Iterator[Figure]:
-    """How often, by whom, on how many days."""
-    counts = finding.counts
-    yield Figure(
-        "sessions", f"{counts.sessions:,} of {counts.of_sessions:,}",
-        "Sessions that show it, of those in which it could have shown.",
-    )  # fmt: skip
-    yield Figure("times", f"{counts.occurrences:,}", "How often it was seen in these sessions, all counted.")
-    named = [
-        ("people", counts.users, "Different people whose sessions show it."),
-        ("agents", counts.agents, "Different agents that show it."),
-        ("days", counts.days, "Different days on which it was seen."),
-    ]
-    yield from (Figure(name, f"{count:,}" if count else "unknown", meaning) for name, count, meaning in named)
-    if finding.p_adjusted is not None:
-        yield Figure(
-            "chance", f"{finding.p_adjusted:.2g}",
-            "How probable a difference this large is by chance alone (p), after correcting for "
-            "everything else that was looked at.",
-        )  # fmt: skip
+_TREND: Final = 2_000  # sessions that a sparkline is drawn of
 
 
 def finding_facts(house: Workspace, finding: Finding, most: int) -> dict[str, Any]:
-    """What a page shows of a finding: its figures, comparisons and at most ``most`` quotes for and against."""
-    effect = finding.effect
+    """What a page shows of a finding: its figures, comparisons and at most ``most`` quotes for and against, as
+    it counts without what was marked as not evidence."""
+    recount = house.exclusions.of(finding)
+    now = recount.finding if recount is not None and recount.finding is not None else finding
     return {
-        "finding": finding,
-        "figures": list(figures(finding)),
-        "raw": effect.raw,
-        "within": effect.within,
-        "same": _SAME.get(effect.stratified_by or "task", effect.stratified_by or "task").replace("_", " "),
-        "interval": None if effect.raw is None else _drawn(effect.raw),
-        "interval_within": None if effect.within is None else _drawn(effect.within),
-        "quotes_for": quotes(house, finding, finding.evidence[:most]),
-        "quotes_against": quotes(house, finding, finding.counter_evidence[:most]),
+        "finding": now,
+        "told": finding,
+        "recount": recount,
+        "figures": list(figures.figures(now)),
+        "raw": now.effect.raw,
+        "within": now.effect.within,
+        "same": figures.same(now),
+        "interval": figures.drawn(now.effect.raw),
+        "interval_within": figures.drawn(now.effect.within),
+        "quotes_for": quotes(house, finding, _marked_out(now.evidence, recount)[:most]),
+        "quotes_against": quotes(house, finding, now.counter_evidence[:most]),
+        "trend": _trend(house, now),
     }
+
+
+def _marked_out(cited: Sequence[Citation], recount: Recount | None) -> Sequence[Citation]:
+    """The places that are not marked as no evidence."""
+    if recount is None:
+        return cited
+    events = {mark.event_id for mark in recount.exclusions}
+    whole = {mark.session_id for mark in recount.exclusions if mark.event_id is None}
+    return [each for each in cited if each.span.event_id not in events and each.session_id not in whole]
+
+
+def _trend(house: Workspace, finding: Finding) -> Sequence[figures.Bar]:
+    sessions = house.log.sessions(ids=finding.sessions[:_TREND]) if finding.sessions else ()
+    return figures.weeks(each.info.started_at for each in sessions)
 
 
 def quotes(house: Workspace, finding: Finding, citations: Sequence[Citation]) -> list[dict[str, Any]]:
@@ -91,42 +74,68 @@ def _place(finding: Finding, citation: Citation) -> str:
     return f"/sessions/{citation.session_id}?at={event}&finding={finding.id}#{event}"
 
 
-def _drawn(found: Comparison) -> dict[str, float]:
-    """An interval on an axis from −100 to 100 points, in units of the drawing (0 to 200)."""
-    low, high = max(-1.0, found.low), min(1.0, found.high)
-    return {"low": 100 + low * 100, "wide": max(2.0, (high - low) * 100), "at": 100 + found.difference * 100}
+# ---------------------------------------------------------------------- the page
 
 
 def _evidence(visit: Visit) -> Shown:
+    return _page(visit, _exact(visit), visit.query.get("counted"))
+
+
+def _page(visit: Visit, finding: Finding, counted: str | None = None) -> Shown:
+    facts = finding_facts(visit.house, finding, _QUOTES)
+    now: Finding = facts["finding"]
+    sessions = visit.house.log.sessions(ids=now.sessions[: 5 * _SESSIONS]) if now.sessions else []
+    cited = Counter(each.session_id for each in (*now.evidence, *now.counter_evidence))
+    first = {each.session_id: _place(finding, each) for each in reversed(now.evidence)}
+    return Shown(
+        "evidence.html",
+        {
+            **facts,
+            "title": finding.claim,
+            "strata": figures.rows(now),
+            "sessions": [(each, cited[each.id], first.get(each.id)) for each in sessions[:_SESSIONS]],
+            "left_out": len(now.sessions) - min(len(sessions), _SESSIONS),
+            "counted": counted,
+            "on": f"/findings/{finding.id}",
+        },
+    )
+
+
+def _exact(visit: Visit) -> Finding:
     wanted = visit.path["finding_id"]
     finding = visit.house.finding(wanted)
     if finding.id != wanted:
         raise NotFound(f"there is no finding {wanted!r}")
-    sessions = visit.house.log.sessions(ids=finding.sessions[: 5 * _SESSIONS])
-    cited = Counter(each.session_id for each in (*finding.evidence, *finding.counter_evidence))
-    first = {each.session_id: _place(finding, each) for each in reversed(finding.evidence)}
-    facts = {
-        **finding_facts(visit.house, finding, _QUOTES),
-        "title": finding.claim,
-        "strata": _strata(sessions),
-        "sessions": [(each, cited[each.id], first.get(each.id)) for each in sessions[:_SESSIONS]],
-        "left_out": len(finding.sessions) - min(len(sessions), _SESSIONS),
-    }
-    return Shown("evidence.html", facts)
+    return finding
 
 
-def _strata(sessions: Sequence[Session]) -> list[Stratum]:
-    """The sessions that show it, by task; the largest group first."""
-    by_task: dict[str, list[str]] = {}
-    for each in sessions:
-        by_task.setdefault(each.info.task or "no task named", []).append(each.info.outcome.label)
-    found = [
-        Stratum(task, len(labels), labels.count("success"), labels.count("failure"))
-        for task, labels in by_task.items()
-    ]
-    return sorted(found, key=lambda stratum: (-stratum.sessions, stratum.name))[:50]
+# ---------------------------------------------------------------------- what is no evidence
+
+
+def _exclude(visit: Visit) -> Answer:
+    finding, form = _exact(visit), visit.form
+    event = form.get("event") if form.get("what") != "session" else None
+    visit.house.exclusions.mark(
+        finding.id, form.get("session", ""), event or None, by=visit.by, reason=form.get("reason", "")
+    )
+    return _counted(visit, finding, "without")
+
+
+def _include(visit: Visit) -> Answer:
+    finding = _exact(visit)
+    visit.house.exclusions.take_back(finding.id, visit.form.get("mark", ""), by=visit.by)
+    return _counted(visit, finding, "with")
+
+
+def _counted(visit: Visit, finding: Finding, how: str) -> Answer:
+    on = own_path(visit.form.get("on") or f"/findings/{finding.id}").partition("#")[0]
+    path, _, query = on.partition("?")
+    kept = "&".join(part for part in query.split("&") if part and not part.startswith("counted="))
+    return Moved(link(f"{path}?{kept}" if kept else path) + ("&" if kept else "?") + f"counted={how}")
 
 
 PAGES: Final = (
-    Page("GET", "/findings/{finding_id}", _evidence, "dreams:read", "/v1/findings/{finding_id}"),
-)  # fmt: skip
+    Page("GET", _ITEM, _evidence, "dreams:read", _API),
+    Page("POST", f"{_ITEM}/exclude", _exclude, "proposals:write"),
+    Page("POST", f"{_ITEM}/include", _include, "proposals:write"),
+)

@@ -2,49 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from reverie.console.proposals import desk
 from reverie.console.rendering import link
 from reverie.console.visits import Page, Shown, Visit
 from reverie.domain.errors import NotFound
-from reverie.domain.proposals import Brief, Proposal
+from reverie.domain.proposals import Brief, Proposal, ProposalKind, Risk
+from reverie.review.pile import Wanted
 from reverie.storage.managed import Filters
+from reverie.storage.pile import Group
 
-__all__ = ["PAGES"]
+__all__ = ["FILTERS", "PAGES", "wanted"]
 
-_FILTERS: Final = ("kind", "risk", "taint", "store", "q", "group")
-_GROUPS: Final = ("kind", "file", "risk")
-_NEAR: Final = 40  # proposals shown before and after the one that is open
-_RISKS: Final = {"high": 0, "medium": 1, "low": 2}
+FILTERS: Final = ("kind", "risk", "taint", "store", "q", "group")
+"""What the pile is filtered and grouped by, as parameters of the page."""
+
+_GROUPS: Final[dict[str, Group]] = {"kind": "kind", "file": "file", "risk": "risk"}
+_RISKS: Final[dict[str, Risk]] = {"high": "high", "medium": "medium", "low": "low"}
+_KINDS: Final[dict[str, ProposalKind]] = {
+    "add": "add", "update": "update", "merge": "merge", "move": "move", "retire": "retire",
+}  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class _Pile:
-    """The proposals that fit the filters, in the order in which they are shown."""
-
-    every: Sequence[Brief]
-    fitting: Sequence[Brief]
-    group: str
-
-    def heading(self, brief: Brief) -> str:
-        """The group that a proposal is in."""
-        return {"kind": brief.kind, "file": brief.path, "risk": f"{brief.risk} risk"}.get(self.group, "")
-
-    def place(self, proposal_id: str | None) -> int | None:
-        """Where a proposal is; the first is 0."""
-        return next((at for at, each in enumerate(self.fitting) if each.id == proposal_id), None)
+def wanted(filters: dict[str, str]) -> Wanted:
+    """The filters of a page; a value that is none of theirs asks for nothing."""
+    return Wanted(
+        kind=_KINDS.get(filters.get("kind", "")),
+        risk=_RISKS.get(filters.get("risk", "")),
+        tainted={"yes": True, "no": False}.get(filters.get("taint", "")),
+        store_id=filters.get("store"),
+        words=filters.get("q", "").strip(),
+        group=_GROUPS.get(filters.get("group", "")),
+    )
 
 
 def _inbox(visit: Visit) -> Shown:
-    filters = visit.asked(*_FILTERS)
-    pile = _pile(visit.house.review.pile(), filters)
-    at = pile.place(visit.query.get("open"))
-    current = visit.query.get("open") or (pile.fitting[0].id if pile.fitting else None)
-    at = 0 if at is None and not visit.query.get("open") and pile.fitting else at
-    near = _near(pile, at)
+    filters = visit.asked(*FILTERS)
+    asked = visit.query.get("open")
+    look = visit.house.pile.look(wanted(filters), asked)
+    current = asked or (look.fitting[0] if look.fitting else None)
 
     def to(proposal_id: str | None, **more: str) -> str:
         return link("/", filters, open=proposal_id, **more)
@@ -52,66 +49,36 @@ def _inbox(visit: Visit) -> Shown:
     def at_view(view: str) -> str:
         return to(current, view=view)
 
-    on = to(_following(pile, at))
     facts: dict[str, Any] = {
-        "title": f"Inbox ({len(pile.every):,})",
-        "filters": {name: filters.get(name, "") for name in _FILTERS},
+        "title": f"Inbox ({look.total:,})",
+        "filters": {name: filters.get(name, "") for name in FILTERS},
         "filtered": bool(filters),
-        "groups": _GROUPS,
-        "kinds": sorted({each.kind for each in pile.every}),
-        "total": len(pile.every),
-        "fitting": len(pile.fitting),
-        "rows": [(pile.heading(each), each) for each in near],
-        "first": (pile.place(near[0].id) or 0) + 1 if near else 0,
+        "groups": tuple(_GROUPS),
+        "kinds": look.kinds,
+        "total": look.total,
+        "fitting": len(look.fitting),
+        "rows": [(_heading(each, filters.get("group", "")), each) for each in look.near],
+        "first": look.first + 1,
         "current": current,
-        "number": None if at is None else at + 1,
-        "earlier": to(pile.fitting[at - 1].id) if at else None,
-        "later": to(pile.fitting[at + 1].id) if at is not None and at + 1 < len(pile.fitting) else None,
+        "number": None if look.at is None else look.at + 1,
+        "earlier": to(look.beside(-1)) if look.beside(-1) else None,
+        "later": to(look.beside(1)) if look.beside(1) else None,
         "to": to,
         "at": at_view,
-        "on": on,
+        "on": to(look.beside(1) or look.beside(-1)),
         "stay": to(current),
         "just": _just(visit),
-        "imported": bool(pile.every or visit.house.sessions.list(Filters(archived=True), limit=1)),
+        "counted": visit.query.get("counted"),
+        "imported": bool(look.total or visit.house.sessions.list(Filters(archived=True), limit=1)),
     }
     if current is not None:
         facts |= desk(visit.house, current, visit.query.get("view"))
     return Shown("inbox.html", facts)
 
 
-def _pile(every: Sequence[Brief], filters: dict[str, str]) -> _Pile:
-    words = filters.get("q", "").casefold()
-    taint = {"yes": True, "no": False}.get(filters.get("taint", ""))
-    fitting = [
-        each
-        for each in every
-        if filters.get("kind", each.kind) == each.kind
-        and filters.get("risk", each.risk) == each.risk
-        and filters.get("store", each.store_id) == each.store_id
-        and taint in (None, each.tainted)
-        and (not words or words in f"{each.title}\n{each.path}".casefold())
-    ]
-    group = filters.get("group", "")
-    if group in _GROUPS:
-        fitting.sort(key=lambda each: _order(each, group))
-    return _Pile(every, fitting, group)
-
-
-def _order(brief: Brief, group: str) -> tuple[int, str]:
-    """Where a proposal's group stands among the others."""
-    return {"kind": (0, brief.kind), "file": (0, brief.path), "risk": (_RISKS[brief.risk], "")}[group]
-
-
-def _near(pile: _Pile, at: int | None) -> Sequence[Brief]:
-    first = max(0, (at or 0) - _NEAR)
-    return pile.fitting[first : (at or 0) + _NEAR + 1]
-
-
-def _following(pile: _Pile, at: int | None) -> str | None:
-    """Who is next once the open one is decided: the one below, else the one above, else nobody."""
-    if at is None or len(pile.fitting) < 2:
-        return None
-    return pile.fitting[at + 1 if at + 1 < len(pile.fitting) else at - 1].id
+def _heading(brief: Brief, group: str) -> str:
+    """The group that a proposal is in."""
+    return {"kind": brief.kind, "file": brief.path, "risk": f"{brief.risk} risk"}.get(group, "")
 
 
 def _just(visit: Visit) -> Proposal | None:

@@ -10,11 +10,13 @@ from reverie.app import Workspace
 from reverie.console.diffs import compared, paired
 from reverie.console.entry import own_path
 from reverie.console.evidence import finding_facts
+from reverie.console.merges import choices, merge_page
 from reverie.console.rendering import link
 from reverie.console.visits import Answer, Moved, Page, Shown, Visit
 from reverie.domain.errors import AlreadyDecided, Conflict, InvalidMemory, NotFound, StaleBase
 from reverie.domain.proposals import Proposal, RejectReason
 from reverie.memory.merge import has_conflict_markers
+from reverie.review.likeness import similar
 
 __all__ = ["PAGES", "REASONS", "desk"]
 
@@ -27,6 +29,7 @@ REASONS: Final[dict[RejectReason, str]] = {
 }
 _VIEWS: Final = ("unified", "split", "rendered")
 _QUOTES: Final = 3
+_FINDINGS: Final = 8  # shown with their numbers; the others are on the page of the dream
 _ITEM: Final = "/proposals/{proposal_id}"
 _API: Final = "/v1/proposals/{proposal_id}"
 
@@ -36,22 +39,27 @@ def desk(house: Workspace, proposal_id: str, view: str | None) -> dict[str, Any]
     preview = house.review.preview(proposal_id)
     proposal = preview.proposal
     pending = proposal.status == "pending"
-    found = house.memory.find(proposal.store_id, proposal.path) if pending else None
-    now = found.content if found is not None else (None if pending else proposal.base_content)
+    found = house.memory.find(proposal.store_id, proposal.path)
+    now = proposal.base_content if not pending else (None if found is None else found.content)
     decided = proposal.decision.content if proposal.decision else None
     result = preview.result if pending else (decided or _wanted(proposal))
     shown = view if view in _VIEWS else "unified"
+    findings = [finding_facts(house, house.finding(id), _QUOTES) for id in proposal.findings[:_FINDINGS]]
     return {
         "proposal": proposal,
         "pending": pending,
         "clean": preview.clean or not pending,
         "moved": pending and now != proposal.base_content,
         "result": result,
+        "memory": found,
         "view": shown,
         "views": _VIEWS,
         "lines": compared(now, result) if shown == "unified" else (),
         "pairs": paired(now, result) if shown == "split" else (),
-        "findings": [finding_facts(house, house.finding(id), _QUOTES) for id in proposal.findings],
+        "findings": findings,
+        "more_findings": len(proposal.findings) - len(findings),
+        "fallen": pending and house.exclusions.fallen(proposal.idea, proposal.findings),
+        "similar": similar(house.memory, proposal) if pending else (),
         "reasons": REASONS,
         "store": house.stores.get(proposal.store_id),
     }
@@ -78,6 +86,7 @@ def _show(visit: Visit) -> Shown:
             "on": address,
             "stay": address,
             "notice": visit.query.get("decided") == proposal_id,
+            "counted": visit.query.get("counted"),
         },
     )
 
@@ -94,7 +103,7 @@ def _exact(visit: Visit) -> str:
 
 def _edit(visit: Visit) -> Shown:
     preview = visit.house.review.preview(_exact(visit))
-    return _editor(visit, preview.result or "", preview.seen_sha256, back=visit.query.get("back"))
+    return _editor(visit, preview.result or "", preview.seen_sha256, back=visit.query.get("back"), fresh=True)
 
 
 def _editor(
@@ -105,9 +114,11 @@ def _editor(
     back: str | None,
     what: str | None = None,
     checked: bool = False,
+    fresh: bool = False,
     status: int = 200,
 ) -> Shown:
-    """The text in a box, with what the checks say of it, and what it would do to memory."""
+    """The text in a box, with what the checks say of it, and what it would do to memory. ``fresh``: nobody has
+    changed it yet, so that what a browser kept may take its place."""
     house = visit.house
     proposal = house.review.get(_exact(visit))
     found = house.memory.find(proposal.store_id, proposal.path)
@@ -119,6 +130,7 @@ def _editor(
         "back": own_path(back or f"/proposals/{proposal.id}"),
         "what": what,
         "checked": checked,
+        "fresh": fresh,
         "conflicting": has_conflict_markers(text),
         "notes": [
             (note, text.count("\n", 0, note.start) + 1 if note.start is not None else None)
@@ -150,9 +162,29 @@ def _modify(visit: Visit) -> Answer:
     except (AlreadyDecided, StaleBase):
         raise
     except Conflict as error:
-        now = visit.house.review.preview(_exact(visit))
-        what = f"{error.what}: compare below, then approve once more. Nothing was written."
-        return _editor(visit, text, now.seen_sha256, back=back, what=what, status=409)
+        merging = visit.house.merger.show(_exact(visit), text, seen)
+        what = f"{error.what}. Nothing was written, and your text is kept: make one of both."
+        return merge_page(merging, own=text, back=back or "/", what=what, own_seen=seen, status=409)
+
+
+# ---------------------------------------------------------------------- merging
+
+
+def _merge(visit: Visit) -> Shown:
+    merging = visit.house.merger.show(_exact(visit))
+    return merge_page(merging, own=None, back=visit.query.get("back") or "/", what=None)
+
+
+def _put_together(visit: Visit) -> Answer:
+    """The choices become a text, which waits in the editor; nothing is written."""
+    form, proposal_id = visit.form, _exact(visit)
+    own, own_seen, back = form.get("content"), form.get("own_seen"), form.get("back") or "/"
+    merging = visit.house.merger.show(proposal_id, own, own_seen)
+    if merging.seen_sha256 != form.get("seen"):
+        what = "Memory changed once more while you chose. Nothing was written: choose again, below."
+        return merge_page(merging, own=own, back=back, what=what, own_seen=own_seen, status=409)
+    text = merging.text(choices(visit, merging))
+    return _editor(visit, text, merging.seen_sha256, back=back, checked=True)
 
 
 # ---------------------------------------------------------------------- deciding
@@ -182,9 +214,9 @@ def _decided(visit: Visit, decide: Callable[[str], Proposal]) -> Answer:
     except AlreadyDecided as error:
         return _too_late(visit, error, on)
     except StaleBase as conflict:
-        seen = visit.house.review.preview(proposal_id).seen_sha256
-        what = f"{conflict.what}. Nothing was written: both texts are below; make one of them, then approve."
-        return _editor(visit, conflict.merged, seen, back=on, what=what, status=409)
+        merging = visit.house.merger.show(proposal_id)
+        what = f"{conflict.what}. Nothing was written: both texts are below; make one of them."
+        return merge_page(merging, own=None, back=on, what=what, status=409)
     return Moved(
         link(on.partition("#")[0], decided=decided.id) if "?" not in on else f"{on}&decided={decided.id}"
     )
@@ -206,6 +238,8 @@ def _too_late(visit: Visit, error: AlreadyDecided, on: str) -> Shown:
 PAGES: Final = (
     Page("GET", _ITEM, _show, "proposals:read", _API),
     Page("GET", f"{_ITEM}/edit", _edit, "proposals:read", f"{_API}/preview"),
+    Page("GET", f"{_ITEM}/merge", _merge, "proposals:read", f"{_API}/merge"),
+    Page("POST", f"{_ITEM}/merge", _put_together, "proposals:read"),
     Page("POST", f"{_ITEM}/check", _check, "proposals:read"),
     Page("POST", f"{_ITEM}/modify", _modify, "proposals:write"),
     Page("POST", f"{_ITEM}/approve", _approve, "proposals:write"),

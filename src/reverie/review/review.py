@@ -16,7 +16,7 @@ from typing import Final, get_args
 from reverie.domain.clock import Clock, iso
 from reverie.domain.errors import AlreadyDecided, Conflict, InvalidMemory, StaleBase, UsageError
 from reverie.domain.memories import MemoryVersion, content_sha256, valid_content, valid_path
-from reverie.domain.proposals import Brief, Decision, Proposal, ProposalKind, ProposalStatus, RejectReason
+from reverie.domain.proposals import Decision, Proposal, ProposalKind, ProposalStatus, RejectReason
 from reverie.domain.resources import Cursor
 from reverie.memory.merge import conflicting, has_conflict_markers, three_way, unified
 from reverie.memory.stores import MemoryService, valid_name
@@ -118,11 +118,6 @@ class ReviewService:
             return rows.listed(
                 conn, store_id=store_id, status=status, kind=kind, dream_id=dream_id, limit=limit
             )
-
-    def pile(self, status: ProposalStatus = "pending") -> builtins.list[Brief]:
-        """Every proposal of a status, the most important first, without its texts."""
-        with self._db.read() as conn:
-            return rows.briefs(conn, status)
 
     def page(
         self,

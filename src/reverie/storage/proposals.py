@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, Select, select, tuple_, update
 
 from reverie.domain.clock import iso
 from reverie.domain.findings import OriginClass
-from reverie.domain.proposals import Brief, Decision, Proposal, ProposalKind, ProposalStatus
+from reverie.domain.proposals import Decision, Proposal, ProposalKind, ProposalStatus
 from reverie.domain.resources import Cursor
 from reverie.storage.codec import dumps, loads
 from reverie.storage.prefixes import whole_id
@@ -21,7 +21,6 @@ from reverie.storage.upsert import insert
 __all__ = [
     "Connection",
     "add",
-    "briefs",
     "decide",
     "get",
     "listed",
@@ -91,15 +90,6 @@ def listed(
         if value is not None:
             query = query.where(column == value)
     return [_proposal(row) for row in conn.execute(query)]
-
-
-def briefs(conn: Connection, status: ProposalStatus) -> list[Brief]:
-    """As ``listed``, without the texts: what a list of thousands shows of each."""
-    columns = (_T.c[name] for name in Brief.__dataclass_fields__)
-    query = select(*columns).where(_T.c.workspace == workspace(conn), _T.c.status == status)
-    return [
-        Brief(*row) for row in conn.execute(query.order_by(_T.c.position, _T.c.created_at.desc(), _T.c.id))
-    ]
 
 
 def page(

@@ -280,6 +280,10 @@ proposals = Table(
     Column("workspace", Text, nullable=False),
     Index(None, "store_id", "status"),
     Index(None, "store_id", "idea"),
+    Index(
+        "ix_proposals_pile",  # read alone, without the texts
+        *("workspace", "status", "position", "created_at", "id", "kind", "risk", "tainted", "store_id"),
+    ),
 )
 
 trial_sessions = Table(
