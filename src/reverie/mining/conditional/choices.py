@@ -12,14 +12,13 @@ anything, which their margins tell, cost nothing).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import exp
 from typing import Final
 
 import numpy as np
 
-from reverie.domain.observations import Observation
 from reverie.mining.conditional.arrays import Bools, Ints
 from reverie.mining.conditional.comparing import share, table, tables_within
 from reverie.mining.conditional.judging import up_to_first_failure
@@ -33,8 +32,11 @@ __all__ = ["Better", "better_choices"]
 ALPHA: Final = 0.05
 LEAST_FAILED: Final = 3
 LEAST_GAIN: Final = 0.2
+LEAST_GAIN_OF_SESSIONS: Final = 0.15
 MOST_LEFT: Final = 0.5
 """Of the failures' rate, with the choice made."""
+SHARE: Final = 2
+"""Half of ALPHA for circumstances that are proved to matter and for none, half for all that are just given."""
 PERIOD: Final = 25  # cases, at least
 MOST_PERIODS: Final = 20
 SAME_ROWS: Final = 0.5
@@ -73,6 +75,7 @@ class _Try:
 
     question: Question
     clauses: tuple[Clause, ...]
+    proven: bool
     option: Option
     scope: Bools
     having: Bools
@@ -102,18 +105,32 @@ class _Try:
     @property
     def helps(self) -> bool:
         having, without = self.shares
+        if self.question.kind == "session":  # fails for other reasons, too
+            return without.rate - having.rate >= LEAST_GAIN_OF_SESSIONS
         return without.rate - having.rate >= LEAST_GAIN and having.rate <= MOST_LEFT * without.rate
+
+    @property
+    def place(self) -> float:
+        """How far into their sessions these cases are, in calls that had worked: a step is missed first by the next."""
+        worked = [number for _, number in self.question.cases.before]
+        return float(np.mean(worked)) if worked else 0.0
 
     def narrowed(self, rows: Bools) -> _Try:
         """The same, among these cases alone."""
-        return _Try(
-            self.question,
-            self.clauses,
-            self.option,
-            self.scope & rows,
-            self.having & rows,
-            self.without & rows,
-        )
+        having, without = self.having & rows, self.without & rows
+        return replace(self, scope=self.scope & rows, having=having, without=without)
+
+    def sessions(self, rows: Bools) -> set[str]:
+        """The sessions of some of the question's cases."""
+        return {self.question.cases.session(row).session_id for row in map(int, np.flatnonzero(rows))}
+
+    def of(self, other: _Try, rows: Bools) -> Bools:
+        """Cases of ``other`` in these cases' sessions; the cases themselves, where both ask the same."""
+        if self.question is other.question:
+            return rows
+        sessions = self.sessions(rows)
+        cases = other.question.cases
+        return np.array([o.session_id in sessions for o in cases.sessions], dtype=bool)[cases.places]
 
 
 def better_choices(
@@ -121,23 +138,20 @@ def better_choices(
 ) -> list[Better]:
     """What would have helped, each cause once, the surest first. ``rules`` are circumstances that were found."""
     known = list(rules)
-    asked = [q for q in questions if q.error is None]
-    tries = [t for q in asked for t in _tries(q, [c for other, c in known if other.about == q.about])]
-    number = _tarone([t.least_p for t in tries])
-    ways = {id(q): _ways(q) for q in asked}
+    tries = [t for q in questions for t in _tries(q, [c for other, c in known if other.about == q.about])]
+    costs = {kind: SHARE * _tarone([t.least_p for t in tries if t.proven == kind]) for kind in (True, False)}
+    ways = {id(q): _ways(q) for q in questions}
     proved: list[tuple[float, _Try]] = []
     for one in tries:
-        if one.helps and one.least_p * number <= ALPHA:
+        cost = costs[one.proven]
+        if one.helps and one.least_p * cost <= ALPHA:
             p = _p_value(one, ways[id(one.question)])
-            if p * number <= ALPHA:
+            if p * cost <= ALPHA:
                 proved.append((p, one))
-    proved.sort(key=lambda pair: (pair[0], pair[1].option.how == "before", pair[1].option.mark))
-    found = [
-        b
-        for q in asked
-        for b in _chosen([(p, t) for p, t in proved if t.question is q], tries, number, ways[id(q)])
-    ]
-    return sorted(found, key=lambda b: b.p_value)
+    proved.sort(
+        key=lambda pair: (pair[0], pair[1].option.how == "before", pair[1].place, pair[1].option.mark)
+    )
+    return sorted(_chosen(proved, tries, costs, ways), key=lambda b: b.p_adjusted)
 
 
 def _tries(question: Question, rules: Sequence[Sequence[Clause]]) -> Iterator[_Try]:
@@ -145,11 +159,7 @@ def _tries(question: Question, rules: Sequence[Sequence[Clause]]) -> Iterator[_T
     if not options:
         return
     asked = up_to_first_failure(question)
-    if question.kind == "session":
-        asked &= ~np.array([_failed_aloud(o) for o in question.cases.sessions], dtype=bool)[
-            question.cases.places
-        ]
-    for clauses, rows in situations_of(question, rules):
+    for clauses, rows, proven in situations_of(question, rules):
         scope = asked & rows
         for option in options:
             if any(c.attribute == option.name for c in clauses):
@@ -158,6 +168,7 @@ def _tries(question: Question, rules: Sequence[Sequence[Clause]]) -> Iterator[_T
             one = _Try(
                 question,
                 clauses,
+                proven,
                 option,
                 scope,
                 _votes(places, scope & option.rows),
@@ -165,12 +176,6 @@ def _tries(question: Question, rules: Sequence[Sequence[Clause]]) -> Iterator[_T
             )
             if one.telling:
                 yield one
-
-
-def _failed_aloud(o: Observation) -> bool:
-    """Whether a call of the session failed and the same tool never worked after: asked of that call."""
-    last = {call.tool: call.failure is not None for call in o.calls if call.ran}
-    return any(last.values())
 
 
 def _votes(places: Ints, rows: Bools) -> Bools:
@@ -239,20 +244,24 @@ def _p_value(one: _Try, ways: Sequence[Ints]) -> float:
 
 
 def _chosen(
-    proved: Sequence[tuple[float, _Try]], tries: Sequence[_Try], number: int, ways: Sequence[Ints]
+    proved: Sequence[tuple[float, _Try]],
+    tries: Sequence[_Try],
+    costs: Mapping[bool, int],
+    ways: Mapping[int, Sequence[Ints]],
 ) -> list[Better]:
     """What is left when echoes are gone: narrow circumstances first where it helps more there than elsewhere."""
     kept: list[tuple[float, _Try]] = []
-    narrow = [(p, t) for p, t in proved if t.clauses and _more_here(t, tries)]
-    broad = [(p, t) for p, t in proved if not t.clauses]
-    for _, one in (*narrow, *broad, *((p, t) for p, t in proved if t.clauses)):
+    narrow = [t for _, t in proved if t.clauses and _more_here(t, tries)]
+    broad = [t for _, t in proved if not t.clauses]
+    for one in (*narrow, *broad, *(t for _, t in proved if t.clauses)):
         rest = one.narrowed(~_taken(one, kept))
         if not rest.telling or not rest.helps or (not one.clauses and _harms_somewhere(one, tries)):
             continue
-        p = _p_value(rest, ways)
-        if p * number <= ALPHA and _is_second(rest, kept):
+        p = _p_value(rest, ways[id(one.question)])
+        if p * costs[one.proven] <= ALPHA and _is_second(rest, kept):
             kept.append((p, rest))
-    return [_better(p, one, number, [t for _, t in proved]) for p, one in kept if not _is_missing_step(one)]
+    every = [t for _, t in proved]
+    return [_better(p, one, costs[one.proven], every) for p, one in kept if not _is_missing_step(one)]
 
 
 def _taken(one: _Try, kept: Iterable[tuple[float, _Try]]) -> Bools:
@@ -260,8 +269,19 @@ def _taken(one: _Try, kept: Iterable[tuple[float, _Try]]) -> Bools:
     rows = np.zeros(len(one.scope), dtype=bool)
     for _, other in kept:
         if other.option.name == one.option.name:
-            rows |= other.scope
+            rows |= other.of(one, other.scope)
     return rows
+
+
+def _is_second(one: _Try, kept: Sequence[tuple[float, _Try]]) -> bool:
+    """Whether it helps among those, too, that made the choices alike which are advised already."""
+    for _, other in kept:
+        if not (other.of(one, other.scope) & one.scope).any():
+            continue
+        alike = other.of(one, other.option.rows).astype(np.int64)
+        if exact_p(tables_within(alike, one.failed, one.having, one.without), alternative="greater") > STILL:
+            return False
+    return True
 
 
 def _is_missing_step(one: _Try) -> bool:
@@ -277,17 +297,6 @@ def _is_missing_step(one: _Try) -> bool:
     )
     here, there = share(made, one.having), share(made, one.without)
     return here.rate <= STRAYS and there.rate >= MOSTLY
-
-
-def _is_second(one: _Try, kept: Sequence[tuple[float, _Try]]) -> bool:
-    """Whether it helps among those, too, that made the choices alike which are advised already."""
-    for _, other in kept:
-        if not (other.scope & one.scope).any():
-            continue
-        alike = other.option.rows.astype(np.int64)
-        if exact_p(tables_within(alike, one.failed, one.having, one.without), alternative="greater") > STILL:
-            return False
-    return True
 
 
 def _more_here(one: _Try, tries: Iterable[_Try]) -> bool:
@@ -327,7 +336,9 @@ def _better(p: float, one: _Try, number: int, proved: Iterable[_Try]) -> Better:
     same = [
         t.option
         for t in proved
-        if t.option.name != one.option.name and _alike(t.option.rows & one.scope, one.option.rows & one.scope)
+        if t.question is one.question
+        and t.option.name != one.option.name
+        and _alike(t.option.rows & one.scope, one.option.rows & one.scope)
     ]
     return Better(
         one.question,

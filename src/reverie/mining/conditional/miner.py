@@ -34,7 +34,7 @@ from reverie.mining.conditional.reporting import vanishes
 from reverie.mining.conditional.restating import RESTATING
 from reverie.mining.conditional.scores import effect
 from reverie.mining.conditional.table import Table
-from reverie.mining.conditional.targets import Question, survey_of
+from reverie.mining.conditional.targets import Question, silences_of, survey_of
 from reverie.mining.conditional.telling import (
     advice_of,
     claim_of,
@@ -96,7 +96,11 @@ class ConditionalPatterns:
         answers, unasked = self._answers(corpus)
         told, doubts = _sifted(answers)
         better = better_choices(
-            [answer.question for answer in answers], [(one.question, one.rule.clauses) for one in told]
+            [
+                *(a.question for a in answers if a.question.kind == "call" and a.question.error is None),
+                *silences_of(corpus.observations),
+            ],
+            [(one.question, one.rule.clauses) for one in told],
         )
         told = [one for one in told if not any(one.advised_by(other) for other in better)]
         findings = [one.finding(self.name, self.version, len(answers)) for one in told]

@@ -39,6 +39,7 @@ PROPERTIES: Final = frozenset(
 )
 """Of what a call is about, not of how it is done."""
 SETTLED: Final = 0.05
+WHO: Final = frozenset({"agent", "agent_version", "model", "format", "session.agent", "session.model"})
 
 How: TypeAlias = Literal["not", "is", ">=", "<", "before"]
 
@@ -67,11 +68,14 @@ def is_own(cases: Cases, attribute: str) -> bool:
     they are numbers, and it is not settled by the task."""
     if attribute in PROPERTIES or attribute.endswith(DERIVED):
         return False
-    rows = [row for row, given in enumerate(cases.given) if tells(given.get(attribute))]
-    own = sum(attribute in cases.own[row] for row in rows) if cases.own else 0
-    if len(rows) < LEAST_EACH or own < MOSTLY_OWN * len(rows):
-        return False
     values = [given.get(attribute) for given in cases.given if given.get(attribute) is not None]
+    if not values or not cases.own:
+        return False
+    if not all(isinstance(value, bool) for value in values):  # nobody is told a flag in so many words
+        rows = [row for row, given in enumerate(cases.given) if tells(given.get(attribute))]
+        own = sum(attribute in cases.own[row] for row in rows)
+        if len(rows) < LEAST_EACH or own < MOSTLY_OWN * len(rows):
+            return False
     usual = max(Counter(values).values())
     if usual < USUAL * len(values) and len(set(values)) > MOST_LABELS:
         return False
@@ -153,24 +157,28 @@ def _of_steps(question: Question) -> Iterator[Option]:
 
 def situations_of(
     question: Question, rules: Sequence[Sequence[Clause]]
-) -> list[tuple[tuple[Clause, ...], Bools]]:
-    """Circumstances that agents did not choose, with their cases: none at all, labels, and what rules say of it."""
-    table, found = question.table(), list[tuple[tuple[Clause, ...], Bools]]()
-    for clauses in rules:
+) -> list[tuple[tuple[Clause, ...], Bools, bool]]:
+    """Circumstances that agents did not choose, with their cases: none at all, what rules say of them (both true),
+    and every frequent label (false)."""
+    table = question.table()
+    everywhere = np.ones(table.rows, dtype=bool)
+    kept: list[tuple[tuple[Clause, ...], Bools, bool]] = [((), everywhere, True)]
+    for clauses, proven in (*((c, True) for c in rules), *((c, False) for c in _labels(question))):
         given = tuple(c for c in clauses if _is_given(question.cases, c.attribute))
-        if given:
-            found.append((given, rows_of(table, given)))
-    for column in table.columns:
-        if column.kind != "category" or column.name in CLOCK or not _is_given(question.cases, column.name):
-            continue
-        for place, label in enumerate(column.labels[: MOST_LABELS * 4]):
-            found.append(((Clause(column.name, "category", label),), np.asarray(column.values == place)))
-    kept: list[tuple[tuple[Clause, ...], Bools]] = [((), np.ones(table.rows, dtype=bool))]
-    for clauses, rows in sorted(found, key=lambda f: len(f[0]) == 0):
-        enough = 2 * LEAST_EACH <= int(rows.sum()) <= BROAD * table.rows
-        if enough and not any(_same(rows, other) for _, other in kept):
-            kept.append((clauses, rows))
+        rows = rows_of(table, given)
+        enough = given and 2 * LEAST_EACH <= int(rows.sum()) <= BROAD * table.rows
+        if enough and not any(_same(rows, other) for _, other, _ in kept):
+            kept.append((given, rows, proven))
     return kept[:MOST_SITUATIONS]
+
+
+def _labels(question: Question) -> Iterator[tuple[Clause, ...]]:
+    """Each label of what describes the work; who does it is held still, not asked about."""
+    for column in question.table().columns:
+        if column.kind == "category" and column.name not in WHO and column.name not in CLOCK:
+            counts = np.bincount(column.values[column.values >= 0], minlength=len(column.labels))
+            for place in map(int, np.argsort(-counts, kind="stable")[:MOST_LABELS]):
+                yield (Clause(column.name, "category", column.labels[place]),)
 
 
 def _is_given(cases: Cases, attribute: str) -> bool:

@@ -27,7 +27,7 @@ from reverie.mining.phrasing import code
 from reverie.mining.tools import kind_of
 from reverie.mining.vocabulary import vocabulary
 
-__all__ = ["NOISE", "Question", "Survey", "question_about", "survey_of"]
+__all__ = ["NOISE", "Question", "Survey", "question_about", "silences_of", "survey_of"]
 
 NOISE: Final = frozenset({"lint", "compile", "test", "conflict", "exit"})
 """Failures that are the ordinary course of the work, or not the tool's."""
@@ -146,6 +146,37 @@ def question_about(
         return next(_sessions_fail(own, [], least=0), None)
     tried = _by_tool(own).get(tool or "")
     return _Tool(tool or "", [o for o, _ in own], tried).asked(error) if tried else None
+
+
+def silences_of(observations: Sequence[Observation]) -> list[Question]:
+    """For each tool: of sessions in which it worked and nothing failed aloud, which failed all the same?
+
+    The case of a session is the last call of the tool that worked. Nobody was told then that anything was wrong.
+    """
+    own = original_calls(_originals(observations, []))
+    sessions = [o for o, _ in own]
+    quiet = [o.outcome != "unknown" and not _failed_aloud(calls) for o, calls in own]
+    found: list[Question] = []
+    for name, tried in _by_tool(own).items():
+        last = {
+            one.place: one for tries in tried for one in tries if quiet[one.place] and not one.call.failure
+        }
+        if kind_of(name) != "other" or len(last) < 2 * LEAST_FAILING:
+            continue
+        chosen = [last[place] for place in sorted(last)]
+        cases = _cases(sessions, chosen)
+        failed = np.array([sessions[one.place].outcome == "failure" for one in chosen], dtype=bool)
+        spared = [use_sighting(cases.session(row), one.call) for row, one in enumerate(chosen)]
+        shown = {row: ("", None, spared[row]) for row in map(int, np.flatnonzero(failed))}
+        if LEAST_FAILING <= int(failed.sum()) < len(chosen):
+            found.append(Question("session", name, None, cases, failed, shown, spared))
+    return found
+
+
+def _failed_aloud(calls: Sequence[Call]) -> bool:
+    """Whether a call failed and the same tool never worked after: that is asked of the calls."""
+    last = {call.tool: call.failure is not None for call in calls if call.ran}
+    return any(last.values())
 
 
 # ---------------------------------------------------------------------- sessions
