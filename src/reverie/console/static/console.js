@@ -177,10 +177,10 @@
   };
 
   // What has just happened is said aloud; the place a link points at gets the focus.
-  const settled = (event) => {
+  const settled = (swapped) => {
     const said = $("#page [data-say]")?.textContent.trim();
     if (said && $("#live").textContent !== said) $("#live").textContent = said;
-    if (event?.detail?.elt && event.detail.elt.id !== "page") return; // a part that looks again by itself: focus stays
+    if (swapped?.detail?.elt && swapped.detail.elt.id !== "page") return; // a part that looks again by itself: focus stays
     const here = $("[data-here]");
     if (here) { here.scrollIntoView({ block: "center" }); here.focus({ preventScroll: true }); }
     const current = $(".pile [aria-current]");
