@@ -57,7 +57,7 @@ class ModelAuthor:
         self._door.model(_model(study.wish))
         told = self.estimate(study)
         most = study.wish.max_tokens or 2 * (told.input + told.output)
-        session = WritingSession(self._door, study.dream_id, study.going_on)
+        session = WritingSession(self._door, study.dream_id, study.going_on, study.after)
         sitting = AuthorSitting(study, self._means(study), session, told, most)
         self._door.attend()
         yield sitting

@@ -56,6 +56,7 @@ class Bench:
     read: set[OriginClass]
     drafts: dict[str, tuple[Draft, ...]] = field(default_factory=dict[str, tuple[Draft, ...]])
     left_out: dict[str, tuple[Unborne, ...]] = field(default_factory=dict[str, tuple[Unborne, ...]])
+    refused: dict[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
     left: dict[str, str] = field(default_factory=dict[str, str])
     done: bool = False
     idle_dones: int = 0
@@ -73,6 +74,14 @@ class Bench:
         """Whether anything came of it."""
         return bool(self.drafts or self.left)
 
+    @property
+    def refusal(self) -> str | None:
+        """Why nothing that was proposed holds, where something was."""
+        whys = [why for _, why in self.refused.values()]
+        return (
+            f"nothing that the model proposed holds: {'; '.join(dict.fromkeys(whys))}"[:600] if whys else None
+        )
+
     def written(self, why_not: str) -> list[Draft | Withheld]:
         """What came of it; ``why_not`` is why the rest of what lay there is not written."""
         return [*self.proposed(), *self.withheld(), *self.rest(why_not)]
@@ -87,6 +96,10 @@ class Bench:
         for finding in self.desk.findings:
             if finding.id in self.left and not self._written(finding):
                 yield Withheld(finding.id, finding.claim, f"left by the model: {self.left[finding.id]}")
+        for path, (title, why) in self.refused.items():
+            yield Withheld(
+                self.desk.findings[0].id, title, f"proposed by the model for {path}, and not taken: {why}"
+            )
         for path, lines in self.left_out.items():
             drafts = self.drafts.get(path)
             about = drafts[0].findings[0] if drafts else self.desk.findings[0].id
@@ -175,7 +188,9 @@ class Bench:
         if judged.left_out:
             self.left_out[call.path] = judged.left_out
         if judged.problem is not None:
+            self.refused[call.path] = call.title, judged.problem
             return f"Not taken: {judged.problem}"
+        self.refused.pop(call.path, None)
         self.drafts[call.path] = judged.drafts
         told: dict[str, Json] = {"taken": [f"{draft.kind} {draft.path}" for draft in judged.drafts]}
         if judged.left_out:
@@ -192,7 +207,7 @@ class Bench:
         )
 
     def _done(self) -> Shown | str:
-        if not self.used and self.idle_dones == 0:
+        if not (self.used or self.refused) and self.idle_dones == 0:
             self.idle_dones += 1
             return "Nothing was proposed, and nothing left with a reason. Do that first."
         self.done = True

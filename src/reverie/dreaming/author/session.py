@@ -64,15 +64,19 @@ class Rest:
 
 
 class WritingSession:
-    """One dream's session. ``going_on`` is called while it is waited for, and raises where the dream is to stop."""
+    """One dream's session. ``going_on`` is called while it is waited for, and raises where the dream is to stop.
+    ``after``: the one that was ended before, where the dream is begun again."""
 
-    def __init__(self, door: Door, dream_id: str, going_on: Callable[[], None]) -> None:
-        self.id: Final = derived_id("sesn", "dream", dream_id)
+    def __init__(
+        self, door: Door, dream_id: str, going_on: Callable[[], None], after: str | None = None
+    ) -> None:
+        self.id: Final = derived_id("sesn", "dream", dream_id, after or "")
         self._door = door
         self._dream_id = dream_id
         self._going_on = going_on
         self._bell = threading.Event()
         self._seq = 0
+        self._unheard = False  # the last thing said to it is in its log, and no turn has ended since
         self.news: deque[Event] = deque()
         """Events that nobody looked at yet, in order."""
 
@@ -124,11 +128,12 @@ class WritingSession:
         with self._listening():
             while True:
                 self._going_on()
-                self.read()
+                waits = self.waits()  # in this order: what was taken by then is in the log that is read last
                 state = self._door.live.state(self.id)
-                reason = self._reason(state)
-                if reason is not None:
-                    self.read()
+                self.read()
+                reason = _reason(state)
+                heard = not (waits or self._unheard) or reason in ("requires_action", "terminated")
+                if reason is not None and heard:
                     return Rest(reason, state)
                 self._bell.wait(_LOOK)
                 self._bell.clear()
@@ -136,7 +141,10 @@ class WritingSession:
     def read(self) -> None:
         """Add what is new in the log to the news."""
         while links := self._door.live.log_after(self.id, self._seq, _PAGE):
-            self.news.extend(read(link) for link in links)
+            for event in map(read, links):
+                self.news.append(event)
+                if event.type in ("user.message", "session.status_idle"):
+                    self._unheard = event.type == "user.message"
             self._seq = links[-1].seq
 
     def state(self) -> SessionState:
@@ -160,15 +168,6 @@ class WritingSession:
             self._door.sessions.archive(self.id)
 
     # ------------------------------------------------------------------ inside
-
-    def _reason(self, state: SessionState) -> str | None:
-        status = session_status(state)
-        if status == "terminated":
-            return "terminated"
-        told = stop_reason(state)
-        if status != "idle" or told is None or (told["type"] != "requires_action" and self.waits()):
-            return None
-        return str(told["type"])
 
     @contextmanager
     def _listening(self) -> Generator[None]:
@@ -211,6 +210,14 @@ def _found(listed: Callable[..., list[Resource]], name: str) -> Resource | None:
         kept = ours[-1] if ours else kept
         page = listed(after=(page[-1].created_at, page[-1].id), limit=100) if len(page) == 100 else []
     return kept
+
+
+def _reason(state: SessionState) -> str | None:
+    """Why it rests; None while it works, or is about to."""
+    if session_status(state) == "terminated":
+        return "terminated"
+    told = stop_reason(state)
+    return None if told is None else str(told["type"])
 
 
 def _message(text: str) -> dict[str, Any]:

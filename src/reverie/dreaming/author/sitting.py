@@ -31,6 +31,7 @@ __all__ = ["AuthorSitting", "Means"]
 _NUDGES: Final = 2
 _ROOM: Final = 500  # tokens kept for the next answer, at least
 _OVERLOOKED: Final = "the model wrote nothing of it and did not say why"
+_NOTHING: Final = "the model proposed nothing and left nothing with a reason, also when asked again"
 _AFTER_DONE: Final = Answer("This came after `done`, and was not done.", is_error=True)
 
 
@@ -172,6 +173,8 @@ class AuthorSitting:
         while True:
             rest = self._session.rest()
             nudges += self._heard(bench)
+            if bench.done and not bench.used:
+                raise _Stopped(bench.refusal or _NOTHING)
             if bench.done:
                 return
             if rest.calls:
@@ -195,7 +198,9 @@ class AuthorSitting:
             if event.type == "agent.custom_tool_use":
                 answer = bench.answer(str(event.payload["name"]), event.payload["input"])
                 self._answers[event.id] = answer
-            nudged += event.type == "user.message"
+            nudged += event.type == "user.message" and event_text(event.type, event.payload) == prompt(
+                "nudge"
+            )
         return nudged
 
     def _note(self, event: Event) -> None:
@@ -216,7 +221,7 @@ class AuthorSitting:
         )
         match reason:
             case "end_turn":
-                return "the model proposed nothing and left nothing with a reason, also when asked again"
+                return _NOTHING
             case "budget_reached":
                 return self._spent()
             case "refusal":
