@@ -125,6 +125,14 @@ def test_who_was_given_up_for_dead_stops_and_begins_anew(db: Database, me: Watch
     assert (me.workers, me.stopped) == (["me"], 1)
 
 
+def test_who_buries_others_by_a_clock_that_was_set_on_does_not_bury_itself(me: Watched) -> None:
+    me.look(2.0)
+    me._clock.now += timedelta(hours=1)
+    me.look(1.0)  # no sign of life is due
+    me.look(1.0)
+    assert (me.workers, me.stopped) == (["me"], 0)
+
+
 def test_what_nobody_works_on_here_is_let_go(db: Database, me: Watched) -> None:
     ids = new_sessions(house_of(db), 2)
     for id in ids:

@@ -147,8 +147,9 @@ class Heart:
             self._body.found(seen.open, seen.workers)
 
     def _seen(self, conn: Connection, busy: set[Key], *, beats: bool, buries: bool) -> _Look | None:
-        """One look, in one transaction; None when we are dead ourselves."""
-        if beats and not leases.beat(conn, self._worker):
+        """One look, in one transaction; None when we are dead ourselves. Who buries shows that it lives before that:
+        a clock may have been set on."""
+        if (beats or buries) and not leases.beat(conn, self._worker):
             return None
         dead = self._gone(conn)
         if buries:
