@@ -57,7 +57,9 @@ def _log(ran: Ran) -> Iterator[str]:
     yield f"{matter.name}, asked by {matter.user}, worked on by {matter.agent}"
     for line in ran.lines:
         yield from _shown(line)
-    yield f"SUCCESS {matter.name}" if not ran.failures else f"FAILURE {matter.name}: {', '.join(ran.failures)}"
+    yield (
+        f"SUCCESS {matter.name}" if not ran.failures else f"FAILURE {matter.name}: {', '.join(ran.failures)}"
+    )
 
 
 def _shown(line: Line) -> Iterator[str]:
@@ -111,7 +113,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--kind", choices=KINDS, default="pleading", help="the kind of matter (pleading)")
     parser.add_argument("--seed", type=int, default=7, help="of the (first) matter, or of the tables (7)")
     parser.add_argument("--matters", type=int, default=0, help="so many of them (1; tables 1000 and 400)")
-    parser.add_argument("--practice", type=int, default=200, help="of dream: sessions before each dream (200)")
+    parser.add_argument(
+        "--practice", type=int, default=200, help="of dream: sessions before each dream (200)"
+    )
     parser.add_argument("--memory", type=Path, metavar="FILE", help="notes that the clerk has read")
     parser.add_argument("--engine", action="store_true", help="as sessions of agents, in a database")
     parser.add_argument("--model", metavar="NAME", help="a model for the clerk, through the engine")

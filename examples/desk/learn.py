@@ -79,7 +79,9 @@ def _opened(folder: str, desk: Desk) -> reverie.Reverie:
     return reverie.open(Path(folder) / "desk.db", clock=desk.clock)
 
 
-def _night(rv: reverie.Reverie, desk: Desk, store: str, sessions: Sequence[str] | None, held: Sequence[Task]) -> Night:
+def _night(
+    rv: reverie.Reverie, desk: Desk, store: str, sessions: Sequence[str] | None, held: Sequence[Task]
+) -> Night:
     result = rv.dream(store, sessions=sessions)
     found = [Found(each, desk.judge(each.content)) for each in result.proposals]
     for each in result.proposals:
@@ -95,7 +97,11 @@ def table(done: Sequence[Night], naive: float) -> Iterator[str]:
     for name in PLANTED:
         yield f"| {name} | " + " | ".join(_mark(night, name) for night in done) + " |"
     yield "| false lessons | " + " | ".join(str(len(night.false)) for night in done) + " |"
-    yield f"| held-out success ({naive:.1%} without memory) | " + " | ".join(f"{n.share:.1%}" for n in done) + " |"
+    yield (
+        f"| held-out success ({naive:.1%} without memory) | "
+        + " | ".join(f"{n.share:.1%}" for n in done)
+        + " |"
+    )
 
 
 def _mark(night: Night, name: str) -> str:

@@ -231,7 +231,11 @@ class _Clerk:
         """What is tried after a failure: what memory says of it, else what comes to mind."""
         if not result.failed:
             return
-        told = [r.do for r in self.rules if r.tool == tool and r.error is not None and _alike(r.error, result.text)]
+        told = [
+            r.do
+            for r in self.rules
+            if r.tool == tool and r.error is not None and _alike(r.error, result.text)
+        ]
         yield from told
         if not told and chance(self.name, f"{tool} gives up") >= _GIVES_UP:
             ideas = _TRIES.get(tool, (None,))
@@ -242,7 +246,9 @@ class _Clerk:
         """The rules for a call of a tool that hold now."""
         known = {**self.task, **self._arguments(tool), "file_ext": self.file.rpartition(".")[2]}
         for rule in self.rules:
-            named = rule.tool == tool or (not rule.tool and isinstance(rule.do, Give) and rule.do.name in self._arguments(tool))
+            named = rule.tool == tool or (
+                not rule.tool and isinstance(rule.do, Give) and rule.do.name in self._arguments(tool)
+            )
             if rule.error is None and named and all(each.holds(known) for each in rule.when):
                 yield rule
 
@@ -300,23 +306,22 @@ def _with(given: Mapping[str, Any], deed: Give) -> dict[str, Any]:
 
 
 def _made(deed: Give, now: Any) -> Any:
-    match deed.op:
-        case "is":
-            return deed.value
-        case "shape":
-            return _shaped(str(deed.value), str(now))
-        case "another":
-            return f"{now}-b" if re.fullmatch(r"[A-Z]-\d+", str(now)) else f"{now}, in full"
-        case "not":
-            if str(now).lower() != str(deed.value).lower():
-                return now
-            return deed.say if deed.say is not None else next((v for v in ANOTHER.get(deed.name, ()) if v != now), now)
-        case ">=":
-            return max(now, deed.value)
-        case "<":
-            return min(now, float(deed.value) * 0.9)
-        case _:
-            return now * (0.5 if deed.op == "lower" else 2)
+    """The value that is given in the place of ``now``."""
+    if deed.op in ("is", "shape"):
+        return deed.value if deed.op == "is" else _shaped(str(deed.value), str(now))
+    if deed.op == "not":
+        return now if str(now).lower() != str(deed.value).lower() else _otherwise(deed, now)
+    if deed.op == "another":
+        return f"{now}-b" if re.fullmatch(r"[A-Z]-\d+", str(now)) else f"{now}, in full"
+    if deed.op in (">=", "<"):
+        return max(now, deed.value) if deed.op == ">=" else min(now, float(deed.value) * 0.9)
+    return now * (0.5 if deed.op == "lower" else 2)
+
+
+def _otherwise(deed: Give, now: Any) -> Any:
+    if deed.say is not None:
+        return deed.say
+    return next((value for value in ANOTHER.get(deed.name, ()) if value != now), now)
 
 
 def _shaped(shape: str, now: str) -> str:
@@ -398,7 +403,11 @@ class _Scene:
     @property
     def memory(self) -> str:
         """Of the system prompt, and of the memory that was read."""
-        read = [re.sub(r"^(?:\S+?\.(?:md|txt))?[:-]?\d+[:\t-]", "", line) for t in self._read for line in t.splitlines()]
+        read = [
+            re.sub(r"^(?:\S+?\.(?:md|txt))?[:-]?\d+[:\t-]", "", line)
+            for t in self._read
+            for line in t.splitlines()
+        ]
         return "\n".join([self._request.system, "---", *read])
 
     def reading(self) -> ToolCall | None:

@@ -73,7 +73,9 @@ def _false(memory: str, useful: bool, changed: int, harmed: int) -> Iterator[str
     if harmed >= _HARMED:
         yield f"{harmed} matters go wrong in a new way"
     for found in _BLAMED.finditer(memory):
-        names = set(re.findall(r"`(\w+)` is", found["when"])) | ({"weekday"} if "day" in found["when"] else set())
+        names = set(re.findall(r"`(\w+)` is", found["when"])) | (
+            {"weekday"} if "day" in found["when"] else set()
+        )
         if strange := names - _MATTERS.get(found["what"], frozenset()):
             yield f"blames {', '.join(sorted(strange))}"
 

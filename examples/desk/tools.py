@@ -33,9 +33,10 @@ class Tools:
         self.office = Office()
         self._now = now
         self._fresh = False
-        self._opened = 0
         if matter.kind in ("bundle", "deed"):
-            self.office.put(Document(matter.file, matter.size_mb, (f"{matter.kind.upper()}: {matter.party}",)))
+            self.office.put(
+                Document(matter.file, matter.size_mb, (f"{matter.kind.upper()}: {matter.party}",))
+            )
         if matter.kind == "bundle":
             self.office.change(matter.file, lambda d: d.having(*_tables(matter)))
 
@@ -237,7 +238,11 @@ def _tables(matter: Matter) -> tuple[str, ...]:
 
 
 def _shown(document: Document) -> dict[str, Any]:
-    return {"file": document.name, "mime": _MIME.get(document.type, "text/plain"), "size_mb": document.size_mb}
+    return {
+        "file": document.name,
+        "mime": _MIME.get(document.type, "text/plain"),
+        "size_mb": document.size_mb,
+    }
 
 
 def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
