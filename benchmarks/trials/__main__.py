@@ -1,6 +1,7 @@
 """Trials: error rates and power of the rule that adopts an edit from replays, beside its rivals; verdicts online.
 
     python -m benchmarks.trials [--quick] [--plot curve.svg]
+    python -m benchmarks.trials loop [--quick]      the whole of it, through a database and sessions
 
 "Replays" counts single runs of a task, two for each pair. A rule that stops early is charged for what it used, on average
 over edits that do nothing, harm by 10 points and help by 10 points, a third each. Minutes; ``--quick`` under one.
@@ -16,6 +17,7 @@ from typing import Final
 
 import numpy as np
 from benchmarks.table import Row, print_table
+from benchmarks.trials.loop import show_loop
 from benchmarks.trials.online import show_online
 from benchmarks.trials.rivals import RULES, THRIFTY, Outcome, ours
 from benchmarks.trials.tables import curve, matrix, percent
@@ -201,9 +203,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("what", nargs="?", choices=("statistics", "loop"), default="statistics")
     parser.add_argument("--quick", action="store_true", help="under a minute, coarse")
     parser.add_argument("--plot", type=Path, help="where to write the curve, an SVG")
     asked = parser.parse_args()
+    if asked.what == "loop":
+        show_loop(quick=asked.quick)
+        return
     size = QUICK if asked.quick else FULL
     everything: dict[str, Points] = {}
     for world in WORLDS:
