@@ -160,7 +160,7 @@ class Workspace:
         self.exclusions = Exclusions(
             db, self.resources, self.log, self._observer, _miners, clock=clock, taken_out=self.evidence.out
         )
-        self.bulk = Bulk(self.review, lambda each: self.exclusions.fallen(each.idea, each.findings))
+        self.bulk = Bulk(self.review, self.exclusions.fallen)
         self.merger = Merger(self.memory, self.review)
         self.pile = Pile(db)
         self.replays = Replays(
