@@ -86,6 +86,7 @@ def _page(visit: Visit, finding: Finding, counted: str | None = None) -> Shown:
     now: Finding = facts["finding"]
     sessions = visit.house.log.sessions(ids=now.sessions[: 5 * _SESSIONS]) if now.sessions else []
     cited = Counter(each.session_id for each in (*now.evidence, *now.counter_evidence))
+    sessions.sort(key=lambda each: (-cited[each.id], str(each.info.started_at or ""), each.id))
     first = {each.session_id: _place(finding, each) for each in reversed(now.evidence)}
     return Shown(
         "evidence.html",

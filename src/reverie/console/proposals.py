@@ -58,7 +58,7 @@ def desk(house: Workspace, proposal_id: str, view: str | None) -> dict[str, Any]
         "pairs": paired(now, result) if shown == "split" else (),
         "findings": findings,
         "more_findings": len(proposal.findings) - len(findings),
-        "fallen": pending and house.exclusions.fallen(proposal.idea, proposal.findings),
+        "fallen": pending and any(map(house.exclusions.fallen, proposal.findings[:1])),
         "similar": similar(house.memory, proposal) if pending else (),
         "reasons": REASONS,
         "store": house.stores.get(proposal.store_id),

@@ -78,7 +78,7 @@ def _percent(rate: float | None) -> str:
 
 
 def _points(difference: float) -> str:
-    return f"{difference * 100:+.0f}".replace("-", "−")
+    return f"{difference * 100:+.0f}".replace("-", "−") if round(difference * 100) else "0"
 
 
 def _many(count: int, noun: str) -> str:

@@ -5,7 +5,7 @@ A mark holds for the idea, in every later dream, until it is taken back. See ``r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -89,12 +89,10 @@ class Exclusions:
             return _recount(kept[0], marks)
         return self._counted(finding)
 
-    def fallen(self, idea: str, findings: Collection[str]) -> bool:
-        """Whether any of these findings (ids) of an idea is below its threshold by now."""
-        if not self._marks(idea):
-            return False
-        down = self._resources.list(_COUNT, statuses=["fallen"])
-        return any(each.parent in findings and each.body["key"] == idea for each in down)
+    def fallen(self, finding_id: str) -> bool:
+        """Whether a finding (whole id) was counted, without what is marked now, and is below its threshold."""
+        kept = self._resources.list(_COUNT, parent=finding_id, statuses=["fallen"], limit=1)
+        return bool(kept) and kept[0].body["marks"] == [m.id for m in self._marks(kept[0].body["key"])]
 
     # ------------------------------------------------------------------ marking
 

@@ -53,8 +53,8 @@ class Done:
 class Bulk:
     """Approves many proposals, each on its own."""
 
-    def __init__(self, review: ReviewService, fallen: Callable[[Proposal], bool]) -> None:
-        """``fallen`` says whether what a proposal rests on is below its threshold by now."""
+    def __init__(self, review: ReviewService, fallen: Callable[[str], bool]) -> None:
+        """``fallen`` says whether a finding (id) is below its threshold by now."""
         self._review = review
         self._fallen = fallen
 
@@ -116,7 +116,7 @@ class Bulk:
             "another one of these changes the same file": (proposal.store_id, proposal.path) in taken,
         }
         why = next((reason for reason, holds in reasons.items() if holds), None)
-        if why is None and self._fallen(proposal):
+        if why is None and any(map(self._fallen, proposal.findings[:1])):
             why = "its evidence is below its threshold by now"
         return why
 
