@@ -15,13 +15,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 from math import exp, log2
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 
 from reverie.domain.events import Json, Scalar
 from reverie.domain.findings import Condition, Effect, Finding
-from reverie.mining.conditional.arrays import Bools, Floats
+from reverie.mining.conditional.arrays import Bools, Floats, Ints
 from reverie.mining.conditional.comparing import share, table, tables_within
 from reverie.mining.conditional.judging import choice_of, mere_symptom, recounted, up_to_first_failure
 from reverie.mining.conditional.offsets import guard_of
@@ -152,7 +152,8 @@ def _range(column: Column) -> str:
         counts = np.bincount(column.values[column.values >= 0], minlength=len(column.labels))
         most = [str(column.labels[i])[:40] for i in np.argsort(-counts, kind="stable")[:_LABELS]]
         return ", ".join(most) + (", …" if len(column.labels) > _LABELS else "")
-    known: Floats = column.values[np.isfinite(column.values)]
+    values = cast(Floats, column.values)
+    known = values[np.isfinite(values)]
     return f"{float(known.min()):g} to {float(known.max()):g}" if len(known) else "never known"
 
 
@@ -201,8 +202,14 @@ def _exact(question: Question, having: Bools, asked: Bools) -> float:
 def _expected(question: Question, asked: Bools) -> Floats | None:
     """What was to be expected of each case, by earlier ones; None where nothing could make them depend."""
     cases = question.cases
-    guard = guard_of(len(cases), (cases.strata[1], cases.users, cases.session_codes), cases.times)
+    grouped = [codes for codes in (cases.strata[1], cases.users, cases.session_codes) if _parts(codes)]
+    guard = guard_of(len(cases), grouped, cases.times if np.isfinite(cases.times).any() else None)
     return None if guard.exchangeable else guard.expected(question.happened, asked)
+
+
+def _parts(codes: Ints | None) -> bool:
+    """Whether these codes tell rows apart."""
+    return codes is not None and len(np.unique(codes)) > 1
 
 
 def _guarded(examined: Share, expected: Floats | None, foreseen: float) -> float:

@@ -77,7 +77,7 @@ def topics_of(desk: DeskText) -> Iterator[tuple[str, Sequence[Mapping[str, Any]]
         first = next((finding for finding in topic if finding["nature"] not in _MUTE), None)
         said = first and (first.get("advice") or first.get("warning"))
         if first is not None and said:
-            yield said, [first, *(finding for finding in topic if finding is not first)]
+            yield str(said), [first, *(finding for finding in topic if finding is not first)]
 
 
 def calls_since(messages: Sequence[Message]) -> list[ToolResult]:
