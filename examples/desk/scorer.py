@@ -21,9 +21,9 @@ from examples.prove.world import Lesson
 
 __all__ = ["judge"]
 
-_PROBES: Final = 24
+_PROBES: Final = 15
 """Matters for each planted thing."""
-_AT_RANDOM: Final = 60
+_AT_RANDOM: Final = 40
 _FIRST: Final = 900_000_000
 _LEFT: Final = 0.2
 _HARMED: Final = 2
