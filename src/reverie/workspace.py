@@ -20,6 +20,7 @@ from reverie.domain.events import Event, JsonObject
 from reverie.domain.findings import Finding
 from reverie.domain.imports import FileReport
 from reverie.domain.memories import Memory
+from reverie.domain.policies import by_policy
 from reverie.domain.proposals import Proposal, ProposalStatus, RejectReason
 from reverie.domain.sessions import Outcome, SessionInfo
 from reverie.dreaming.author.author import ModelAuthor
@@ -526,6 +527,19 @@ class Workspace:
         """Every dream, newest first."""
         with self._db.read() as conn:
             return dream_rows.dreams(conn, None if store is None else self.memory.store(store).id)
+
+    def dreamed(self, dream_id: str) -> DreamResult:
+        """A dream with what it found and proposed, by its id or a unique prefix. Changes nothing.
+
+        Raises:
+            NotFound, Ambiguous: none or several fit.
+        """
+        with self._db.read() as conn:
+            dream = dream_rows.dream(conn, dream_id)
+            findings = dream_rows.findings(conn, dream.id)
+        proposals = tuple(self.review.list(dream_id=dream.id))
+        applied = tuple(each.id for each in proposals if by_policy(each))
+        return DreamResult(dream, tuple(findings), proposals, repeated=False, applied=applied)
 
     def stored_dream(self, dream_id: str) -> Dream | None:
         """A dream by its whole id; None where it has not begun, or is none of this workspace."""

@@ -1,10 +1,10 @@
-"""``reverie dream`` and ``reverie dreams``."""
+"""``reverie dream`` and ``reverie dreams list|show``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.progress import BarColumn, Progress, TextColumn
@@ -14,8 +14,9 @@ from reverie.cli.options import AsJson, Db, Quiet, Store
 from reverie.cli.output import data, esc, many, moment, out, print_json, print_table, since_time, talk
 from reverie.cli.show import companion_lines, finding_lines
 from reverie.domain.clock import system_clock
-from reverie.domain.dreams import Stage
+from reverie.domain.dreams import Dream, Estimate, Stage, Wish, Writing
 from reverie.dreaming.dream import DreamResult
+from reverie.dreaming.render import estimate_json
 
 __all__ = ["add_to"]
 
@@ -29,9 +30,12 @@ _DOING: dict[Stage, str] = {
 }
 
 
+group = typer.Typer(invoke_without_command=True, help="List dreams, newest first.")
+
+
 def add_to(app: typer.Typer) -> None:
     app.command("dream")(dream)
-    app.command("dreams")(dreams)
+    app.add_typer(group, name="dreams")
 
 
 def dream(
@@ -42,6 +46,25 @@ def dream(
     sessions: Annotated[
         str | None, typer.Option(metavar="ID,ID…", help="Only these sessions (ids or unique prefixes).")
     ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="M", help="Have an agent with this model write: provider:name. Else templates do."
+        ),
+    ] = None,
+    instructions: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="What the model is to read closely, merge, drop or lay out."),
+    ] = None,
+    max_tokens: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="The most tokens it may use; templates write what is left then."
+        ),
+    ] = None,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Say what the model is expected to use, and stop.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Compute everything, propose nothing.")] = False,
     workers: Annotated[
         int | None,
@@ -55,18 +78,33 @@ def dream(
 ) -> None:
     """Find out what your agents keep getting wrong and what worked, and propose it for memory.
 
-    No model, no key and no network are needed. Nothing enters memory before you approve it.
+    No model, no key and no network are needed. Nothing enters memory before you approve it, but for what a review
+    policy lets in (reverie policy list).
     """
     chosen = [name.strip() for name in sessions.split(",") if name.strip()] if sessions is not None else None
+    scope: dict[str, Any] = {
+        "since": since_time(since, system_clock()),
+        "sessions": chosen,
+        "workers": workers,
+    }
     with reverie.open(db) as rv:
+        if model is not None:
+            rv.models.allow(model)
         with _progress(quiet or as_json) as progress:
+            if estimate:
+                expected = rv.dreamer().estimate(
+                    store, wish=Wish(model, instructions, max_tokens), progress=progress, **scope
+                )
+                _expected(expected, as_json)
+                return
             result = rv.dream(
                 store,
-                since=since_time(since, system_clock()),
-                sessions=chosen,
+                model=model,
+                instructions=instructions,
+                max_tokens=max_tokens,
                 dry_run=dry_run,
-                workers=workers,
                 progress=progress,
+                **scope,
             )
         if as_json:
             print_json(rv.as_json(result))
@@ -84,7 +122,9 @@ def _progress(silent: bool) -> Generator[Callable[[Stage, int, int], None] | Non
         task = bar.add_task("", total=1)
 
         def tell(stage: Stage, done: int, total: int) -> None:
-            bar.update(task, description=_DOING[stage], completed=done, total=max(total, 1))
+            tokens = stage == "write" and total > 1
+            doing = "a model writes (tokens)" if tokens else _DOING[stage]
+            bar.update(task, description=doing, completed=done, total=max(total, 1))
 
         yield tell
 
@@ -107,6 +147,8 @@ def _report(rv: reverie.Reverie, result: DreamResult, dry_run: bool) -> None:
             "\n[dim]none of these sessions says how it ended, so there are counts and no success figures[/]"
         )
     _silences(result)
+    for line in _written(result):
+        out.print(line)
     waiting = [p for p in rv.proposals() if p.store_id == seen.store_id]
     if not result.proposals:
         out.print("nothing new to propose; everything that was seen: reverie dream --json")
@@ -129,35 +171,91 @@ def _silences(result: DreamResult) -> None:
         out.print("  [dim]· … all of them: reverie dream --json[/]")
 
 
-def dreams(
-    store: Annotated[str | None, typer.Option(metavar="NAME")] = None, as_json: AsJson = False, db: Db = None
-) -> None:
+def _written(result: DreamResult) -> Iterator[str]:
+    """Who wrote it, at what cost, and what went into memory by itself."""
+    writing = result.dream.writing
+    if writing is not None:
+        yield f"\n[dim]{esc(_cost(writing))}[/]"
+        if writing.fell_back is not None:
+            yield f"[yellow]templates wrote the rest: {esc(writing.fell_back)}[/]"
+    if result.applied:
+        yield f"\n{many(len(result.applied), 'proposal')} went into memory by review policies: reverie policy list"
+
+
+def _cost(writing: Writing) -> str:
+    used, told = writing.usage, writing.estimate
+    total = used.input + used.output + used.cache_read + used.cache_write
+    beside = "" if told is None else f", where {told.input + told.output:,} were expected"
+    whole = "" if told is None else f"; reading every transcript would take {told.everything:,}"
+    where = "" if writing.session_id is None else f" (reverie sessions show {writing.session_id})"
+    return f"{writing.model} used {total:,} tokens{beside}{whole}{where}"
+
+
+def _expected(estimate: Estimate, as_json: bool) -> None:
+    if as_json:
+        print_json(estimate_json(estimate))
+        return
+    data(f"{estimate.input + estimate.output:,} tokens: {estimate.input:,} in, {estimate.output:,} out")
+    talk.print(f"reading every transcript once would take {estimate.everything:,}")
+
+
+StoreName = Annotated[
+    str | None, typer.Option("--store", metavar="NAME", help="Only into this memory store.")
+]
+
+
+@group.callback()
+def dreams(ctx: typer.Context, store: StoreName = None, as_json: AsJson = False, db: Db = None) -> None:
+    """List dreams, newest first."""
+    if ctx.invoked_subcommand is None:
+        list_(store, as_json, db)
+
+
+@group.command("list")
+def list_(store: StoreName = None, as_json: AsJson = False, db: Db = None) -> None:
     """List dreams, newest first."""
     with reverie.open(db) as rv:
         found = rv.dreams(store)
+    if as_json:
+        print_json([_as_json(each) for each in found])
+        return
+    if not found:
+        data("no dreams yet; next: reverie dream")
+        return
+    rows = [
+        (d.id, d.status, moment(d.created_at), str(d.sessions), str(d.findings), str(d.proposals))
+        for d in found
+    ]
+    print_table(("dream", "status", "when", "sessions", "findings", "proposals"), rows)
+
+
+@group.command("show")
+def show(
+    id: Annotated[str, typer.Argument(metavar="ID", help="A dream's id, or the beginning of it.")],
+    as_json: AsJson = False,
+    db: Db = None,
+) -> None:
+    """Show one dream: how far it is, what it found and proposed, what it kept back, who wrote it."""
+    with reverie.open(db) as rv:
+        result = rv.dreamed(id)
         if as_json:
-            print_json(
-                [
-                    {
-                        "id": d.id,
-                        "status": d.status,
-                        "stage": d.stage,
-                        "created_at": d.created_at,
-                        "ended_at": d.ended_at,
-                        "sessions": d.sessions,
-                        "findings": d.findings,
-                        "proposals": d.proposals,
-                        "error": d.error,
-                    }
-                    for d in found
-                ]
-            )
+            print_json(rv.as_json(result))
             return
-        if not found:
-            data("no dreams yet; next: reverie dream")
-            return
-        rows = [
-            (d.id, d.status, moment(d.created_at), str(d.sessions), str(d.findings), str(d.proposals))
-            for d in found
-        ]
-        print_table(("dream", "status", "when", "sessions", "findings", "proposals"), rows)
+        seen = result.dream
+        when = f"{moment(seen.created_at)} to {moment(seen.ended_at)}"
+        out.print(f"[bold]{seen.id}[/] {seen.status} at {seen.stage} [dim]· {when}[/]")
+        out.print(f"over {many(seen.sessions, 'session')}, {seen.new_sessions} of them new")
+        if seen.error is not None:
+            out.print(f"[red]{esc(seen.error)}[/]")
+        for finding in result.findings:
+            out.print(f"  [dim]{finding.id[:13]}[/] {esc(finding.claim)}")
+        for proposal in result.proposals:
+            out.print(f"[bold]{proposal.status}[/]  {esc(proposal.title)}  [dim]{proposal.id}[/]")
+        _silences(result)
+        for line in _written(result):
+            out.print(line)
+
+
+def _as_json(dream: Dream) -> dict[str, Any]:
+    shown = ("id", "status", "stage", "created_at", "ended_at", "sessions", "findings", "proposals", "error")
+    return {name: getattr(dream, name) for name in (*shown, "written_by")}

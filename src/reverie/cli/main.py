@@ -30,6 +30,7 @@ COMMANDS: Final = {
         "Find out what your agents keep getting wrong and what worked, and propose it for memory.",
     ),
     "dreams": Entry("reverie.cli.dreams", "List dreams, newest first."),
+    "findings": Entry("reverie.cli.findings", "What dreams found: claims, with their numbers and quotes."),
     "schedule": Entry(
         "reverie.cli.schedule", "Dreams that start by themselves: at times, or when enough is new."
     ),
@@ -66,11 +67,10 @@ COMMANDS: Final = {
         "reverie.cli.proposals", "The changes that wait for a decision, and what became of them."
     ),
     "policy": Entry(
-        "reverie.cli.policy", "What may enter memory without a person looking at it first. By default nothing."
+        "reverie.cli.policy",
+        "What may enter memory without a person looking at it first. By default nothing.",
     ),
-    "trial": Entry(
-        "reverie.cli.trial", "Trials: some sessions see a memory and others do not; did it help?"
-    ),
+    "trial": Entry("reverie.cli.trial", "Trials: some sessions see a memory and others do not; did it help?"),
     "memory": Entry("reverie.cli.memory", "What was learned: list, show, search, history, diff, restore."),
     "sessions": Entry("reverie.cli.sessions", "The sessions in the log, and their transcripts."),
     "keys": Entry("reverie.cli.keys", "Keys for the HTTP API: who may call, and what for."),

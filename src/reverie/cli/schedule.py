@@ -13,7 +13,7 @@ from reverie.app import default_database
 from reverie.cli.installing import Manager, timer
 from reverie.cli.options import AsJson, Db, Store
 from reverie.cli.output import data, esc, many, moment, out, print_json, print_table, talk
-from reverie.domain.dream_requests import DreamRequest
+from reverie.domain.dream_requests import NO_MODEL, DreamRequest
 from reverie.domain.errors import UsageError
 from reverie.domain.resources import Resource
 from reverie.dreaming.schedules import DreamScheduleView
@@ -51,6 +51,13 @@ def add(
     min_sessions: Annotated[
         int, typer.Option(metavar="N", min=1, max=10_000, help="No dream with fewer new sessions.")
     ] = 5,
+    model: Annotated[
+        str | None, typer.Option(metavar="M", help="Have an agent with this model write. Else templates do.")
+    ] = None,
+    instructions: Annotated[str | None, typer.Option(metavar="TEXT", help="What steers that model.")] = None,
+    max_tokens: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="The most tokens that each dream may use.")
+    ] = None,
     as_json: AsJson = False,
     db: Db = None,
 ) -> None:
@@ -58,7 +65,12 @@ def add(
 
     A server or a worker attends it; without either, see: reverie schedule install --print
     """
+    if model is None and (instructions or max_tokens):
+        raise UsageError(
+            "instructions and a budget are for a model, and none is named", hint="--model provider:name"
+        )
     said = {"name": name, "trigger": _trigger(cron, zone, every, on_failure), "min_sessions": min_sessions}
+    said |= {"model": model, "instructions": instructions, "max_tokens": max_tokens}
     with reverie.open(db) as rv:
         made = rv.dream_schedules.create({**said, "memory_store_id": rv.memory.store(store).id})
     if as_json:
@@ -108,6 +120,9 @@ def status(as_json: AsJson = False, db: Db = None) -> None:
         body, last = each.resource.body, each.last_run
         out.print(f"[bold]{esc(body['name'])}[/]  [dim]{each.resource.id} · {_state(each.resource)}[/]")
         out.print(f"  dreams  {esc(_when(each.resource))}, with {body['min_sessions']} new sessions or more")
+        if body["model"] != NO_MODEL:
+            most = f", {body['max_tokens']:,} tokens at most" if body.get("max_tokens") else ""
+            out.print(f"  written by {esc(body['model'])}{most}")
         out.print(f"  last    {'never' if last is None else moment(last.created_at)}  {esc(end or '')}")
         out.print(f"  next    {_next(each)}")
 
@@ -246,17 +261,29 @@ def _end(rv: reverie.Reverie, run: Resource | None) -> str | None:
 def _told(request: DreamRequest) -> str:
     if request.error is not None:
         return f"{request.id} failed: {request.error.message}"
-    return f"{request.id} {request.status}, with {many(request.left, 'proposal')} for review"
+    by_itself = f", {request.by_policy} in memory by review policies" if request.by_policy else ""
+    fell_back = f"; templates wrote: {request.fell_back}" if request.fell_back else ""
+    return f"{request.id} {request.status}, with {many(request.left, 'proposal')} for review{by_itself}{fell_back}"
 
 
 def _as_json(view: DreamScheduleView) -> dict[str, Any]:
     found, last = view.resource, view.last_run
-    shown = ("name", "memory_store_id", "trigger", "min_sessions", "output", "paused_reason")
+    shown = (
+        "name",
+        "memory_store_id",
+        "trigger",
+        "min_sessions",
+        "output",
+        "model",
+        "instructions",
+        "paused_reason",
+    )
     return {
         "id": found.id,
         "status": found.status,
         "created_at": found.created_at,
         "upcoming": view.upcoming,
         **{key: found.body[key] for key in shown},
+        "max_tokens": found.body.get("max_tokens"),
         "last_run": None if last is None else {"id": last.id, "created_at": last.created_at, **last.body},
     }

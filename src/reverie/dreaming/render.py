@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from reverie.domain.clock import iso_or_none
-from reverie.domain.dreams import Dream
+from reverie.domain.dreams import Dream, Estimate, Writing
 from reverie.domain.errors import NotFound
 from reverie.domain.events import Event
 from reverie.domain.findings import Citation, Comparison, Condition, Finding, Rate
@@ -21,6 +21,7 @@ from reverie.dreaming.exclusions import Recount
 __all__ = [
     "SCHEMA",
     "dream_json",
+    "estimate_json",
     "exclusions_json",
     "finding_json",
     "numbers_json",
@@ -174,6 +175,29 @@ def proposal_json(proposal: Proposal) -> dict[str, Any]:
     }
 
 
+def _writing(writing: Writing | None) -> dict[str, Any] | None:
+    if writing is None:
+        return None
+    told, used = writing.estimate, writing.usage
+    return {
+        "model": writing.model,
+        "session_id": writing.session_id,
+        "usage": {
+            "input": used.input,
+            "output": used.output,
+            "cache_read": used.cache_read,
+            "cache_write": used.cache_write,
+        },
+        "estimate": None if told is None else estimate_json(told),
+        "fell_back": writing.fell_back,
+    }
+
+
+def estimate_json(estimate: Estimate) -> dict[str, int]:
+    """What a model is expected to use, in tokens; ``everything`` is what reading each transcript once would take."""
+    return {"input": estimate.input, "output": estimate.output, "everything": estimate.everything}
+
+
 def dream_json(
     dream: Dream, findings: Sequence[Finding], proposals: Sequence[Proposal], event: Lookup
 ) -> dict[str, Any]:
@@ -191,6 +215,8 @@ def dream_json(
             "new_sessions": dream.new_sessions,
             "parameters": dict(dream.parameters),
             "error": dream.error,
+            "written_by": list(dream.written_by),
+            "writing": _writing(dream.writing),
             "withheld": [
                 {"finding_id": held.finding_id, "claim": held.claim, "why": held.why}
                 for held in dream.withheld
