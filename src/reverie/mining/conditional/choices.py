@@ -23,7 +23,7 @@ from reverie.mining.conditional.arrays import Bools, Ints
 from reverie.mining.conditional.comparing import share, table, tables_within
 from reverie.mining.conditional.judging import up_to_first_failure
 from reverie.mining.conditional.options import LEAST_EACH, Option, options_of, situations_of
-from reverie.mining.conditional.report import Clause, Share
+from reverie.mining.conditional.report import Bound, Clause, Share, rows_of
 from reverie.mining.conditional.targets import Question
 from reverie.mining.statistics import exact_p, log_choose
 
@@ -110,6 +110,10 @@ class _Try:
         return without.rate - having.rate >= LEAST_GAIN and having.rate <= MOST_LEFT * without.rate
 
     @property
+    def is_silent_step(self) -> bool:
+        return self.question.kind == "session" and self.option.how == "before"
+
+    @property
     def place(self) -> float:
         """How far into their sessions these cases are, in calls that had worked: a step is missed first by the next."""
         worked = [number for _, number in self.question.cases.before]
@@ -151,7 +155,16 @@ def better_choices(
     proved.sort(
         key=lambda pair: (pair[0], pair[1].option.how == "before", pair[1].place, pair[1].option.mark)
     )
-    return sorted(_chosen(proved, tries, costs, ways), key=lambda b: b.p_adjusted)
+    return sorted(_chosen(_missed_first(proved), tries, costs, ways), key=lambda b: b.p_adjusted)
+
+
+def _missed_first(proved: Sequence[tuple[float, _Try]]) -> list[tuple[float, _Try]]:
+    """A step left out in silence is missing from every later call, too: it belongs before the first of them."""
+    first: dict[str, float] = {}
+    for _, one in proved:
+        if one.is_silent_step:
+            first[one.option.name] = min(one.place, first.get(one.option.name, one.place))
+    return [(p, t) for p, t in proved if not t.is_silent_step or t.place == first[t.option.name]]
 
 
 def _tries(question: Question, rules: Sequence[Sequence[Clause]]) -> Iterator[_Try]:
@@ -261,7 +274,47 @@ def _chosen(
         if p * costs[one.proven] <= ALPHA and _is_second(rest, kept):
             kept.append((p, rest))
     every = [t for _, t in proved]
-    return [_better(p, one, costs[one.proven], every) for p, one in kept if not _is_missing_step(one)]
+    return [
+        _better(p, _refined(one), costs[one.proven], every) for p, one in kept if not _is_missing_step(one)
+    ]
+
+
+def _refined(one: _Try) -> _Try:
+    """A number that was parted at a quantile, parted where those without the choice fail most unlike each other."""
+    clause = one.clauses[0] if one.clauses and not one.proven else None
+    if clause is None or clause.kind != "number":
+        return one
+    column = next(c for c in one.question.table().columns if c.name == clause.attribute)
+    known = one.option.others & np.isfinite(column.values)
+    values, failed = column.values[known], one.failed[known]
+    cuts = [
+        float(cut)
+        for cut in np.unique(values)
+        if min((values >= cut).sum(), (values < cut).sum()) >= LEAST_EACH
+    ]
+    if not cuts:
+        return one
+    best = max(cuts, key=lambda cut: abs(_excess(failed, values >= cut)))
+    bound = Bound(best, best, best)
+    clause = replace(clause, low=bound if clause.low else None, high=bound if clause.high else None)
+    rows = rows_of(one.question.table(), [clause])
+    having, without = one.option.rows & rows, one.option.others & rows
+    asked, places = up_to_first_failure(one.question), one.question.cases.places
+    refined = replace(
+        one,
+        clauses=(clause,),
+        scope=asked & rows,
+        having=_votes(places, asked & having),
+        without=_votes(places, asked & without),
+    )
+    return refined if refined.telling and refined.helps else one
+
+
+def _excess(failed: Bools, rows: Bools) -> float:
+    """Failures among these beyond their share, in standard deviations."""
+    n, total, rate = int(rows.sum()), len(rows), float(failed.mean())
+    spread = (n * (total - n) / total * rate * (1 - rate)) ** 0.5
+    return float(failed[rows].sum() - n * rate) / spread if spread else 0.0
 
 
 def _taken(one: _Try, kept: Iterable[tuple[float, _Try]]) -> Bools:

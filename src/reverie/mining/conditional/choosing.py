@@ -120,6 +120,8 @@ def _statement(better: Better) -> dict[str, Json]:
     }
     if mistake is not None:
         found |= {"topic": f"mistake:{mistake[0]}", "mistake": mistake[0], "example": mistake[1]}
+    if session and option.how == "before" and not better.clauses:  # as of the workflow that says the same
+        found["topic"] = f"workflow:{option.name} → {tool}"
     if better.same_here:
         found["same_here"] = [o.name for o in better.same_here]
     return found

@@ -17,7 +17,7 @@ import numpy as np
 from reverie.domain.events import Scalar
 from reverie.mining.conditional.arrays import Bools
 from reverie.mining.conditional.cases import CHARS, CLOCK, WORKED_BEFORE, Cases
-from reverie.mining.conditional.report import Clause, rows_of
+from reverie.mining.conditional.report import Bound, Clause, rows_of
 from reverie.mining.conditional.table import Column
 from reverie.mining.conditional.targets import Question
 from reverie.mining.hearing import tells
@@ -32,6 +32,8 @@ USUAL: Final = 0.4
 MOST_LABELS: Final = 8
 MOST_SITUATIONS: Final = 40
 MOST_OPTIONS: Final = 40
+PARTS: Final = (0.25, 0.5, 0.75)
+"""Quantiles at which a number that is given parts the cases."""
 BROAD: Final = 0.8
 DERIVED: Final = (CHARS, "_count")
 PROPERTIES: Final = frozenset(
@@ -173,8 +175,20 @@ def situations_of(
 
 
 def _labels(question: Question) -> Iterator[tuple[Clause, ...]]:
-    """Each label of what describes the work; who does it is held still, not asked about."""
+    """Each label of what describes the work, and the parts of its numbers; who does it is held still, not asked about."""
+    given = {name for row in question.cases.given for name in row}
     for column in question.table().columns:
+        numbers = (
+            question.kind == "session" and column.kind == "number"
+        )  # of calls the conditional search knows
+        if numbers and column.name in given and not column.name.endswith(DERIVED):
+            known = column.values[np.isfinite(column.values)]
+            for cut in (
+                dict.fromkeys(np.quantile(known, PARTS, method="higher").tolist()) if len(known) else ()
+            ):
+                bound = Bound(cut, cut, cut)
+                yield (Clause(column.name, "number", low=bound),)
+                yield (Clause(column.name, "number", high=bound),)
         if column.kind == "category" and column.name not in WHO and column.name not in CLOCK:
             counts = np.bincount(column.values[column.values >= 0], minlength=len(column.labels))
             for place in map(int, np.argsort(-counts, kind="stable")[:MOST_LABELS]):

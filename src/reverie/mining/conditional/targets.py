@@ -18,7 +18,7 @@ from reverie.domain.events import Scalar
 from reverie.domain.observations import Call, Failure, Observation
 from reverie.mining.conditional.arrays import Bools, Ints
 from reverie.mining.conditional.axes import NotMined
-from reverie.mining.conditional.cases import Cases
+from reverie.mining.conditional.cases import CHARS, Cases
 from reverie.mining.conditional.scores import phi
 from reverie.mining.conditional.table import Table
 from reverie.mining.evidence import Sighting, failure_sighting, original_calls, plural, use_sighting
@@ -229,7 +229,7 @@ def _given_throughout(own: Own, failed: Bools) -> tuple[list[dict[str, Scalar]],
     for _, calls in own:
         values: dict[str, set[Scalar]] = defaultdict(set)
         first: dict[str, Scalar] = {}
-        for call in calls:
+        for call in _until_it_went_wrong(calls):
             for name, value in call.arguments.items():
                 values[name].add(value)
                 first.setdefault(name, value)
@@ -248,9 +248,19 @@ def _given_throughout(own: Own, failed: Bools) -> tuple[list[dict[str, Scalar]],
     return kept, [NotMined(name, reason) for name, reason in reasons.items()]
 
 
+def _until_it_went_wrong(calls: Sequence[Call]) -> Iterator[Call]:
+    """What was called until something failed: what comes after is an answer to that, or a report of it."""
+    for call in calls:
+        yield call
+        if call.failure is not None:
+            return
+
+
 def _unfit(name: str, steady: float, given: Bools, failed: Bools) -> str | None:
     if name.rpartition(".")[2].lower() in REPORTS:
         return "by its name it reports how it went"
+    if name.endswith(CHARS):
+        return "how much was written may follow from how it went"
     if steady < STEADY:
         return "it changes from call to call: ask of the calls"
     if abs(_correlation(given, failed)) >= MOST_TELLING:

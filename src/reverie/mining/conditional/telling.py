@@ -104,7 +104,7 @@ def choice_advice(
 def _given(option: Option, value: Scalar) -> str:
     name, said = code(option.name), "" if value is None else f", say {_label(value)}"
     if option.how == "is":
-        return f"with {name} set to {_label(option.value)}"
+        return f"with {name} = {code(_label(option.value))}"
     if option.how == "not":
         return f"with another {name} than {_label(option.value)}{said}"
     return f"with {name} {'of ' if option.how == '>=' else 'below '}{_figure(option.value)}{' or more' if option.how == '>=' else ''}{said}"
