@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo sandbox browser test test-fuzz test-slow check bench bench-all docs setup clean
+.PHONY: demo sandbox browser test test-fuzz test-slow check bench bench-all prove docs setup clean
 .DEFAULT_GOAL := help
 
 help:                 ## these words
@@ -50,6 +50,9 @@ bench: $(VENV)/.dev   ## numbers beside their limits: imports, dreams, appends, 
 
 bench-all: $(VENV)/.dev  ## the miners' too, with all their worlds (hours)
 	@$(BIN)/python -m benchmarks --all
+
+prove: $(VENV)/.dev sandbox  ## does what is dreamed help? Tables, and a plot in prove-out (minutes; `make prove WITH=--quick`)
+	@$(BIN)/python -m examples.prove $(WITH)
 
 docs: $(VENV)/.dev    ## the documents' examples and the command reference
 	@$(BIN)/python -m pytest tests/docs

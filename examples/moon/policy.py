@@ -6,7 +6,8 @@ the system prompt or in files that the system prompt names and that it reads fir
 sensible habits, no experience. Memory is the only thing that changes them (``advice`` says what they understand).
 
 Crews differ a little, as people and sampled answers do: now and then one does by habit what another would have to be
-told. Which, follows from the mission's name.
+told. Where memory warns of what they face and does not say what to do, more of them do something out of the ordinary,
+whatever it is. Which, follows from the mission's name.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, cast
 
-from examples.moon.advice import Advice, adjusted, parse, told
+from examples.moon.advice import CHOICES, Advice, adjusted, parse, told, warned
 from reverie.domain.messages import (
     Message,
     ModelRequest,
@@ -51,6 +52,8 @@ _HABITS: Final = (
     ("descent_mps", (6.0, 9.0), 0.25),
 )
 """What crews do by habit: an argument, within which limits, which share of crews."""
+_WARY: Final = 2.5
+"""How many times as many do, of everything alike, where memory warns of what they face and does not say what to do."""
 _DRONES: Final = 2
 _SEGMENTS: Final[Mapping[str, tuple[str, ...]]] = {
     "fly_segment": ("distance_m", "descent_mps"),
@@ -116,7 +119,7 @@ def detector(request: ModelRequest) -> Said:
     if scans[-1].failed:
         return _given_up(scans[-1].text)
     known = _seen(scans[0].json)
-    close = adjusted(scene.advice, {**known, "survey": _survey(scene.mission)})["survey"]
+    close = adjusted(scene.advice, {**known, "survey": _survey(scene.mission, scene.care(known))})["survey"]
     if close == "lidar" and len(scans) < 2:
         return scene.call("scan_site", {"method": "lidar"})
     limit = told(scene.advice, "max_slope_deg", known, _MAX_SLOPE)
@@ -146,8 +149,8 @@ def _seen(scan: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _survey(mission: str) -> str:
-    chance = _chance(mission, "survey")
+def _survey(mission: str, care: float) -> str:
+    chance = _chance(mission, "survey") / care
     return "zoom" if chance < 0.14 else "lidar" if chance < 0.24 else "camera"
 
 
@@ -210,7 +213,8 @@ def _flying(scene: _Scene, order: Mapping[str, Any]) -> ToolCall | None:
 def _way(scene: _Scene, order: Mapping[str, Any], plan: Mapping[str, Any]) -> dict[str, Any]:
     """How to fly: as usual, as this crew is used to, as memory says."""
     known = {key: order.get(key, usual) for key, usual in _USUAL.items()}
-    wanted = {"distance_m": plan["distance_m"], **known, **DEFAULTS, **_habits(scene.mission)}
+    met = {"distance_m": plan["distance_m"], **known}
+    wanted = {**met, **DEFAULTS, **_habits(scene.mission, scene.care(met))}
     way = adjusted(scene.advice, wanted)
     way = {key: way[key] for key in wanted} | known  # what was surveyed is not changed by wishing
     reserve = told(scene.advice, "reserve_kg", way, 0.0)
@@ -226,10 +230,10 @@ def _left(way: Mapping[str, Any], plan: Mapping[str, Any]) -> float:
     return plan["fuel_kg"] - plan["hover_burn_kg_s"] * seconds
 
 
-def _habits(mission: str) -> dict[str, float]:
+def _habits(mission: str, care: float) -> dict[str, float]:
     found: dict[str, float] = {}
     for name, (least, most), share in _HABITS:
-        chance = _chance(mission, name)
+        chance = _chance(mission, name) / care
         if chance < share:
             found[name] = round(least + (most - least) * chance / share, 1)
     return found
@@ -308,9 +312,21 @@ class _Scene:
 
     @property
     def advice(self) -> list[Advice]:
-        """Of the system prompt, and of the memory that was read."""
+        return parse(self._known)
+
+    def care(self, met: Mapping[str, Any]) -> float:
+        """How much more than usual a crew does that is warned of what it has met."""
+        for when in warned(self._known):
+            told_what_to_do = any(each.name in CHOICES for each in when)
+            if not told_what_to_do and all(each.holds(met) for each in when):
+                return _WARY
+        return 1.0
+
+    @property
+    def _known(self) -> str:
+        """The system prompt, and the memory that was read."""
         read = (self._results[c.id].text for c in self._calls if c.name == "read" and c.id in self._results)
-        return parse("\n".join([self._request.system, *read]))
+        return "\n".join([self._request.system, *read])
 
     @property
     def asked(self) -> list[str]:

