@@ -8,7 +8,7 @@ from reverie.console.entry import own_path
 from reverie.console.text import shortened
 from reverie.console.visits import Shown, Visit
 from reverie.memory.merge import Choice, Chunk
-from reverie.review.merging import Merging
+from reverie.review.merges import Merging
 
 __all__ = ["CHOICES", "choices", "merge_page"]
 

@@ -10,7 +10,7 @@ from tests.review.conftest import Make
 from reverie.domain.errors import StaleBase
 from reverie.memory.merge import Choice, chunked, composed, has_conflict_markers, three_way
 from reverie.memory.stores import MemoryService
-from reverie.review.merging import Merger
+from reverie.review.merges import Merger
 from reverie.review.review import ReviewService
 
 BASE = "# Booking\n\nAdd up the fare.\n\nThen bags.\n"
