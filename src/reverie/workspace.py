@@ -59,7 +59,7 @@ from reverie.plugins import (
 )
 from reverie.review.bulk import Bulk
 from reverie.review.checks import Note, examine
-from reverie.review.merging import Merger
+from reverie.review.merges import Merger
 from reverie.review.pile import Pile
 from reverie.review.policies import Policies
 from reverie.review.review import ReviewService
