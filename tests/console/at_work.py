@@ -22,7 +22,9 @@ _SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}}
 
 def _made(house: Any) -> str:
     note = {"type": "custom", "name": "note", "description": "Writes it down.", "input_schema": _SCHEMA}
-    agent = house.agents.create({"name": "counter", "model": {"id": f"scripted:{MODELS}:slow"}, "tools": [note]})
+    agent = house.agents.create(
+        {"name": "counter", "model": {"id": f"scripted:{MODELS}:slow"}, "tools": [note]}
+    )
     place = house.environments.create({"name": "here", "config": {"type": "cloud"}})
     asked = {"agent": agent.id, "environment_id": place.id, "title": "Count, and write it down"}
     return str(house.sessions.create(asked).row.id)

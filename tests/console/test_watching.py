@@ -83,7 +83,12 @@ class Served:
         command += [self.session] if self.session else []
         root = Path(__file__).parents[2]
         self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=root, env={**os.environ}
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            cwd=root,
+            env={**os.environ},
         )
         assert self.process.stdout is not None
         assert select.select([self.process.stdout], [], [], PATIENCE)[0], "the server says nothing"
@@ -108,13 +113,17 @@ class Served:
 
     def say(self, session: str, text: str) -> None:
         content = [{"type": "text", "text": text}]
-        self.post(f"/v1/sessions/{session}/events", {"events": [{"type": "user.message", "content": content}]})
+        self.post(
+            f"/v1/sessions/{session}/events", {"events": [{"type": "user.message", "content": content}]}
+        )
 
     def begin(self, name: str, **agent: Any) -> str:
         """A session of an agent of that name."""
         place = self.post("/v1/environments", {"name": name, "config": {"type": "cloud"}})["id"]
         made = self.agent(name, **agent)
-        return self.post("/v1/sessions", {"agent": made, "environment_id": place, "title": f"The {name}"})["id"]
+        return self.post("/v1/sessions", {"agent": made, "environment_id": place, "title": f"The {name}"})[
+            "id"
+        ]
 
     def agent(self, name: str, **more: Any) -> str:
         return self.post("/v1/agents", {"name": name, "model": f"scripted:{MODELS}:{name}", **more})["id"]
@@ -239,7 +248,9 @@ def test_a_team_is_a_graph_and_a_table(page: Any, served: Served) -> None:
     page.goto(f"{served.url}/sessions/{session}/team")
     assert page.locator(".graph").count() == 2
     assert "it needs price" in page.locator("#task-write").inner_text()
-    assert page.locator(".node.state-failed").count() == 1 and page.locator(".node.state-skipped").count() == 1
+    assert (
+        page.locator(".node.state-failed").count() == 1 and page.locator(".node.state-skipped").count() == 1
+    )
     page.locator("#task-read a").click()
     page.wait_for_url(re.compile("thread="))
     lanes = set(page.locator(".lane-tag").all_inner_texts())
@@ -286,17 +297,17 @@ def test_a_schedule_is_made_paused_run_and_removed(page: Any, served: Served) ->
     page.fill("input[name=name]", "weekdays")
     page.click("text=Make it")
     page.wait_for_url(re.compile("/dreams/schedules/dsched_"))
-    page.click("text=Pause")
+    page.click("button[value=pause]")
     page.wait_for_selector("text=Paused: by hand")
-    page.click("text=Go on")
-    page.wait_for_selector("button:has-text('Pause')")
-    page.click("text=Dream now")
+    page.click("button[value=unpause]")
+    page.wait_for_selector("button[value=pause]")
+    page.click("button[value=run]")
     page.wait_for_url(re.compile("/dreams/drm_"))
     page.wait_for_selector(".status-completed", timeout=30_000)
     page.goto(f"{served.url}/dreams/schedules")
     page.click("text=weekdays")
     page.click("text=Remove…")
-    page.click("text=Remove it")
+    page.click("button[value=remove]")
     page.wait_for_url(re.compile("/dreams/schedules$"))
     assert served.get("/v1/dream_schedules")["data"] == []
 

@@ -29,7 +29,7 @@ _FIELDS: Final = (
     "began_at[lt]",
     "store",
     "mode",
-    "model",
+    "by",
     "instructions",
     "max_tokens",
 )
@@ -90,7 +90,7 @@ def _start(visit: Visit) -> Answer:
 
 def wish(said: Mapping[str, str]) -> Wish:
     """How a dream is to be written, as a form says it."""
-    model = said.get("model") or NO_MODEL
+    model = said.get("by") or NO_MODEL
     return Wish(
         model=None if model == NO_MODEL else model,
         instructions=said.get("instructions", "").strip() or None,

@@ -19,7 +19,7 @@ _RUNS: Final = 50
 _LISTED: Final = 100
 _CRON: Final = "0 3 * * *"
 _FIELDS: Final = (
-    "name", "store", "trigger", "expression", "timezone", "every", "min_sessions", "mode", "model",
+    "name", "store", "trigger", "expression", "timezone", "every", "min_sessions", "mode", "by",
     "instructions", "max_tokens",
 )  # fmt: skip
 _MODES: Final = ("propose", "update_existing")
