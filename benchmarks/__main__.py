@@ -15,6 +15,7 @@ from typing import Final
 QUICK: Final = (
     "imports",
     "dreams",
+    "dream_tokens",
     "appends",
     "server",
     "streams",

@@ -15,6 +15,7 @@ from tests.poisoning.corpus import BENIGN, CASES, FIRST_DAY, POISONED, Case, rea
 
 import reverie
 from reverie.app import Reverie
+from reverie.domain.dream_requests import NO_MODEL
 from reverie.domain.errors import StaleBase
 from reverie.domain.events import event_text
 from reverie.domain.findings import Citation, Counts, Effect, Finding, OriginClass
@@ -110,11 +111,12 @@ def _parroted(origin: OriginClass, text: str, places: Sequence[tuple[Observation
 
 @dataclass
 class Cycles:
-    """A house in which one writer writes; ``run`` lets ten cycles go by."""
+    """A house in which one writer writes, or an author with ``model``; ``run`` lets ten cycles go by."""
 
     folder: Path
     writer: Writer | None
     cycles: int = CYCLES
+    model: str = NO_MODEL
     rv: Reverie = field(init=False)
     now: datetime = FIRST_DAY
 
@@ -160,7 +162,7 @@ class Cycles:
         asked = Asked(
             store_id=self.store,
             session_ids=tuple(sessions),
-            model="none",
+            model=self.model,
             instructions=None,
             output="update_existing",
             into=self.store,
@@ -187,7 +189,10 @@ class Cycles:
                 clock=self._clock,
                 leaks=lambda text: False,
                 writer=self.writer,
+                author=None if self.model == NO_MODEL else rv.author(),
             ),
+            rv.dream_requests,
+            usable=lambda model: model,
             worker="w",
             clock=self._clock,
             announce=lambda conn, type, subject: None,

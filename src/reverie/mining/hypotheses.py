@@ -11,6 +11,7 @@ the first one): the chance of any false finding among them stays below ``ALPHA``
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
@@ -149,8 +150,8 @@ def _same(label: Scalar, value: object) -> bool:
 
 def _range(column: Column) -> str:
     if column.kind == "category":
-        counts = np.bincount(column.values[column.values >= 0], minlength=len(column.labels))
-        most = [str(column.labels[i])[:40] for i in np.argsort(-counts, kind="stable")[:_LABELS]]
+        counts = Counter(map(int, column.values[column.values >= 0]))
+        most = [str(column.labels[code])[:40] for code, _ in counts.most_common(_LABELS)]
         return ", ".join(most) + (", …" if len(column.labels) > _LABELS else "")
     values = cast(Floats, column.values)
     known = values[np.isfinite(values)]
