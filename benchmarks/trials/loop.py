@@ -1,6 +1,6 @@
 """Trials through the front door: sessions logged in a database, memory read in them, looks, verdicts, withdrawals.
 
-Everything is the product's: `recall` tosses the coins, the session logger writes, the observer reads, `look` judges. Made up
+Everything is the product's: `recall` tosses the coins, the session log is written, the observer reads, `look` judges. Made up
 are only the outcomes: eight kinds of task that succeed 15 to 85 % of the time, and what each memory adds.
 """
 
@@ -10,8 +10,9 @@ import random
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from math import inf, sqrt
 from pathlib import Path
 from statistics import median
@@ -21,6 +22,8 @@ from benchmarks.table import Row, print_table
 from benchmarks.trials.tables import matrix, percent
 
 from reverie.app import Reverie
+from reverie.domain.events import NewEvent
+from reverie.domain.sessions import Outcome, OutcomeLabel, SessionInfo, Transcript
 from reverie.domain.trials import Exposed
 from reverie.dreaming.trials.service import Terms
 from reverie.storage.database import Database
@@ -31,6 +34,7 @@ SHARE: Final = 0.8
 EVERY: Final = 10  # sessions between two looks
 KINDS: Final = 8
 Z: Final = 1.96
+ASKED: Final = {"content": [{"type": "text", "text": "File the form."}]}
 LEAST: Final = 20
 """Sessions that a naive rule waits for."""
 
@@ -51,8 +55,8 @@ class Size:
     traps: int
 
 
-FULL: Final = Size(25, 300, 12, 2000, 15, 500, 25)
-QUICK: Final = Size(3, 100, 3, 400, 2, 200, 4)
+FULL: Final = Size(12, 250, 6, 1500, 6, 500, 12)
+QUICK: Final = Size(2, 100, 2, 300, 1, 300, 2)
 
 
 @dataclass(slots=True)
@@ -79,10 +83,12 @@ class World:
         for _ in range(sessions):
             self.now[0] += timedelta(minutes=1)
             task, name = tasks(self.lived), f"s{self.lived}"
-            with self.house.session(name, agent="clerk", native_id=name, task=f"kind {task}") as session:
-                seen = frozenset(memory.path for memory in self.house.recall(session=session.id))
-                good = self.rng.random() < chance(task, seen)
-                session.outcome("success" if good else "failure", source="test")
+            info = SessionInfo("test", name, agent="clerk", task=f"kind {task}", started_at=self.now[0])
+            id = self.house.log.session_id(info)
+            seen = frozenset(memory.path for memory in self.house.recall(session=id))
+            good: OutcomeLabel = "success" if self.rng.random() < chance(task, seen) else "failure"
+            said = replace(info, ended_at=self.now[0], outcome=Outcome(good, None, "test"))
+            self.house.log.record(Transcript(said, [NewEvent("user.message", ASKED, key="1")]))
             self.lived += 1
             if self.lived % EVERY == 0:
                 self.house.trials.look()
@@ -95,6 +101,14 @@ class World:
         return self.house.trials.history(self.trials[path]).sessions
 
 
+@cache
+def empty() -> bytes:
+    """A database that was just made."""
+    with tempfile.TemporaryDirectory() as folder:
+        Database.open(path := Path(folder) / "reverie.db").close()
+        return path.read_bytes()
+
+
 @contextmanager
 def world(seed: int) -> Iterator[World]:
     rng, now = random.Random(seed), [datetime(2026, 3, 1, 9, tzinfo=UTC)]
@@ -103,7 +117,9 @@ def world(seed: int) -> Iterator[World]:
         return now[0]
 
     with tempfile.TemporaryDirectory() as folder:
-        database = Database.open(Path(folder) / "reverie.db", clock=clock)
+        path = Path(folder) / "reverie.db"
+        path.write_bytes(empty())
+        database = Database.open(path, clock=clock)
         with Reverie(database, clock=clock, entropy=rng.randbytes, waker=lambda *_: None) as house:
             yield World(house, now, rng)
 

@@ -18,8 +18,9 @@ from reverie.domain.errors import AlreadyDecided, Conflict, InvalidMemory, Stale
 from reverie.domain.memories import MemoryVersion, content_sha256, valid_content, valid_path
 from reverie.domain.proposals import Decision, Proposal, ProposalKind, ProposalStatus, RejectReason
 from reverie.domain.resources import Cursor
-from reverie.memory.merge import conflicting, has_conflict_markers, three_way, unified
+from reverie.memory.merge import has_conflict_markers, unified
 from reverie.memory.stores import MemoryService, valid_name
+from reverie.review.reconciling import merged
 from reverie.storage import audit
 from reverie.storage import memories as memory_rows
 from reverie.storage import memory_stores as store_rows
@@ -333,7 +334,7 @@ class ReviewService:
         before = memory_rows.version(conn, written.memory_id, written.version - 1)
         if written.redacted_at is not None or (before is not None and before.redacted_at is not None):
             raise Conflict("the text it would take back, or bring back, was redacted", where=proposal.id)
-        text = _merged(written.content, now, before.content if before else None, where=proposal.path)
+        text = merged(written.content, now, before.content if before else None, where=proposal.path)
         return self._put(conn, proposal, now, text, by, f"taken back: {proposal.title}")
 
     def _now(self, conn: Connection, proposal: Proposal) -> str | None:
@@ -429,33 +430,7 @@ def _wanted(proposal: Proposal) -> str | None:
 
 
 def _reconciled(proposal: Proposal, now: str | None, wanted: str | None) -> str | None:
-    return _merged(proposal.base_content, now, wanted, where=proposal.path)
-
-
-def _merged(base: str | None, now: str | None, wanted: str | None, *, where: str) -> str | None:
-    """What memory shall hold, given that ``wanted`` was written against ``base`` and memory holds ``now``
-    (None: no memory). Existing or not is merged like a line: changed on one side only, it holds.
-
-    Raises:
-        StaleBase: both changed the same.
-    """
-    if now in (base, wanted):
-        return wanted
-    if wanted == base:
-        return now
-    if base is None or now is None or wanted is None:  # the conflict is about there being a memory at all
-        merged = conflicting(now or "", wanted or "")
-    else:
-        merge = three_way(base, now, wanted)
-        if merge.clean:
-            return merge.text
-        merged = merge.text
-    raise StaleBase(
-        "memory changed since this was written, in the same place",
-        merged=merged,
-        where=where,
-        hint="edit the text so that it says what both mean (reverie review, key e), or reject it",
-    )
+    return merged(proposal.base_content, now, wanted, where=proposal.path)
 
 
 def _still_pending(proposal: Proposal) -> None:

@@ -19,11 +19,13 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     Text,
     UniqueConstraint,
 )  # fmt: skip
+
+from reverie.storage.schema import metadata
+from reverie.storage.work_tables import runs, work, work_pollers, workers
 
 __all__ = [
     "APPEND_ONLY", "api_keys", "audit", "dream_stages", "dreamed_sessions", "dreams", "events",
@@ -32,15 +34,6 @@ __all__ = [
     "session_refs", "session_sources", "sessions", "sources", "threads", "trial_sessions", "webhook_deliveries",
     "webhook_events", "work", "work_pollers", "workers", "workspaces",
 ]  # fmt: skip
-
-metadata: Final = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
 
 sources = Table(
     "sources",  # files that were imported, and how far
@@ -430,63 +423,6 @@ inbox = Table(
     Column("thread", Text, nullable=False),
     Column("payload", Text, nullable=False),
     Column("created_at", Text, nullable=False),
-)
-
-work = Table(
-    "work",  # queues of self-hosted environments: sessions that wait for a worker, or have one
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("workspace", Text, nullable=False),
-    Column("environment_id", Text, nullable=False),
-    Column("session_id", Text, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("created_at", Text, nullable=False),
-    Column("claimed_at", Text),  # handed out, not acknowledged yet
-    Column("acknowledged_at", Text),
-    Column("started_at", Text),
-    Column("heartbeat_at", Text),
-    Column("lease_until", Text),  # then it is anybody's again
-    Column("stop_requested_at", Text),
-    Column("stopped_at", Text),
-    Column("ttl_seconds", Integer, nullable=False),
-    Column("metadata", Text, nullable=False),  # JSON
-    Column("key_id", Text),  # of the API key that was made for whoever has it
-    Index(None, "workspace", "environment_id", "state", "created_at", "id"),
-    Index("uq_work_session_id", "session_id", unique=True),  # of items that are not stopped
-)
-
-work_pollers = Table(
-    "work_pollers",  # which workers have asked, and when last
-    metadata,
-    Column("environment_id", Text, primary_key=True),
-    Column("worker", Text, primary_key=True),
-    Column("workspace", Text, nullable=False),
-    Column("polled_at", Text, nullable=False),
-)
-
-workers = Table(
-    "workers",  # processes that work on sessions; they work for all workspaces, and so belong to none: "*"
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("workspace", Text, nullable=False),
-    Column("host", Text, nullable=False),
-    Column("pid", BigInteger, nullable=False),
-    Column("started_at", Text, nullable=False),
-    Column("beat_at", Text, nullable=False),  # when it last showed that it lives
-)
-
-runs = Table(
-    "runs",  # who works on a session; a session that never had work has no row
-    metadata,
-    Column("session_id", Text, ForeignKey("sessions.id"), primary_key=True),
-    Column("workspace", Text, nullable=False),
-    Column("worker", Text),  # null: nobody
-    Column("epoch", BigInteger, nullable=False),  # how often it was claimed
-    Column("since", Text),  # when it was claimed last
-    Column("woken", Integer, nullable=False),  # 1: there is work; 2: there was, when it was claimed
-    Column("failures", Integer, nullable=False),  # how often in a row it was broken off
-    Index(None, "worker"),
-    Index(None, "woken"),  # of those that are not 0
 )
 
 webhook_events = Table(
