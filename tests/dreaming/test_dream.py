@@ -16,6 +16,7 @@ from tests.transcripts import write_sessions
 import reverie
 from reverie.app import Reverie
 from reverie.domain.errors import NothingToDo
+from reverie.domain.events import Event
 from reverie.domain.findings import Citation, Counts, Effect, Finding
 from reverie.domain.observations import Span
 from reverie.dreaming.dream import Dreamer
@@ -73,6 +74,18 @@ def test_a_quote_that_is_not_there_is_not_shown(dreamer: Make, start: int, end: 
 
     result = dreamer(Misquotes()).dream()
     assert "not found in the event" in result.dream.withheld[0].why
+
+
+def test_what_was_redacted_meanwhile_is_not_proposed(
+    rv: Reverie, dreamer: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def redacted(event_id: str) -> Event:
+        return replace(found(event_id), payload={"content": [{"type": "redacted"}]})
+
+    found = rv.log.event
+    monkeypatch.setattr(rv.log, "event", redacted)
+    result = dreamer(Says()).dream()
+    assert result.proposals == () and "was redacted" in result.dream.withheld[0].why
 
 
 def test_a_secret_never_reaches_a_proposal(dreamer: Make) -> None:

@@ -105,6 +105,8 @@ def _unquotable(finding: Finding, event: Callable[[str], Event]) -> str | None:
             return f"it cites the event {citation.span.event_id}, which is not in the log"
         if quote is None:
             return f"its quote is not found in the event {citation.span.event_id}"
+        if quote == REDACTED and citation in finding.evidence:  # the text may hold what was taken out
+            return f"what it quotes was redacted, in the event {citation.span.event_id}"
     return None
 
 
