@@ -132,7 +132,7 @@ def test_nothing_planted_shows_in_transcripts_or_in_what_tools_say_of_themselves
         f"{name} {getattr(Tools, name).__doc__} {inspect.signature(getattr(Tools, name))}" for name in TOOLS
     ]
     for kind in KINDS:
-        for seed in range(40):
+        for seed in range(20):
             told += [
                 f"{line.tool} {json.dumps(line.given)} {line.result}"
                 for line in run_matter(make_matter(kind, seed)).lines
@@ -144,8 +144,8 @@ def test_nothing_planted_shows_in_transcripts_or_in_what_tools_say_of_themselves
 
 def test_there_is_room_to_learn() -> None:
     desk = Desk()
-    tasks = desk.tasks("held out", 300, 5)
-    naive, told = (sum(p.succeeded for p in desk.rehearse(tasks, m)) / 300 for m in ("", EVERYTHING))
+    tasks = desk.tasks("held out", 200, 5)
+    naive, told = (sum(p.succeeded for p in desk.rehearse(tasks, m)) / 200 for m in ("", EVERYTHING))
     assert 0.1 < naive < 0.22 and told > 0.9
 
 
@@ -223,11 +223,11 @@ def test_sentences_are_understood_or_left_alone(text: str, rules: tuple[Rule, ..
 )
 def test_wrong_advice_hurts(false: str, kind: str) -> None:
     desk = Desk()
-    tasks = [Task(kind, seed) for seed in range(80)]
+    tasks = [Task(kind, seed) for seed in range(40)]
     told, misled = (
         sum(p.succeeded for p in desk.rehearse(tasks, m)) for m in (EVERYTHING, f"{EVERYTHING}\n{false}")
     )
-    assert misled < told - 5
+    assert misled < told - 3
     assert judge(false).false
 
 
