@@ -212,8 +212,17 @@ class Workspace:
             entropy=entropy,
             forget=self._forget,
         )
-        self.trials = Trials(
-            db,
+        self.trials = self._trials(clock, entropy)
+        self.threads = Threads(db, self.live, clock=clock)
+        self.session_search = SessionSearch(db)
+        self.plans = Plans(db, self.live, self.work, clock=clock, entropy=entropy)
+        self.bearers, self.validator = self._renewing(clock)
+        self.folders = self._folders(home, clock)
+        self.deployments, self.deployment_runs = self._deployments(clock)
+
+    def _trials(self, clock: Clock, entropy: Callable[[int], bytes]) -> Trials:
+        return Trials(
+            self._db,
             self.resources,
             self.secrets,
             self.log,
@@ -224,12 +233,6 @@ class Workspace:
             entropy=entropy,
             announce=self.webhooks.emit,
         )
-        self.threads = Threads(db, self.live, clock=clock)
-        self.session_search = SessionSearch(db)
-        self.plans = Plans(db, self.live, self.work, clock=clock, entropy=entropy)
-        self.bearers, self.validator = self._renewing(clock)
-        self.folders = self._folders(home, clock)
-        self.deployments, self.deployment_runs = self._deployments(clock)
 
     def _renewing(self, clock: Clock) -> tuple[Bearers, Validator]:
         outbound = partial(Outbound, allow=self._allow, most=MAX_ANSWER)
