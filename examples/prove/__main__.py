@@ -3,7 +3,7 @@
 python -m examples.prove                       every world: tables, and a plot in prove-out/proof.svg (minutes)
 python -m examples.prove moon|desk|outcomes|null    one of them
 python -m examples.prove --quick               the same with few tasks: a minute, and wide intervals
-python -m examples.prove --model NAME          agents of a real model (held-out tasks are still rehearsed by programs)
+python -m examples.prove --model NAME          agents of a real model, through the engine (it costs tokens: begin with --quick)
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ __all__ = ["main"]
 
 _WORLDS: Final[Mapping[str, Callable[[], World]]] = {"moon": Moon, "desk": Desk, "null": Press}
 _PLANS: Final[Mapping[str, Plan]] = {
-    "moon": Plan(practice=210, held_out=150, played=12, phase=60),
+    "moon": Plan(practice=180, held_out=150, played=12, phase=60),
     "desk": Plan(practice=300, held_out=400, played=20, phase=200),
     "null": Plan(practice=120, held_out=300, played=10, phase=150),
 }
 _QUICK: Final[Mapping[str, Plan]] = {
-    "moon": Plan(practice=72, held_out=48, played=6, phase=24, dreams=2),
+    "moon": Plan(practice=48, held_out=36, played=4, phase=12, dreams=2),
     "desk": Plan(practice=60, held_out=150, played=10, phase=75, dreams=2),
     "null": Plan(practice=40, held_out=150, played=5, phase=75, dreams=2),
 }
-_CROSSED: Final = {False: 60, True: 24}
+_CROSSED: Final = {False: 48, True: 18}
 """Missions of each arm of outcomes × dreams."""
 
 

@@ -11,12 +11,23 @@ from typing import Final
 
 import reverie
 from examples.prove.world import Lesson, Played, Task, World
-from reverie.domain.clock import system_clock
+from reverie.domain.clock import Clock, system_clock
 from reverie.domain.policies import Policy
 from reverie.domain.proposals import Proposal
 from reverie.dreaming.dream import DreamResult
 
-__all__ = ["Adopted", "Course", "Dreamt", "Plan", "Stage", "Tell", "prove", "read_over", "shuffled"]
+__all__ = [
+    "Adopted",
+    "Course",
+    "Dreamt",
+    "Plan",
+    "Stage",
+    "Tell",
+    "mounted",
+    "prove",
+    "read_over",
+    "shuffled",
+]
 
 Tell = Callable[[str], None]
 """Hears in a line what is being done."""
@@ -83,7 +94,8 @@ class Dreamt:
 class Course:
     """All of it. ``stages`` are before any dream and after each; ``phases`` alternate without and with memory, each
     on tasks of its own; ``controls`` are memories that say nothing; ``agreed`` of ``compared`` tasks ended the same
-    through the engine as in the small driver. ``memory`` is what is in it in the end, by path."""
+    through the engine as in the small driver. ``learned``: after which dream memory first taught what was planted;
+    ``memory`` is what is in it in the end, by path."""
 
     world: str
     planted: Sequence[str]
@@ -95,6 +107,7 @@ class Course:
     adopted: Sequence[Adopted]
     agreed: int
     compared: int
+    learned: Mapping[str, int]
     memory: Mapping[str, str]
 
 
@@ -107,12 +120,14 @@ def prove(
     model: str | None = None,
     tell: Tell = print,
 ) -> Course:
-    """One world, from nothing known to its last dream. ``folder``: where its database is kept (else nowhere)."""
+    """One world, from nothing known to its last dream. ``folder``: where its database is kept (else nowhere).
+
+    Held-out tasks are rehearsed in the small driver; with ``model`` they are played, each measurement in a house of its own.
+    """
     with tempfile.TemporaryDirectory(prefix=f"prove-{world.name}-") as made:
         where = (folder or Path(made)) / f"{world.name}.db"
         draw = random.Random(f"{world.name} {seed}")  # noqa: S311  (ids, so that a run can be repeated)
-        clock = getattr(world, "clock", system_clock)  # a world with hours of its own has its own time
-        with reverie.open(where, clock=clock, entropy=draw.randbytes) as rv:
+        with reverie.open(where, clock=_clock(world), entropy=draw.randbytes) as rv:
             return _Proof(world, plan, seed, rv, model, tell).course()
 
 
@@ -134,16 +149,19 @@ class _Proof:
         practised: list[Sequence[Played]] = []
         dreams: list[Dreamt] = []
         adopted: list[Adopted] = []
+        learned: dict[str, int] = {}
         for number in range(1, self._plan.dreams + 1):
             part = practice[(number - 1) * self._plan.practice : number * self._plan.practice]
             practised.append(self._practise(number, part))
             dreamt, fresh = self._dream(number)
             dreams.append(dreamt)
             adopted = _newest([*adopted, *fresh])
+            for name in (name for each in fresh for name in each.lesson.teaches):
+                learned.setdefault(name, number)
             stages.append(self._stage(f"after dream {number}", self._held))
         return Course(
             self._world.name, self._world.planted, practised, dreams, stages, self._phases(), self._controls(),
-            self._weighed(adopted), *self._compared(), self._texts(),
+            self._weighed(adopted), *self._compared(), learned, self._texts(),
         )  # fmt: skip
 
     # ------------------------------------------------------------------ practice and dreams
@@ -178,33 +196,41 @@ class _Proof:
     def _texts(self) -> dict[str, str]:
         return {each.path: each.content for each in self._rv.memory.list(self._store)}
 
-    def _stage(self, name: str, tasks: Sequence[Task]) -> Stage:
-        texts = self._texts()
+    def _stage(self, name: str, tasks: Sequence[Task], texts: Mapping[str, str] | None = None) -> Stage:
+        """How tasks end with these texts in memory; by default with what is there now."""
+        texts = self._texts() if texts is None else texts
         told = "\n\n".join(texts.values())
-        return Stage(name, self._world.rehearse(tasks, told), len(texts), len(told))
+        results = self._played(tasks, texts) if self._model else self._world.rehearse(tasks, told)
+        return Stage(name, results, len(texts), len(told))
+
+    def _played(self, tasks: Sequence[Task], texts: Mapping[str, str]) -> Sequence[Played]:
+        """In a house of its own, so that no dream sees it."""
+        with (
+            tempfile.TemporaryDirectory(prefix="prove-held-out-") as made,
+            reverie.open(Path(made) / "held-out.db", clock=_clock(self._world)) as rv,
+        ):
+            return self._world.play(rv, tasks, store=mounted(rv, texts), model=self._model)
 
     def _phases(self) -> list[Stage]:
         """Without, with, without, with: each on tasks that nothing else was measured on."""
         self._tell("memory away, back, away, back")
-        size = self._plan.phase
-        tasks = self._world.tasks("held out", self._plan.held_out + 4 * size, self._seed)[
-            self._plan.held_out :
-        ]
+        first, size = self._plan.held_out, self._plan.phase
+        tasks = self._world.tasks("held out", first + 4 * size, self._seed)[first:]
         parts = [tasks[at * size : (at + 1) * size] for at in range(4)]
         return [
-            self._stage("with memory", part) if at % 2 else Stage("without", self._world.rehearse(part, ""))
+            self._stage("with memory", part) if at % 2 else self._stage("without", part, {})
             for at, part in enumerate(parts)
         ]
 
     def _controls(self) -> list[Stage]:
         """As much text as memory has, that says nothing: its own words in any order; words about nothing."""
         self._tell("controls")
-        told = "\n\n".join(self._texts().values())
-        mixed = shuffled(told, self._seed)
-        filler = (_FILLER * (len(told) // len(_FILLER) + 1))[: len(told)]
+        texts = self._texts()
+        mixed = {path: shuffled(text, self._seed) for path, text in texts.items()}
+        filler = {path: _filler(len(text)) for path, text in texts.items()}
         return [
-            Stage("its words shuffled", self._world.rehearse(self._held, mixed), 1, len(mixed)),
-            Stage("as long a text about nothing", self._world.rehearse(self._held, filler), 1, len(filler)),
+            self._stage("its words shuffled", self._held, mixed),
+            self._stage("as long a text about nothing", self._held, filler),
         ]
 
     def _weighed(self, adopted: Sequence[Adopted]) -> list[Adopted]:
@@ -213,8 +239,9 @@ class _Proof:
         self._tell(f"each of {len(texts)} memories left out in turn")
         weighed: list[Adopted] = []
         for each in adopted:
-            others = "\n\n".join(text for path, text in texts.items() if path != each.path)
-            without = self._world.rehearse(self._held, others) if each.path in texts else ()
+            others = {path: text for path, text in texts.items() if path != each.path}
+            left = others.keys() != texts.keys()
+            without = self._stage("", self._held, others).results if left else ()
             weighed.append(replace(each, without=without))
         return weighed
 
@@ -239,11 +266,30 @@ def read_over(rv: reverie.Reverie, policy: Policy, proposals: Sequence[Proposal]
     return approved
 
 
+def mounted(rv: reverie.Reverie, texts: Mapping[str, str]) -> str | None:
+    """A new store with these texts by path; None where there is none."""
+    if not texts:
+        return None
+    store = rv.stores.create(STORE, actor=AUTHOR)
+    for path, text in texts.items():
+        rv.memories.create(store.id, path, text, actor=AUTHOR)
+    return store.id
+
+
 def shuffled(text: str, seed: int) -> str:
     """The words of a text in another order, with its blanks where they were."""
     words = text.split(" ")
     random.Random(f"shuffle {seed}").shuffle(words)  # noqa: S311
     return " ".join(words)
+
+
+def _filler(length: int) -> str:
+    return (_FILLER * (length // len(_FILLER) + 1))[:length]
+
+
+def _clock(world: World) -> Clock:
+    """A world with hours of its own has its own time."""
+    return getattr(world, "clock", system_clock)
 
 
 def _newest(adopted: Sequence[Adopted]) -> list[Adopted]:

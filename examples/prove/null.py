@@ -73,7 +73,7 @@ class Press:
 
 def attendant(request: ModelRequest) -> str | ToolCall:
     """Reads what memory there is, runs the press once, and says how it went."""
-    parts = [part for message in request.messages for part in message.parts]
+    parts = [part for message in request.messages for part in getattr(message, "parts", ())]
     calls = [part for part in parts if isinstance(part, ToolCall)]
     results = {part.call_id: part for part in parts if isinstance(part, ToolResult)}
     done = {str(call.input.get("file_path")) for call in calls if call.name == "read"}

@@ -17,7 +17,7 @@ import reverie
 from examples.moon import mission as engine
 from examples.moon.terrain import Kind
 from examples.moon.tools import Mission
-from examples.prove.loop import AUTHOR, STORE, Tell
+from examples.prove.loop import Tell, mounted
 from examples.prove.score import gained, share
 from examples.prove.world import Played, Task
 
@@ -58,15 +58,12 @@ def crossed(
         tempfile.TemporaryDirectory(prefix="prove-outcomes-") as made,
         reverie.open(Path(made) / "outcomes.db") as rv,
     ):
-        store = rv.stores.create(STORE, actor=AUTHOR)
-        for path, text in memory.items():
-            rv.memories.create(store.id, path, text, actor=AUTHOR)
+        store = mounted(rv, memory)
         flown: list[Flown] = []
         for arm in ARMS:
             tell(f"outcomes: {len(tasks)} missions with {arm.name}")
-            flown.append(
-                asyncio.run(_flown(rv, arm, tasks, [store.id] if arm.dreams and memory else [], model))
-            )
+            stores = [store] if arm.dreams and store is not None else []
+            flown.append(asyncio.run(_flown(rv, arm, tasks, stores, model)))
         return flown
 
 

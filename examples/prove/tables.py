@@ -54,7 +54,6 @@ def _named(course: Course, stage: Stage) -> str:
 def _planted(course: Course) -> Iterator[str]:
     if not course.planted:
         return
-    taught = {name: each.dream for each in reversed(course.adopted) for name in each.lesson.teaches}
     warned = {name for each in course.adopted for name in each.lesson.warns}
     yield (
         f"| what fails, of {len(course.stages[0].results)} held-out tasks | "
@@ -66,7 +65,11 @@ def _planted(course: Course) -> Iterator[str]:
     others = sorted({name for each in counts for name in each} - set(course.planted))
     for name in [*course.planted, *others]:
         known = (
-            f"from dream {taught[name]}" if name in taught else "a warning only" if name in warned else "–"
+            f"from dream {course.learned[name]}"
+            if name in course.learned
+            else "a warning only"
+            if name in warned
+            else "–"
         )
         yield f"| {name} | " + " | ".join(str(each[name]) for each in counts) + f" | {known} |"
     yield ""
