@@ -7,6 +7,7 @@ are only the outcomes: eight kinds of task that succeed 15 to 85 % of the time, 
 from __future__ import annotations
 
 import random
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -266,5 +267,11 @@ def show_trap(size: Size) -> Iterator[Row]:
 def show_loop(*, quick: bool) -> None:
     """Prints the tables."""
     size = QUICK if quick else FULL
-    rows = [*show_nulls(size), *show_harm(size), *show_several(size), *show_trap(size)]
-    print_table("Trials through the front door", rows)
+    for title, show in (
+        ("Memories that do nothing", show_nulls),
+        ("Memories that do harm", show_harm),
+        ("Several at once", show_several),
+        ("A share that moves with the difficulty", show_trap),
+    ):
+        print_table(f"Trials through the front door: {title}", list(show(size)))
+        sys.stdout.flush()
