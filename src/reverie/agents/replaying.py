@@ -18,8 +18,9 @@ from reverie.domain.events import PRIMARY_THREAD, Event
 from reverie.dreaming.replays import AIMS, PAIRS, Replay
 from reverie.dreaming.trials.design import Aims
 from reverie.dreaming.trials.pairs import Pair
+from reverie.sessions.live import FORMAT
 
-__all__ = ["OnPair", "Play", "Rehearsal", "Work", "of_agent", "of_sessions", "replay"]
+__all__ = ["OnPair", "Play", "Rehearsal", "Work", "of_agent", "of_sessions", "playable", "replay"]
 
 Play: TypeAlias = Callable[[str, str], Awaitable[bool]]
 """``await play(task, store)``: play a task with the memory store of that id, and say whether it succeeded."""
@@ -131,6 +132,21 @@ def of_agent(
         return _judged(await pursuit.session.wait(), task)
 
     return play
+
+
+def playable(house: Reverie) -> list[str]:
+    """The ids of the sessions that ``of_sessions`` can play, the newest first."""
+    rehearsed = house.replays.sessions()
+    found = [each for each in house.log.sessions() if each.id not in rehearsed and each.info.format == FORMAT]
+    return [each.id for each in reversed(found) if _can_be_played(house, each.id)]
+
+
+def _can_be_played(house: Reverie, session_id: str) -> bool:
+    try:
+        _recorded(house, session_id, "", "")
+    except UsageError:
+        return False
+    return True
 
 
 def of_sessions(replaced: str, *, functions: Functions | None = None, reverie: Reverie) -> Play:
