@@ -60,6 +60,10 @@ class Seen(HTMLParser):
         """Where links lead that match."""
         return [a["href"] for tag, a in self.tags if tag == "a" and re.search(pattern, a.get("href", ""))]
 
+    def forms_to(self, what: str) -> list[str]:
+        """The addresses that forms are sent to which end so."""
+        return [action for action in self.forms if action.endswith(f"/{what}")]
+
     def keyed(self, key: str) -> dict[str, str]:
         """The element that a key presses."""
         return next(a for _, a in self.tags if key in a.get("data-key", "").split())

@@ -21,7 +21,7 @@ _PICKED: Final = "pick."
 _SEEN: Final = "seen."
 _PAGE: Final = 180_000  # bytes of changes on a page
 _LINE: Final = 130  # bytes of a line's frame
-_LATER: Final = "it does not fit on this page: look at it in the next round"
+_LATER: Final = "it does not fit on this page with the others: look at it by itself, or in the next round"
 
 
 def _look(visit: Visit) -> Answer:
@@ -57,7 +57,7 @@ def _picked(visit: Visit, filters: dict[str, str]) -> list[str]:
 def _fitting(
     visit: Visit, previews: tuple[Preview, ...]
 ) -> tuple[list[tuple[Preview, list[Line]]], list[Preview]]:
-    """As many of the changes as a page holds (one at least), and the others."""
+    """As many of the changes as a page holds, each of them whole, and the others."""
     shown: list[tuple[Preview, list[Line]]] = []
     late: list[Preview] = []
     left = _PAGE
@@ -66,7 +66,7 @@ def _fitting(
         found = visit.house.memory.find(proposal.store_id, proposal.path)
         lines = compared(None if found is None else found.content, preview.result)
         needed = sum(_LINE + cost(piece.text) for line in lines for piece in line.pieces)
-        if (shown and needed > left) or late:
+        if needed > left or late or any(line.kind == "cut" for line in lines):
             late.append(preview)
         else:
             shown.append((preview, lines))

@@ -6,12 +6,16 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from typing import Literal
+from typing import Final, Literal
+
+from reverie.console.text import cost
 
 __all__ = ["Line", "Pair", "Piece", "compared", "paired"]
 
 _CONTEXT = 3
 _WORDY = 1_000  # characters: longer lines are not compared word by word
+_MOST: Final = 120_000  # bytes of a change on a page
+_FRAME: Final = 130  # bytes around a line
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +28,10 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line: its number before and after the change, as far as it has one. ``skip``: lines left out."""
+    """One line: its number before and after the change, as far as it has one. ``skip``: lines left out that
+    nobody changed; ``cut``: what no longer fits on a page."""
 
-    kind: Literal["same", "removed", "added", "skip"]
+    kind: Literal["same", "removed", "added", "skip", "cut"]
     old: int | None
     new: int | None
     pieces: tuple[Piece, ...]
@@ -40,12 +45,15 @@ class Pair:
     right: Line | None
 
 
-def compared(before: str | None, after: str | None) -> list[Line]:
-    """The lines of a unified diff, three lines around each change; nothing where nothing changes."""
-    return [line for pair in _blocks(before, after) for line in pair]
+def compared(before: str | None, after: str | None, most: int = _MOST) -> list[Line]:
+    """The lines of a unified diff, three lines around each change; nothing where nothing changes. As many of
+    them as take at most ``most`` bytes on a page."""
+    lines = [line for block in _blocks(before, after) for line in block]
+    shown = _fitting([(line,) for line in lines], most)
+    return lines if shown == len(lines) else [*lines[:shown], _cut(len(lines) - shown)]
 
 
-def paired(before: str | None, after: str | None) -> list[Pair]:
+def paired(before: str | None, after: str | None, most: int = _MOST) -> list[Pair]:
     """The same lines, side by side."""
     found: list[Pair] = []
     for block in _blocks(before, after):
@@ -56,7 +64,25 @@ def paired(before: str | None, after: str | None) -> list[Pair]:
             continue
         for at in range(max(len(removed), len(added))):
             found.append(Pair(*(side[at] if at < len(side) else None for side in (removed, added))))
+    shown = _fitting([(each.left, each.right) for each in found], most)
+    if shown < len(found):
+        cut = _cut(len(found) - shown)
+        found[shown:] = [Pair(cut, cut)]
     return found
+
+
+def _fitting(rows: Sequence[tuple[Line | None, ...]], most: int) -> int:
+    """How many rows take at most ``most`` bytes on a page."""
+    used = 0
+    for at, row in enumerate(rows):
+        used += sum(_FRAME + sum(cost(piece.text) for piece in line.pieces) for line in row if line)
+        if used > most:
+            return at
+    return len(rows)
+
+
+def _cut(lines: int) -> Line:
+    return Line("cut", None, None, (Piece(f"{lines:,} more lines do not fit on this page"),))
 
 
 def _blocks(before: str | None, after: str | None) -> Iterator[list[Line]]:

@@ -12,6 +12,7 @@ from reverie.console.entry import own_path
 from reverie.console.evidence import finding_facts
 from reverie.console.merges import choices, merge_page
 from reverie.console.rendering import link
+from reverie.console.text import shortened
 from reverie.console.visits import Answer, Moved, Page, Shown, Visit
 from reverie.domain.errors import AlreadyDecided, Conflict, InvalidMemory, NotFound, StaleBase
 from reverie.domain.proposals import Proposal, RejectReason
@@ -29,6 +30,8 @@ REASONS: Final[dict[RejectReason, str]] = {
 }
 _VIEWS: Final = ("unified", "split", "rendered")
 _QUOTES: Final = 3
+_EDITED: Final = 60_000  # bytes of each preview of a text that is edited
+_RENDERED: Final = 120_000  # bytes of a text that is shown as it reads
 _FINDINGS: Final = 8  # shown with their numbers; the others are on the page of the dream
 _ITEM: Final = "/proposals/{proposal_id}"
 _API: Final = "/v1/proposals/{proposal_id}"
@@ -50,7 +53,7 @@ def desk(house: Workspace, proposal_id: str, view: str | None) -> dict[str, Any]
         "pending": pending,
         "clean": preview.clean or not pending,
         "moved": pending and now != proposal.base_content,
-        "result": result,
+        "result": None if result is None else shortened(result, _RENDERED),
         "memory": found,
         "view": shown,
         "views": _VIEWS,
@@ -136,7 +139,8 @@ def _editor(
             (note, text.count("\n", 0, note.start) + 1 if note.start is not None else None)
             for note in house.examine(text, path=proposal.path, store_id=proposal.store_id)
         ],
-        "lines": compared(found.content if found is not None else None, text),
+        "lines": compared(found.content if found is not None else None, text, _EDITED),
+        "preview": shortened(text, _EDITED),
     }
     return Shown("edit.html", facts, status)
 
