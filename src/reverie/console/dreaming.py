@@ -84,6 +84,7 @@ def _start(visit: Visit) -> Answer:
         instructions=wanted.instructions,
         output=mode,  # type: ignore[arg-type]
         into=store if mode == "update_existing" else None,
+        max_tokens=wanted.max_tokens,
     )
     return Moved(f"/dreams/{visit.house.dream_requests.create(asked).id}")
 

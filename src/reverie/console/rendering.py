@@ -11,6 +11,7 @@ from importlib.resources import files
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
+import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
@@ -53,6 +54,10 @@ def _raw(text: str) -> Markup:
 
 def _moment(at: datetime | None) -> str:
     return "" if at is None else f"{at:%Y-%m-%d %H:%M}"
+
+
+def _json(told: Any) -> str:
+    return msgspec.json.encode(told).decode()
 
 
 def money(cents: Decimal | str | None) -> str:
@@ -105,7 +110,7 @@ def _environment() -> Environment:
     )
     made.filters.update(
         markdown=markdown, raw=_raw, moment=_moment, percent=_percent, points=_points, segment=_segment,
-        words=_words, money=money, duration=duration,
+        words=_words, money=money, duration=duration, json=_json,
     )  # fmt: skip
     made.globals.update(static=_address, many=_many, link=link)
     return made

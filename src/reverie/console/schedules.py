@@ -98,6 +98,7 @@ def _create(visit: Visit) -> Answer:
         "output": mode,
         "model": wanted.model,
         "instructions": wanted.instructions,
+        "max_tokens": wanted.max_tokens,
     }
     made = visit.house.dream_schedules.create(asked)
     return Moved(f"/dreams/schedules/{made.resource.id}")

@@ -5,8 +5,10 @@ What nobody reads (the model is asked, it rests, so many tokens) stands in strip
 
 from __future__ import annotations
 
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any, Final
 
 from reverie.app import Workspace
@@ -149,17 +151,40 @@ class Strip:
 
 def lanes(house: Workspace, session_id: str, *, imported: bool) -> list[Lane]:
     """The threads of a session, the primary one first; those of graders say so."""
-    kept = house.threads.list(session_id, after=None, limit=_LISTED)
     if imported:
-        names = sorted(house.log.threads(session_id), key=lambda name: name != PRIMARY_THREAD)
+        names = sorted(_named(house, session_id), key=lambda name: name != PRIMARY_THREAD)
         return [Lane(name, name or MAIN, number % _LANES) for number, name in enumerate(names[:_LISTED])]
+    kept = house.threads.list(session_id, after=None, limit=_LISTED)
     found: list[Lane] = []
+    seen: Counter[str] = Counter()
     for number, view in enumerate(kept):
         agent = str((view.agent or {}).get("name") or "")
         name, label = (
             (PRIMARY_THREAD, MAIN) if view.parent is None else (view.id, view.name or agent or view.id)
         )
-        found.append(Lane(name, label, number % _LANES, agent == GRADER, view.status))
+        seen[label] += 1
+        told = label if seen[label] == 1 else f"{label} {seen[label]}"
+        found.append(Lane(name, told, number % _LANES, agent == GRADER, view.status))
+    return found
+
+
+_NAMED: Final[OrderedDict[str, Sequence[str]]] = OrderedDict()
+"""The threads that imported logs name, by the head of the log's chain, which says all of what it holds: to find
+them is to read the whole log."""
+_REMEMBERED: Final = 256
+_LOCK: Final = Lock()
+
+
+def _named(house: Workspace, session_id: str) -> Sequence[str]:
+    head = house.log.session(session_id).content_sha256
+    with _LOCK:
+        if (known := _NAMED.get(head)) is not None:
+            return known
+    found = house.log.threads(session_id)
+    with _LOCK:
+        _NAMED[head] = found
+        while len(_NAMED) > _REMEMBERED:
+            _NAMED.popitem(last=False)
     return found
 
 
