@@ -157,8 +157,15 @@ class World:
         self.house.review.submit([replace(found, findings=(finding.id,))])
         schedule = self.post("/v1/dream_schedules", _dream_schedule(self))["id"]
         self.post(f"/v1/dream_schedules/{schedule}/run")
-        self.ids |= {"dream_id": dream, "other_dream_id": dream, "finding_id": finding.id, "proposal_id": found.id}
+        self.ids |= {
+            "dream_id": dream,
+            "other_dream_id": dream,
+            "finding_id": finding.id,
+            "proposal_id": found.id,
+        }
         self.ids |= {"dream_schedule_id": schedule}
+        mark = self.post(f"/v1/findings/{finding.id}/exclusions", {"session_id": self["session_id"]})
+        self.ids |= {"exclusion_id": mark["exclusions"][0]["id"]}
         trial = self.post("/v1/trials", _trial(self))["id"]
         self.ids |= {"trial_id": trial}
         policy = self.post("/v1/review_policies", _policy(self))["id"]
@@ -347,6 +354,12 @@ ROWS: Final[dict[tuple[str, str], Row]] = {
     ("GET", "/v1/proposals"): Row(
         query=lambda w: {"dream_id": w["dream_id"], "memory_store_id": w["memory_store_id"]}
     ),
+    ("POST", "/v1/findings/{finding_id}/exclusions"): Row(
+        lambda w: {"session_id": w["session_id"], "reason": w.canary}
+    ),
+    ("POST", "/v1/findings/{finding_id}/exclusions/{exclusion_id}/undo"): Row(lambda w: {}),
+    ("POST", "/v1/proposals/bulk_look"): Row(lambda w: {"proposal_ids": [w["proposal_id"]]}),
+    ("POST", "/v1/proposals/bulk_approve"): Row(lambda w: {"seen": {w["proposal_id"]: ""}, "note": w.canary}),
     ("POST", "/v1/proposals/{proposal_id}/approve"): Row(lambda w: {"note": w.canary}),
     ("POST", "/v1/proposals/{proposal_id}/modify"): Row(lambda w: {"content": w.canary}),
     ("POST", "/v1/proposals/{proposal_id}/reject"): Row(lambda w: {"reason": "wrong"}),

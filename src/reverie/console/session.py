@@ -179,6 +179,7 @@ def _walk(finding: Finding, at: str | None) -> dict[str, Any]:
         return link(f"/sessions/{session}", at=event, finding=finding.id) + f"#{event}"
 
     return {
+        "shows_it": next((each for each in finding.evidence if each.span.event_id == at), None),
         "number": None if place is None else place + 1,
         "total": len(every),
         "previous": None if place is None else to(place - 1),
