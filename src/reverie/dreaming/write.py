@@ -3,6 +3,20 @@
 A behaviour becomes an instruction, a situation a warning, anything else nothing. The text says what to
 do and what it looks like when it goes wrong; numbers stay in the front matter, because a statistic is a
 reason to adopt a note and no help in following it.
+
+What is said of one topic stands in one text, conditions first, an instruction a paragraph. Programs may read them:
+
+    [When C, call|Call] `tool` with `argument` of N or more[, say V]: otherwise …
+    [When C, call|Call] `tool` with `argument` below N[, say V]: otherwise …
+    [When C, call|Call] `tool` with another `argument` than L[, say V]: otherwise …
+    [When C, call|Call] `tool` with `argument` = `V`: otherwise …
+    [When C, call|Call] `step` before `tool`: otherwise …
+    When C, expect `tool`|the session to [mostly |often ]fail[ with “…”].     Instead: use …
+    When `tool` fails with “…”, [do not send the same call again; ]use …
+
+C are conditions, joined by commas and "and": `a` is L, `a` is N or more, `a` is below N, `a` is between N and M, it is
+17:00 or later, it is before 12:00, it is a Monday. After an "is N or more" of an "expect", parentheses may tell between
+which values the limit lies.
 """
 
 from __future__ import annotations
@@ -25,6 +39,10 @@ __all__ = ["TemplateWriter"]
 
 _REVALIDATE: Final = timedelta(days=180)
 _MAX_QUOTE: Final = 240
+_INSTRUCTION: Final = re.compile(
+    r"(?:When (?P<when>.+?), call|Call) `(?P<tool>[^`]+)` (?:with (?:another )?`(?P<name>[^`]+)`|before `(?P<next>[^`]+)`)"
+)
+_NAMED: Final = re.compile(r"`([^`]+)` is|\b(it is)\b")
 _MAX_SLUG: Final = 60
 
 MemoryKind = Literal["note", "warning", "preference", "playbook"]
@@ -87,11 +105,20 @@ class _Topic:
         return self.said("warning") if any(f.nature == "situation" for f in self.findings) else None
 
     @property
+    def instructions(self) -> tuple[str, ...]:
+        """What to do otherwise, in the order of what is known best: there may be several ways."""
+        chosen = (f for f in self.findings if f.kind == "conditional_pattern" and f.nature == "behaviour")
+        found = (f.statement.get("advice") for f in chosen)
+        return tuple(text for text in found if isinstance(text, str))
+
+    @property
     def expectations(self) -> tuple[str, ...]:
         """``When …, expect ….`` for each set of circumstances, where they are what the topic is about."""
         if self.first.kind != "conditional_pattern":
             return ()
-        found = (f.statement.get("warning") for f in self.findings if f.kind == "conditional_pattern")
+        patterns = [f for f in self.findings if f.kind == "conditional_pattern"]
+        advised = [_circumstances(f) for f in patterns if f.nature == "behaviour"]
+        found = (f.statement.get("warning") for f in patterns if _circumstances(f) not in advised)
         return tuple(text for text in found if isinstance(text, str))
 
     def said(self, name: str) -> str | None:
@@ -101,6 +128,10 @@ class _Topic:
             if isinstance(value, str) and value.strip():
                 return " ".join(value.split())
         return None
+
+
+def _circumstances(finding: Finding) -> frozenset[tuple[str, str, str]]:
+    return frozenset((c.attribute, c.op, str(c.value)) for c in finding.conditions)
 
 
 def _topics(findings: Iterable[Finding]) -> list[_Topic]:
@@ -143,7 +174,7 @@ def _unwritable(topic: _Topic) -> str | None:
 
 def _draft(topic: _Topic, existing: Memory | None, dream_id: str) -> Draft | None:
     """The draft of a topic; None when memory says it already."""
-    document = _document(topic, dream_id)
+    document = _document(topic, dream_id, existing)
     if existing is not None and parse(existing.content).body == document.body:
         return None
     heading = _heading(topic)
@@ -157,10 +188,10 @@ def _draft(topic: _Topic, existing: Memory | None, dream_id: str) -> Draft | Non
     )
 
 
-def _document(topic: _Topic, dream_id: str) -> Document:
+def _document(topic: _Topic, dream_id: str, existing: Memory | None) -> Document:
     last = max((f.last_seen for f in topic.findings if f.last_seen is not None), default=None)
     return Document(
-        body=_body(topic),
+        body=_body(topic, () if existing is None else _instructions_in(parse(existing.content).body)),
         kind=_kind(topic),
         description=topic.said("when") or topic.first.claim,
         scope=_scope(topic),
@@ -171,9 +202,14 @@ def _document(topic: _Topic, dream_id: str) -> Document:
     )
 
 
-def _body(topic: _Topic) -> str:
+def _body(topic: _Topic, before: Sequence[str]) -> str:
+    """``before``: instructions that memory gives on the topic. What nothing new is said about stays: that a dream does
+    not see a failure any more may be what its instruction does."""
     parts = [f"# {_heading(topic)}"]
-    parts.extend(_sentence(text) for text in dict.fromkeys(_lesson(topic)) if text)
+    lesson = [_sentence(text) for text in dict.fromkeys(_lesson(topic)) if text]
+    said = {mark for text in lesson if (mark := _mark(text)) is not None}
+    parts.extend(lesson)
+    parts.extend(text for text in before if _mark(text) not in said)
     example = topic.said("example")
     if example and example not in parts[-1]:
         shown = example if len(example) <= _MAX_QUOTE else example[: _MAX_QUOTE - 1] + "…"
@@ -186,11 +222,30 @@ def _body(topic: _Topic) -> str:
 
 
 def _lesson(topic: _Topic) -> Sequence[str | None]:
-    """When …, expect …, instead …; or the advice, and what befalls one otherwise."""
+    """What to do; when …, expect …, instead …; or the advice, and what befalls one otherwise."""
     instead = topic.said("instead")
+    if topic.instructions:
+        return (
+            *topic.instructions,
+            *topic.expectations,
+            f"Instead: {instead}" if instead and topic.expectations else None,
+        )
     if topic.expectations:
         return *topic.expectations, f"Instead: {instead}" if instead else topic.said("advice")
     return topic.said("advice"), topic.warning
+
+
+def _instructions_in(body: str) -> Sequence[str]:
+    return [part for part in body.split("\n\n") if _mark(part) is not None]
+
+
+def _mark(text: str) -> tuple[str | None, ...] | None:
+    """What an instruction is about, whatever its numbers: tool, argument or next step, and what its conditions name."""
+    found = _INSTRUCTION.match(text)
+    if found is None:
+        return None
+    named = sorted(a or b for a, b in _NAMED.findall(found["when"] or ""))
+    return (found["tool"], found["name"], found["next"], *named)
 
 
 def _heading(topic: _Topic) -> str:
@@ -207,7 +262,7 @@ def _kind(topic: _Topic) -> MemoryKind:
         return "preference"
     if topic.first.kind == "workflow":
         return "playbook"
-    return "note" if topic.said("advice") and not topic.expectations else "warning"
+    return "note" if topic.instructions or (topic.said("advice") and not topic.expectations) else "warning"
 
 
 def _scope(topic: _Topic) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,10 +11,12 @@ from typing import Final
 
 from reverie.domain.observations import Call, Failure, Observation
 from reverie.mining.lore import LINT_RULES, Family, family_of
-from reverie.mining.templates import merge
+from reverie.mining.templates import MAX_TEMPLATE, content_words, merge
 
 __all__ = ["Identity", "Names", "Seen", "failing_unit", "lint_rule", "units_of"]
 
+LEAST_FIGURES: Final = 3
+LEAST_WORDS: Final = 3
 LATEST: Final = datetime.max.replace(tzinfo=UTC)
 _GO_RULE = re.compile(r"\(([a-z][\w-]+)\)$")
 _RULE = re.compile(r"^([A-Z]{1,4}\d{3,4})\b|\s([@\w-]+/[\w/-]+|[a-z]+(?:-[a-z]+)+)$")
@@ -34,6 +36,22 @@ class Identity:
     family: Family | None = None
     parts: Mapping[str, str] = field(default_factory=dict[str, str])
     rule: str | None = None
+
+
+def _with_details(groups: Mapping[str, frozenset[str]]) -> Mapping[str, frozenset[str]]:
+    """Messages that differ only in the figures told in parentheses behind them are one, however many figures."""
+    heads: dict[str, set[str]] = defaultdict(set)
+    for template, group in groups.items():
+        heads[_head(min(group))] |= group | {template}
+    return {t: frozenset(heads[_head(min(group))]) for t, group in groups.items()}
+
+
+def _head(template: str) -> str:
+    head, _, figures = template.partition(" (")
+    measured = figures.count("<") >= LEAST_FIGURES and (
+        figures.endswith(")") or len(template) >= MAX_TEMPLATE - 1
+    )
+    return head if measured and len(content_words(head)) >= LEAST_WORDS else template
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +91,7 @@ class Names:
         seen = own if isinstance(own, Seen) else Seen.of(own)
         self._canonical = {
             template: min(group, key=lambda t: (seen.first.get(t, LATEST), -seen.sessions[t], t))
-            for template, group in merge(seen.sessions).items()
+            for template, group in _with_details(merge(seen.sessions)).items()
         }
         self._known: dict[tuple[str, str, str], Identity] = {}
 

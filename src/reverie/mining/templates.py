@@ -15,7 +15,7 @@ from functools import lru_cache
 from itertools import combinations
 from typing import Final, TypeAlias, cast
 
-__all__ = ["MASKS", "content_words", "count", "mask", "merge"]
+__all__ = ["MASKS", "MAX_TEMPLATE", "content_words", "count", "mask", "merge"]
 
 MAX_TEMPLATE: Final = 240
 

@@ -118,8 +118,11 @@ def _statement(better: Better) -> dict[str, Json]:
         "with": [better.having.failed, better.having.rows],
         "without": [better.without.failed, better.without.rows],
     }
+    usual = question.usual_mistake(better.failed_rows)
+    if usual is not None:
+        found["topic"] = f"mistake:{usual}"
     if mistake is not None:
-        found |= {"topic": f"mistake:{mistake[0]}", "mistake": mistake[0], "example": mistake[1]}
+        found |= {"mistake": mistake[0], "example": mistake[1]}
     if session and option.how == "before" and not better.clauses:  # as of the workflow that says the same
         found["topic"] = f"workflow:{option.name} → {tool}"
     if better.same_here:

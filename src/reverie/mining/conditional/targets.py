@@ -82,6 +82,13 @@ class Question:
         found = (self.shown[row][2] if row in self.shown else self.spared[row] for row in map(int, rows))
         return [sighting for sighting in found if sighting is not None]
 
+    def usual_mistake(self, rows: Ints) -> str | None:
+        """The mistake that most of these failing cases are instances of."""
+        seen = [self.shown[row] for row in map(int, rows) if row in self.shown]
+        counts = Counter(name for name, failure, _ in seen if failure is not None)
+        name = min(counts, key=lambda n: (-counts[n], n), default="")
+        return name if 2 * counts[name] > len(seen) else None
+
     def mistake(self, rows: Ints) -> tuple[str, str] | None:
         """(name, example) of the mistake that nearly all of these failing cases are instances of."""
         seen = [self.shown[row] for row in map(int, rows) if row in self.shown]

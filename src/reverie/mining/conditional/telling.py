@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from math import ceil, floor
 
@@ -26,6 +27,9 @@ __all__ = [
     "warning_of",
 ]
 
+LEAST_GIST = 15
+MANY_FIGURES = 3
+_NUMBER = re.compile(r"\d+")
 MOSTLY = 0.5
 ALWAYS = 0.95
 
@@ -78,8 +82,9 @@ def choice_claim(
 
 
 def choice_title(tool: str, clauses: Sequence[Clause], option: Option) -> str:
-    r"""A heading: ``\`touch_down\` with descent_mps ≥ 6 when distance_m ≥ 190``."""
-    return f"{code(tool)} {_done_by(option)}{_symbolic(clauses)}"
+    """A heading: ``When distance_m ≥ 190, `touch_down` with descent_mps ≥ 6``."""
+    when = f"When {' and '.join(_symbols(clause) for clause in clauses)}, " if clauses else ""
+    return f"{when}{code(tool)} {_done_by(option)}"
 
 
 def choice_advice(
@@ -249,7 +254,13 @@ def _how_often(rate: float) -> str:
 
 
 def _with(error_example: str | None) -> str:
-    return f" with “{quoted(error_example)}”" if error_example else ""
+    return f" with “{quoted(_gist(error_example))}”" if error_example else ""
+
+
+def _gist(error: str) -> str:
+    """An error without the figures that follow it in parentheses."""
+    head, _, figures = error.partition(" (")
+    return head if len(_NUMBER.findall(figures)) >= MANY_FIGURES and len(head) >= LEAST_GIST else error
 
 
 def _otherwise(clause: Clause, better: Scalar) -> str:
