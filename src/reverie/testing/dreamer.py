@@ -100,7 +100,7 @@ def propose(
     """A proposal about a topic, whose first line is ``said``; an update where there is a memory at its path."""
     first = topic[0]
     kind = _kind(first)
-    title = _title(said)
+    title = _title(str(first.get("title") or said))
     path = f"/{_FOLDERS[kind]}/{_slug(title)}.md"
     lines = [{"text": _sentence(said), "cites": [{"finding": first["id"]}]}]
     for name, lead in (("instead", "Instead: "), ("example", "It shows as: ")):

@@ -16,7 +16,7 @@ from reverie.dreaming.author.calls import tool_specs
 from reverie.dreaming.author.prompts import prompt
 from reverie.sessions.log import SessionLog
 
-__all__ = ["everything", "expected", "requests_for", "standing", "tokens"]
+__all__ = ["estimate", "everything", "expected", "requests_for", "standing", "tokens"]
 
 _CHARACTERS: Final = 4
 _BATCH: Final = 50
