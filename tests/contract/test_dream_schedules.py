@@ -142,3 +142,23 @@ def test_a_store_that_cannot_be(http: httpx2.Client, store: str) -> None:
         ask(http, AT, {"memory_store_id": odd, "name": "n", "trigger": NIGHTLY}, status=404)
     ask(http, f"/v1/memory_stores/{store}/archive")
     ask(http, AT, {"memory_store_id": store, "name": "n", "trigger": NIGHTLY}, status=400)
+
+
+def test_a_schedule_has_a_model_and_a_budget_for_each_dream(
+    http: httpx2.Client, store: str, reverie: Reverie
+) -> None:
+    asked = {"memory_store_id": store, "name": "n", "trigger": {"type": "manual"}, "min_sessions": 1}
+    made = http.post(
+        "/v1/dream_schedules", json={**asked, "model": "a:b", "budget": {"max_tokens": 900}}
+    ).json()
+    assert made["model"] == "a:b" and made["budget"] == {"max_tokens": 900}
+    path = f"/v1/dream_schedules/{made['id']}"
+    assert http.post(path, json={"name": "m"}).json()["budget"] == {"max_tokens": 900}
+    with reverie.session("x", native_id="x") as session:
+        session.user("hello")
+    run = http.post(f"{path}/run", json={}).json()
+    dream = http.get(f"/v1/dreams/{run['dream_id']}").json()
+    assert dream["model"]["id"] == "a:b" and dream["budget"] == {"max_tokens": 900}
+    assert http.post(path, json={"budget": None}).json()["budget"] is None
+    refused = http.post(path, json={"budget": {"max_tokens": 0}})
+    assert refused.status_code == 400 and "max_tokens" in refused.json()["error"]["message"]

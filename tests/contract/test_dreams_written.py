@@ -244,6 +244,30 @@ def test_a_server_that_stops_leaves_it_to_the_next_which_asks_nothing_twice(
     assert len(said) == len(set(said))  # no request was made twice
 
 
+def test_canceled_while_nobody_works_on_it(
+    client: anthropic.Anthropic, reverie: Reverie, store: str, sessions: list[str]
+) -> None:
+    asked = ask(client, store, sessions)
+    stopping: list[bool] = []
+    at_the_door(lambda: stopping.append(True), request=2)
+    reverie.night("first", lambda: bool(stopping)).work()
+    session_id = str(client.beta.dreams.retrieve(asked).session_id)
+    settled(reverie, session_id)
+    canceled = client.beta.dreams.cancel(asked)
+    assert canceled.status == "canceled" and canceled.usage.input_tokens > 0
+    assert client.beta.sessions.retrieve(session_id).archived_at is not None
+    assert reverie.night("second").work() is None
+
+
+def settled(reverie: Reverie, session_id: str) -> None:
+    """Wait until the model's answer is in the log, and the session rests with its calls."""
+    for _ in range(300):
+        if reverie.live.row(session_id).status == "idle":
+            return
+        threading.Event().wait(0.05)
+    raise AssertionError("it does not rest")
+
+
 def test_two_requests_for_the_same_are_one_dream_written_once(
     http: httpx2.Client, client: anthropic.Anthropic, reverie: Reverie, store: str, sessions: list[str]
 ) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 from tests.contract.serving import ENGINES
+from tests.transcripts import write_sessions
 
 from reverie.app import Reverie
 
@@ -76,3 +78,28 @@ def test_who_may_decide_may_not_yet_make_rules(http: httpx2.Client, reverie: Rev
     assert http.get(PATH).status_code == 200
     refused = http.post(PATH, json={"memory_store_id": store})
     assert refused.status_code == 403 and "policies:write" in refused.json()["error"]["message"]
+
+
+def test_a_dream_says_how_much_policies_let_in(
+    http: httpx2.Client, reverie: Reverie, store: str, tmp_path: Path
+) -> None:
+    reverie.import_paths(*write_sessions(tmp_path / "transcripts"))
+    inputs = [
+        {"type": "memory_store", "memory_store_id": store},
+        {"type": "sessions", "session_ids": [session.id for session in reverie.log.sessions()]},
+    ]
+    asked = {"memory_store_id": store, "min_sessions": 1, "min_users": 1, "author": "Ana"}
+    policy = http.post(PATH, json=asked).json()
+    body = {"inputs": inputs, "model": "none", "output_behavior": {"type": "propose"}}
+    dream = http.post("/v1/dreams", json=body).json()["id"]
+    reverie.night_watch().work()
+    done = http.get(f"/v1/dreams/{dream}").json()
+    proposals = http.get(f"/v1/dreams/{dream}/proposals").json()["data"]
+    applied = [p for p in proposals if p["status"] == "approved"]
+    assert done["proposals_applied"] == done["proposals_applied_by_policy"] == len(applied) > 0
+    assert done["proposals_pending"] == len(proposals) - len(applied) > 0 and done["notices"] == []
+    assert {p["decision"]["by"] for p in applied} == {f"policy:{policy['id']} (written by Ana (api:local))"}
+    assert not [p for p in applied if p["tainted"]] and [p for p in proposals if p["tainted"]]
+    by_hand = reverie.dream(store).dream.id
+    shown = http.get(f"/v1/dreams/{by_hand}").json()
+    assert shown["written_by"] == ["template/1"] and shown["model"]["id"] == "none"
