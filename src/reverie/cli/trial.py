@@ -103,8 +103,8 @@ def look(as_json: AsJson = False, db: Db = None) -> None:
         found = rv.trials.look()
     if as_json:
         told = [
-            {**_as_json(e.trial, e.point), "decided": e.decided, "helps": e.judgement.helps,
-             "harms": e.judgement.harms, "waiting": e.waiting}
+            {**_as_json(e.trial, e.point), "decided": e.decided, "helps": e.ruling.helps,
+             "harms": e.ruling.harms, "waiting": e.waiting}
             for e in found
         ]  # fmt: skip
         print_json(told)
@@ -113,7 +113,7 @@ def look(as_json: AsJson = False, db: Db = None) -> None:
         data("nothing is on trial; next: reverie trial start PATH")
         return
     for each in found:
-        word = each.trial.word if each.decided else f"{each.judgement.verdict.value} yet"
+        word = each.ruling.word if each.decided else f"{each.ruling.word} yet"
         counted = f"{each.point.sessions} sessions, {each.waiting} not over"
         out.print(f"[bold]{esc(each.trial.path)}[/]  {word}  [dim]{counted} · {each.trial.id}[/]")
     if any(each.trial.rulings and each.trial.rulings[-1].proposal_id for each in found if each.decided):

@@ -7,7 +7,7 @@ no moment at which a memory is known to do harm and sessions still begin with it
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -15,13 +15,14 @@ from reverie.domain.clock import Clock
 from reverie.domain.errors import NotFound
 from reverie.domain.memories import Memory, MemoryVersion
 from reverie.domain.proposals import Proposal
-from reverie.domain.trials import Exposed, Point, Ruling, Trial, Word
+from reverie.domain.trials import Exposed, Ruling, Trial
 from reverie.dreaming.trials.exposure import RENEWED, Exposure
 from reverie.dreaming.trials.figures import counted, evidence_of, point_of, ruling_of
+from reverie.dreaming.trials.looks import Look
 from reverie.dreaming.trials.proposing import proposed
 from reverie.dreaming.trials.records import KIND, RUNNING, begun_again, changed, put, trial_of
 from reverie.dreaming.trials.settling import Settling
-from reverie.dreaming.trials.verdicts import Judgement, Rules, Verdict, judge
+from reverie.dreaming.trials.verdicts import Judgement, Rules, judge
 from reverie.review.review import ReviewService
 from reverie.storage import audit
 from reverie.storage import memories as memory_rows
@@ -31,23 +32,11 @@ from reverie.storage.database import Connection, Database
 from reverie.storage.deliveries import Announce
 from reverie.workspaces.resources import Resources
 
-__all__ = ["Judging", "Look"]
+__all__ = ["Judging"]
 
 _RULES: Final = Rules()
 _BY: Final = "reverie"
 _DELETED: Final = "the memory was deleted"
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """A trial after a look: how it stands, what is known of it, how many sessions of the round are not over, and
-    whether this look ended it."""
-
-    trial: Trial
-    point: Point
-    judgement: Judgement
-    waiting: int
-    decided: bool = False
 
 
 class Judging:
@@ -91,16 +80,15 @@ class Judging:
         judged = judge({t.id: evidence_of(t, settled[t.id]) for t in running}, self._rules)
         now = self._clock()
         return [
-            self._followed(
-                Look(
-                    t,
-                    point_of(t, settled[t.id], now, self._rules),
-                    judged[t.id],
-                    len(exposed[t.id]) - len(settled[t.id]),
-                )
-            )
-            for t in running
+            self._looked(trial, settled[trial.id], len(exposed[trial.id]), judged[trial.id], now)
+            for trial in running
         ]
+
+    def _looked(
+        self, trial: Trial, settled: Sequence[Exposed], begun: int, judgement: Judgement, now: datetime
+    ) -> Look:
+        point = point_of(trial, settled, now, self._rules)
+        return self._followed(Look(trial, point, ruling_of(judgement, point), begun - len(settled)))
 
     def _sound(self, trial: Trial, sessions: Sequence[Exposed]) -> bool:
         """Whether what was written of who saw the memory is what the coin says. A trial of which that is not so
@@ -148,10 +136,9 @@ class Judging:
     # ------------------------------------------------------------------ consequences
 
     def _followed(self, look: Look) -> Look:
-        word = _decided(look.trial, look.judgement, look.point.sessions)
-        if word is None:
+        if look.ruling.word == "not enough data" and look.ruling.sessions < look.trial.budget:
             return look
-        ruling = ruling_of(look.judgement, look.point)
+        ruling = look.ruling
         after = self._db.write(lambda conn: self._rule(conn, look.trial, ruling))
         return look if after is None else replace(look, trial=after, decided=True)
 
@@ -186,12 +173,6 @@ class Judging:
         self._announce(conn, "trial.ended", trial.id)
         after = replace(trial, status="ended", ended_at=at, ended_by=_BY, why=why)
         return put(self._resources, conn, after)
-
-
-def _decided(trial: Trial, judgement: Judgement, sessions: int) -> Word | None:
-    if judgement.verdict is not Verdict.UNDECIDED:
-        return judgement.verdict.value
-    return "not enough data" if sessions >= trial.budget else None
 
 
 def _memory(conn: Connection, trial: Trial) -> Memory | None:

@@ -10,8 +10,6 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from rapidfuzz.fuzz import token_sort_ratio
-
 from reverie.domain.findings import Finding
 from reverie.domain.observations import Failure, Observation, Remark
 from reverie.domain.trials import Marks
@@ -45,7 +43,11 @@ def hit(observation: Observation, marks: Marks) -> bool:
     """Whether the failure happened in this session."""
     if any(failure.template in marks.templates for failure in _failures(observation)):
         return True
-    said = [remark.signature for remark in _said(observation)]
+    said = [remark.signature for remark in _said(observation)] if marks.remarks else []
+    if not said:
+        return False
+    from rapidfuzz.fuzz import token_sort_ratio  # of no use to whoever opens a database for something else
+
     return any(token_sort_ratio(one, known) >= LIKE for one in said for known in marks.remarks)
 
 

@@ -6,7 +6,8 @@ import builtins
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
 
 from reverie.domain.clock import Clock
 from reverie.domain.errors import Conflict
@@ -15,8 +16,7 @@ from reverie.domain.resources import ALWAYS, Cursor, Period
 from reverie.domain.trials import Exposed, Point, Trial, TrialStatus
 from reverie.dreaming.trials.beginning import Beginning, Terms
 from reverie.dreaming.trials.exposure import Exposure
-from reverie.dreaming.trials.figures import counted, point_of, points_of
-from reverie.dreaming.trials.judging import Judging, Look
+from reverie.dreaming.trials.looks import Look
 from reverie.dreaming.trials.records import KIND, begun_again, put, trial_of
 from reverie.dreaming.trials.settling import Settling
 from reverie.memory.stores import MemoryService, valid_name
@@ -32,6 +32,9 @@ from reverie.storage.prefixes import whole_id
 from reverie.storage.tables import resources as ids
 from reverie.workspaces.resources import Resources
 from reverie.workspaces.secrets import Secrets
+
+if TYPE_CHECKING:
+    from reverie.dreaming.trials.judging import Judging
 
 __all__ = ["STANDARD", "History", "Terms", "Trials"]
 
@@ -82,9 +85,7 @@ class Trials:
         self._beginning = Beginning(
             db, resources, secrets, settling, clock=clock, entropy=entropy, announce=announce
         )
-        self._judging = Judging(
-            db, resources, review, self.exposure, settling, clock=clock, announce=announce
-        )
+        self._settling = settling
         self._looked: datetime | None = None
 
     # ------------------------------------------------------------------ beginning
@@ -169,6 +170,21 @@ class Trials:
         there being several. Whenever one likes: looking often costs nothing in certainty."""
         return self._judging.look()
 
+    @cached_property
+    def _judging(self) -> Judging:
+        """Made when first asked for: most programs judge nothing, and need not load what counts."""
+        from reverie.dreaming.trials.judging import Judging
+
+        return Judging(
+            self._db,
+            self._resources,
+            self._review,
+            self.exposure,
+            self._settling,
+            clock=self._clock,
+            announce=self._announce,
+        )
+
     def attend(self, trial_id: str, now: datetime) -> datetime | None:
         """For the scheduler: look at all of them, once a minute."""
         last = self._looked
@@ -179,6 +195,8 @@ class Trials:
 
     def history(self, trial_id: str) -> History:
         """The curve and the sessions of a trial."""
+        from reverie.dreaming.trials.figures import counted, points_of
+
         trial = self.get(trial_id)
         with self._db.read() as conn:
             sessions = rows.exposed(conn, trial.id)
@@ -196,6 +214,8 @@ class Trials:
 
     def standing(self, trial_id: str) -> Point:
         """How a trial stands by what was counted so far; ``look`` counts."""
+        from reverie.dreaming.trials.figures import counted, point_of
+
         trial = self.get(trial_id)
         with self._db.read() as conn:
             found = rows.exposed(conn, trial.id, trial.round.number)
