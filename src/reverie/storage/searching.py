@@ -6,6 +6,7 @@ beyond ASCII, upper and lower case) fits whatever stands there. Whoever asks loo
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from reverie.storage.database import Connection
@@ -21,7 +22,8 @@ _FROM: Final = f"SELECT {_COLUMNS} FROM events WHERE workspace = ?"  # noqa: S60
 
 def within(words: str) -> str:
     """A pattern of LIKE (escaped by ``~``) for texts that hold ``words``, as they are or as JSON has them."""
-    return f"%{''.join(map(_letter, words))}%"
+    sharp = re.sub("ss", "ß", words, flags=re.IGNORECASE)  # one letter or two, for whoever heeds no case
+    return f"%{''.join(map(_letter, sharp))}%"
 
 
 def stretch(
