@@ -210,7 +210,11 @@ def _formal(sentence: str) -> list[Rule]:
 def _called(found: re.Match[str]) -> Rule:
     when = tuple(_conditions(found["when"] or ""))
     if found["other"]:
-        return Rule(found["tool"], Give(found["other"], "not", _value(found["than"]), found["say"]), when)
+        return Rule(
+            found["tool"],
+            Give(found["other"], "not", _value(found["than"]), found["say"] and _value(found["say"])),
+            when,
+        )
     if found["value"]:
         return Rule(found["tool"], Give(found["name"], "is", _value(found["value"])), when)
     if found["least"]:

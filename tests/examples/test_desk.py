@@ -184,6 +184,10 @@ EVENING = (
             ),
         ),
         (
+            "Call `convert_document` with another `keep_tables` than false, say true: otherwise the session mostly fails.",
+            (Rule("convert_document", Give("keep_tables", "not", False, True)),),
+        ),
+        (
             "When `keep_tables` is false, expect the session to mostly fail.",
             (Rule("", Give("keep_tables", "not", False)),),
         ),
