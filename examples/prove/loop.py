@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -35,6 +37,7 @@ Tell = Callable[[str], None]
 STORE: Final = "playbook"
 AUTHOR: Final = "the proof"
 _ENOUGH: Final = 5
+_WORD: Final = re.compile(r"`[^`]*`\S*|\S+")
 _FILLER: Final = (
     "The team meets on Mondays. Notes are kept in one place and read by everybody who joins. "
     "Good work is careful work, and whoever is in doubt asks before going on. "
@@ -226,7 +229,7 @@ class _Proof:
         """As much text as memory has, that says nothing: its own words in any order; words about nothing."""
         self._tell("controls")
         texts = self._texts()
-        mixed = {path: shuffled(text, self._seed) for path, text in texts.items()}
+        mixed = shuffled(texts, self._seed)
         filler = {path: _filler(len(text)) for path, text in texts.items()}
         return [
             self._stage("its words shuffled", self._held, mixed),
@@ -276,11 +279,13 @@ def mounted(rv: reverie.Reverie, texts: Mapping[str, str]) -> str | None:
     return store.id
 
 
-def shuffled(text: str, seed: int) -> str:
-    """The words of a text in another order, with its blanks where they were."""
-    words = text.split(" ")
+def shuffled(texts: Mapping[str, str], seed: int) -> dict[str, str]:
+    """The words of all texts in another order, as many in each as before. What stands in backquotes is one word."""
+    found = {path: _WORD.findall(text) for path, text in texts.items()}
+    words = [word for each in found.values() for word in each]
     random.Random(f"shuffle {seed}").shuffle(words)  # noqa: S311
-    return " ".join(words)
+    left = iter(words)
+    return {path: " ".join(islice(left, len(each))) for path, each in found.items()}
 
 
 def _filler(length: int) -> str:

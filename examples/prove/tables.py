@@ -131,7 +131,8 @@ def _summary(course: Course) -> Iterator[str]:
         yield f"- found: {len(known)} of {len(course.planted)} planted ({', '.join(known) or 'none'})"
         if first.hits:
             yield f"- success after the last dream is {last.value / first.value:.2f} times that before"
-    yield f"- false lessons among {len(course.adopted)} adopted: {len(false_lessons(course))}"
+    wrong = sum(bool(each.lesson.false) for each in course.adopted)
+    yield f"- false: {wrong} of {len(course.adopted)} adopted ({len(false_lessons(course))} claims)"
     yield f"- {course.agreed} of {course.compared} held-out tasks end through the engine as they do in the small driver"
     tasks = [each for part in course.practised for each in part]
     tokens = [sum(each.tokens for each in part) / max(1, len(part)) for part in course.practised]

@@ -70,9 +70,11 @@ def test_failures_are_counted_once_a_task_by_what_was_planted() -> None:
 
 
 def test_shuffling_keeps_the_words() -> None:
-    mixed = shuffled(PLAYBOOK, 1)
-    assert mixed != PLAYBOOK and sorted(mixed.split(" ")) == sorted(PLAYBOOK.split(" "))
-    assert not Moon().judge(mixed).teaches
+    mixed = shuffled({"/a.md": PLAYBOOK, "/b.md": "Hover on\n\nTuesdays."}, 1)
+    told = " ".join(mixed.values())
+    assert sorted(told.split(" ")) == sorted(f"{PLAYBOOK} Hover on Tuesdays.".split(" "))
+    assert len(mixed["/b.md"].split(" ")) == 3 and mixed["/b.md"] != "Hover on Tuesdays."
+    assert not Moon().judge(told).teaches
 
 
 # ------------------------------------------------------------------ the loop
