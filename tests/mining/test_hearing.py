@@ -8,7 +8,7 @@ from reverie.mining.hearing import WINDOW, Hearing, tells
 def test_what_was_read_is_given_and_what_was_not_is_ones_own() -> None:
     hearing = Hearing()
     hearing.hear("", "File lease.docx (62 MB) with the court of Kehl")
-    given = {"file": "lease.docx", "size_mb": 62, "court": "KEHL", "scheme": "letters", "speed": 7.5}
+    given = {"file": "lease.docx", "size_mb": 62, "court": "Kehl", "scheme": "letters", "speed": 7.5}
     assert hearing.own("", given) == ("scheme", "speed")
 
 

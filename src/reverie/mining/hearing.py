@@ -21,10 +21,12 @@ WINDOW: Final = 32_768
 more to look through, the longer a session is."""
 FIRST: Final = 8_192
 SHORTEST: Final = 2
+LONGEST: Final = 40
+"""What is longer is a text, not a choice."""
 
 
 def tells(value: Scalar) -> bool:
-    """Whether to find this value in a text means anything: 0, 4 and true stand everywhere."""
+    """Whether to find this value in a text means anything: 0, 4 and true stand everywhere, a long text nowhere."""
     return _written(value) is not None
 
 
@@ -33,7 +35,7 @@ def _written(value: Scalar) -> str | None:
     if value is None or isinstance(value, bool):
         return None
     text = f"{value:.10g}" if isinstance(value, float) else str(value).strip()
-    return text.lower() if len(text) >= SHORTEST else None
+    return text if SHORTEST <= len(text) <= LONGEST else None
 
 
 @dataclass(slots=True)
@@ -45,7 +47,7 @@ class _Texts:
     chars: int = 0
 
     def add(self, text: str) -> None:
-        text = text[:WINDOW].lower()
+        text = text[:WINDOW]
         if not self.first:
             self.first = text[:FIRST]
         self.latest.append(text)

@@ -163,7 +163,7 @@ class _Notes:
             _use_span(event, name, given),
             self.turn,
             arguments,
-            self.hearing.own(event.thread, arguments),
+            self.hearing.own(event.thread, arguments) if kind == "other" else (),
         )
         self.uses.append(use)
         self.waiting[use.id] = self.by_id[use.id] = use

@@ -160,6 +160,8 @@ def silences_of(observations: Sequence[Observation]) -> list[Question]:
 
     The case of a session is the last call of the tool that worked. Nobody was told then that anything was wrong.
     """
+    if all(o.outcome == "unknown" for o in observations):
+        return []
     own = original_calls(_originals(observations, []))
     sessions = [o for o, _ in own]
     quiet = [o.outcome != "unknown" and not _failed_aloud(calls) for o, calls in own]
