@@ -45,7 +45,7 @@ def harm(reverie: Reverie, store: str, number: int = 40) -> None:
 
 def test_a_trial_lives(http: httpx2.Client, reverie: Reverie, store: str, trial: Any) -> None:
     expected = {
-        "type": "trial", "share": 0.5, "budget": 400, "patience_days": 7, "path": "/a.md", "status": "running",
+        "type": "trial", "share": 0.5, "budget": 1000, "patience_days": 7, "path": "/a.md", "status": "running",
         "verdict": "not enough data", "memory_store_id": store, "finding_id": None, "rulings": [], "why": None,
     }  # fmt: skip
     assert expected.items() <= trial.items()

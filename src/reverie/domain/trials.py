@@ -23,7 +23,7 @@ __all__ = [
 
 SHARE: Final = 0.8
 """The share of sessions that see a memory on trial, unless another is chosen."""
-BUDGET: Final = 400
+BUDGET: Final = 1_000
 """Sessions after which a trial ends without an answer, unless another number is chosen."""
 PATIENCE_DAYS: Final = 7
 """How long the outcome of a session is waited for; then its absence counts as failure."""

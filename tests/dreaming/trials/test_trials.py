@@ -27,6 +27,7 @@ from reverie.app import Reverie
 from reverie.domain.errors import Conflict, Invalid, NotFound
 from reverie.domain.sessions import Outcome, Transcript
 from reverie.domain.trials import Trial
+from reverie.dreaming.trials import judging
 from reverie.dreaming.trials.service import Terms
 from reverie.storage import audit as audit_rows
 from reverie.storage import sessions as session_rows
@@ -260,6 +261,26 @@ def test_two_looks_at_once_give_one_verdict(at: tuple[Reverie, Time, Trial]) -> 
     assert sum(look.decided for look in looks) == 1
     assert len(rv.trials.get(trial.id).rulings) == len(rv.proposals()) == 1
     assert actions(rv, trial).count("trial.verdict") == 1
+
+
+def test_a_verdict_on_another_text_is_none(
+    at: tuple[Reverie, Time, Trial], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rv, time, trial = at
+    harm(rv, time)
+    count = judging.ruling_of
+
+    def meanwhile(*given: Any) -> Any:
+        rv.memory.write("default", LORE, "Sign it twice.\n", actor="ana")
+        time.go(minutes=1)
+        saw(rv, "the first to see it")
+        return count(*given)
+
+    monkeypatch.setattr(judging, "ruling_of", meanwhile)
+    (look,) = rv.trials.look()
+    now = rv.trials.get(trial.id)
+    assert (look.decided, now.status, now.round.number, now.rulings) == (False, "running", 2, ())
+    assert rv.proposals() == []
 
 
 def test_a_person_withdraws_resumes_and_ends(at: tuple[Reverie, Time, Trial]) -> None:
