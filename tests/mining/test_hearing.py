@@ -25,6 +25,12 @@ def test_a_number_within_a_number_was_not_heard() -> None:
     assert hearing.own("", {"size_mb": 62}) == ("size_mb",)
 
 
+def test_a_short_decimal_number_stands_anywhere_and_is_heard_with_its_name() -> None:
+    hearing = Hearing()
+    hearing.hear("", '{"height_m": 1.2, "reserve_kg": 0.6}')
+    assert hearing.own("", {"engine_cut_m": 1.2, "reserve_kg": 0.6}) == ("engine_cut_m",)
+
+
 def test_threads_hear_for_themselves() -> None:
     hearing = Hearing()
     hearing.hear("scout", "the ground is rocky")

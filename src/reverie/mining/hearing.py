@@ -24,6 +24,8 @@ SHORTEST: Final = 2
 LONGEST: Final = 40
 """What is longer is a text, not a choice."""
 
+_SHORT_DECIMAL: Final = re.compile(r"-?\d?\d\.\d")
+
 
 def tells(value: Scalar) -> bool:
     """Whether to find this value in a text means anything: 0, 4 and true stand everywhere, a long text nowhere."""
@@ -55,8 +57,12 @@ class _Texts:
         while self.chars > WINDOW and len(self.latest) > 1:
             self.chars -= len(self.latest.popleft())
 
-    def holds(self, wanted: str) -> bool:
-        return any(_stands(wanted, text) for text in (self.first, *self.latest))
+    def holds(self, wanted: str, name: str) -> bool:
+        """Whether a value stands here; a short decimal number stands anywhere, so with its name alone."""
+        anywhere = _SHORT_DECIMAL.fullmatch(wanted) is not None
+        return any(
+            _stands(wanted, text) and (not anywhere or name in text) for text in (self.first, *self.latest)
+        )
 
 
 @dataclass(slots=True)
@@ -76,7 +82,7 @@ class Hearing:
         found: list[str] = []
         for name, value in arguments.items():
             wanted = _written(value)
-            if wanted is not None and (wanted in self._said or not told.holds(wanted)):
+            if wanted is not None and (wanted in self._said or not told.holds(wanted, name)):
                 self._said.add(wanted)
                 found.append(name)
         return tuple(found)

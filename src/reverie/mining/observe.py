@@ -59,7 +59,7 @@ class SessionObserver:
 
     @property
     def version(self) -> str:
-        return "6"
+        return "7"
 
     def observe(self, session: Session, events: Sequence[Event]) -> Observation:
         """Observes a session. ``events``: all of its events, in order of ``seq``. Never raises on content.

@@ -73,7 +73,7 @@ def say(better: Better) -> Scalar:
     if option.how == "not" or len(numbers) < len(given):
         counts = Counter(given)
         return min(counts, key=lambda v: (-counts[v], str(v)))
-    return _plain(sorted(numbers)[len(numbers) // 2])
+    return _plain(float(f"{sorted(numbers)[len(numbers) // 2]:.10g}"))
 
 
 def _is_number(value: Scalar) -> bool:
