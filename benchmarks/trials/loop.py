@@ -56,7 +56,7 @@ class Size:
     traps: int
 
 
-FULL: Final = Size(12, 250, 6, 1500, 6, 500, 12)
+FULL: Final = Size(6, 200, 4, 900, 3, 500, 6)
 QUICK: Final = Size(2, 100, 2, 300, 1, 300, 2)
 
 
