@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -72,8 +73,8 @@ def test_a_careful_model_writes_both_desks_and_its_session_is_kept(rv: Reverie) 
     assert rv.log.session(begun[0]).info.agent == "reverie.dreamer"
     agent = session.row.body["agent"]
     assert {tool["type"] for tool in agent["tools"]} == {"custom"} and not agent["mcp_servers"]
-    used, estimate = sitting.writing.usage, sitting.writing.estimate
-    assert estimate is not None and 0 < used.input + used.output <= estimate.input + estimate.output
+    used, estimate = sitting.writing.usage, rv.author().estimate(asked)
+    assert 0 < used.input + used.output <= estimate.input + estimate.output
     assert sitting.writing.fell_back is None
 
 
@@ -272,6 +273,20 @@ def _steps(request: ModelRequest) -> Any:
         lambda: call("done"),
     )
     return [steps[len(calls_since(request.messages))]()]
+
+
+def test_twins_write_the_same_and_pay_once(rv: Reverie) -> None:
+    asked: list[ModelRequest] = []
+
+    def model(request: ModelRequest) -> Any:
+        asked.append(request)
+        return _steps(request)
+
+    with answering(model), ThreadPoolExecutor(2) as threads:
+        one, other = threads.map(lambda _: wrote(rv, study(rv))[0], range(2))
+    assert one == other
+    assert [len(drafts(said)) for said in one] == [1, 1]
+    assert len(asked) == 6
 
 
 def test_a_session_that_is_ended_or_deleted_meanwhile_ends_the_writing(rv: Reverie) -> None:

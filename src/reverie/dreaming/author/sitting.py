@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from reverie.domain.dreams import Estimate, Withheld, Writing
+from reverie.domain.dreams import Withheld, Writing
 from reverie.domain.errors import ModelFailed, NotFound, UsageError
 from reverie.domain.events import Event, JsonObject, event_text
 from reverie.domain.findings import Finding, OriginClass
@@ -32,6 +32,7 @@ _NUDGES: Final = 2
 _ROOM: Final = 500  # tokens kept for the next answer, at least
 _OVERLOOKED: Final = "the model wrote nothing of it and did not say why"
 _NOTHING: Final = "the model proposed nothing and left nothing with a reason, also when asked again"
+_ENDED: Final = "its session was ended before it was done"
 _AFTER_DONE: Final = Answer("This came after `done`, and was not done.", is_error=True)
 
 
@@ -47,13 +48,10 @@ class Means:
 class AuthorSitting:
     """``most``: how many tokens may be used in all."""
 
-    def __init__(
-        self, study: Study, means: Means, session: WritingSession, estimate: Estimate, most: int
-    ) -> None:
+    def __init__(self, study: Study, means: Means, session: WritingSession, most: int) -> None:
         self._study = study
         self._means = means
         self._session = session
-        self._estimate = estimate
         self._most = most
         self._desks = 0
         self._named = 0
@@ -82,7 +80,6 @@ class AuthorSitting:
             model=str(self._study.wish.model),
             session_id=self._session.id if self._begun else None,
             usage=self._usage(),
-            estimate=self._estimate,
             fell_back=self._fell_back,
         )
 
@@ -139,7 +136,7 @@ class AuthorSitting:
         """Say what lies there, unless an earlier sitting has said so."""
         if not self._begun and not self._session.exists():
             self._afford(standing() + tokens(brief))
-            self._session.create(self._agent(), self._most, brief)
+            self._create(brief)
         if not self._begun:
             self._begun = True
             self._study.begun(self._session.id)
@@ -149,6 +146,13 @@ class AuthorSitting:
         results = self._unanswered(self._session.state().pending)
         self._afford(self._prompt + tokens(brief) + _length(results))
         self._say(results, brief)
+
+    def _create(self, brief: str) -> None:
+        try:
+            self._session.create(self._agent(), self._most, brief)
+        except Exception:
+            if not self._session.exists():  # else a twin of ours was faster
+                raise
 
     def _found(self, mark: str) -> bool:
         """Whether the desk was laid before; the news go on behind that. What the agent called after it had said that
@@ -229,7 +233,7 @@ class AuthorSitting:
             case "retries_exhausted":
                 return f"the model gave no answer: {self._trouble}"
             case _:
-                return "its session was ended before it was done"
+                return _ENDED
 
     # ------------------------------------------------------------------ what it costs
 
@@ -263,11 +267,12 @@ class AuthorSitting:
         return [(call, answer.text, answer.is_error) for call, answer in found]
 
     def _say(self, results: Sequence[tuple[str, str, bool]], text: str | None = None) -> None:
+        """Say it, unless a twin of ours (the same dream, in another process) has."""
         try:
             self._session.say(results, text)
         except UsageError:
-            rest = self._session.rest()
-            raise _Stopped(self._why(rest)) from None
+            if self._session.ended():
+                raise _Stopped(_ENDED) from None
 
     def _by_templates(self, desk: Desk, bench: Bench) -> Sequence[Draft | Withheld]:
         """The rest of a desk that the model did not come to."""

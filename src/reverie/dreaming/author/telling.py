@@ -20,7 +20,18 @@ __all__ = ["SHOWN", "brief_of", "compact", "finding_data", "number_marks", "numb
 SHOWN: Final = 40
 """How many topics are laid before a model at once: more than anybody reviews of one dream."""
 _CLIP: Final = 240
-_TOLD: Final = ("title", "advice", "warning", "when", "instead", "details", "example", "here", "elsewhere", "scope")
+_TOLD: Final = (
+    "title",
+    "advice",
+    "warning",
+    "when",
+    "instead",
+    "details",
+    "example",
+    "here",
+    "elsewhere",
+    "scope",
+)
 _TRUST: Final = {
     True: "Only people's own words lie here, and what agents said who had read nothing foreign; you can read no more "
     "of the transcripts than that. A desk with the rest follows, if there is any.",
