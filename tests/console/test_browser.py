@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from tests.console.test_hostile import PAYLOADS
+from tests.console.test_together import add, conflict
 
 from reverie.app import Reverie
 from reverie.domain.events import NewEvent
@@ -46,6 +47,7 @@ def address(house: Reverie, tmp_path: Path) -> Iterator[str]:
 def page(browser: Any) -> Iterator[Any]:
     context = browser.new_context(viewport={"width": 1200, "height": 900})
     found = context.new_page()
+    found.set_default_timeout(8_000)
     wrong: list[str] = []
     found.on("console", lambda said: wrong.append(said.text) if said.type in ("error", "warning") else None)
     found.on("pageerror", lambda error: wrong.append(str(error)))
@@ -85,7 +87,7 @@ def test_a_review_with_the_keyboard_alone(page: Any, address: str, house: Reveri
     page.keyboard.press("Control+Enter")
     page.wait_for_selector(f"article#{waiting[1]}")
     assert house.review.get(waiting[0]).status == "modified"
-    assert "modified" in page.locator("#live").text_content()
+    assert "Modified" in page.locator("#live").text_content()
     page.keyboard.press("u")
     page.wait_for_selector(".status-reverted")
     assert house.review.get(waiting[0]).status == "reverted"
@@ -100,6 +102,113 @@ def test_a_review_with_the_keyboard_alone(page: Any, address: str, house: Reveri
     page.keyboard.press("a")
     page.locator("#live", has_text="approved").wait_for(state="attached")
     assert house.review.get(waiting[2]).status == "approved"
+
+
+def test_what_is_no_evidence_is_said_at_its_place_in_the_transcript(
+    page: Any, address: str, house: Reverie
+) -> None:
+    first = house.review.list(status="pending")[0]
+    finding = house.finding(first.findings[0])
+    cited = finding.evidence[0]
+    event = cited.span.event_id
+    page.goto(f"{address}/sessions/{cited.session_id}?at={event}&finding={finding.id}#{event}")
+    page.wait_for_selector("[data-here]:focus")
+    page.keyboard.press("]")
+    page.wait_for_selector("text=citation 2 of")
+    page.keyboard.press("[")
+    page.wait_for_selector("text=citation 1 of")
+    page.keyboard.press("n")
+    page.wait_for_selector("details.not[open]")
+    page.keyboard.type("the register was down")
+    page.keyboard.press("Enter")
+    counts = finding.counts
+    now = f"{counts.sessions - 1} of {counts.of_sessions} sessions now, {counts.sessions} of"
+    page.locator("#live", has_text=now).wait_for(state="attached")
+    page.keyboard.press("u")
+    page.locator("#live", has_text="counts again as the dream told it").wait_for(state="attached")
+    assert house.exclusions.of(finding) is None
+
+
+def test_many_are_selected_and_approved_with_the_keyboard(page: Any, address: str, house: Reverie) -> None:
+    made = add(house, 4)
+    page.goto(f"{address}/?q=More")
+    page.wait_for_selector(f"article#{made[0].id}")
+    page.keyboard.press("x")
+    page.wait_for_selector(f"[data-pick={made[0].id}]:checked")
+    for following in made[1:3]:
+        page.keyboard.press("j")
+        page.wait_for_selector(f"article#{following.id}")
+    page.keyboard.press("Shift+X")
+    page.locator("#live", has_text="3 selected").wait_for(state="attached")
+    page.keyboard.press("Shift+A")
+    page.wait_for_selector("text=Approve 3 additions together?")
+    assert page.locator(".one-change").count() == 3
+    assert all(house.review.get(each.id).status == "pending" for each in made)
+    page.keyboard.press("a")
+    page.locator("#live", has_text="3 approved").wait_for(state="attached")
+    assert [house.review.get(each.id).status for each in made] == ["approved"] * 3 + ["pending"]
+    page.keyboard.press("b")
+    page.wait_for_selector("[data-pick]")
+    assert page.locator("[data-pick]:checked").count() == 0
+
+
+def test_a_conflict_is_merged_with_the_keyboard(page: Any, address: str, house: Reverie) -> None:
+    proposal = conflict(house)
+    page.goto(f"{address}/proposals/{proposal}")
+    page.wait_for_selector("#claim:focus")
+    page.keyboard.press("m")
+    page.wait_for_selector("text=Conflict 1 of 1")
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.name") == "conflict.0":
+            break
+    page.keyboard.press("ArrowDown")  # from "I write it in the editor" round to memory's
+    assert page.evaluate("document.querySelector('[name=\"conflict.0\"]:checked').value") == "memory"
+    page.keyboard.press("m")
+    page.wait_for_selector("#content:focus")
+    assert page.input_value("#content").startswith("# Bookings\n\nAdd up fare and tax.\n")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector(".status-modified")
+    assert "Add up fare and tax." in house.memory.read("default", "/notes/booking.md").content
+
+
+def test_a_text_that_was_not_sent_is_there_again(page: Any, address: str, house: Reverie) -> None:
+    proposal = house.review.list(status="pending")[0].id
+    page.goto(f"{address}/proposals/{proposal}/edit")
+    page.wait_for_selector("#content:focus")
+    page.keyboard.type("Mine. ")
+    page.goto(f"{address}/sessions")
+    page.goto(f"{address}/proposals/{proposal}/edit")
+    page.wait_for_selector("[data-kept]:visible")
+    assert "Mine. " in page.input_value("#content")
+    page.locator("[data-drop-draft]").click()
+    assert "Mine. " not in page.input_value("#content")
+    page.keyboard.type("Again. ")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector(".status-modified")
+    assert page.evaluate("Object.keys(sessionStorage).filter((key) => key.includes('draft')).length") == 0
+
+
+def test_a_key_that_is_pressed_twice_decides_once(page: Any, address: str, house: Reverie) -> None:
+    waiting = [each.id for each in house.review.list(status="pending")]
+    page.goto(address)
+    page.wait_for_selector(f"article#{waiting[0]}")
+    page.evaluate("""() => { // the second press comes as soon as the next page is there
+        document.addEventListener("htmx:afterSettle", () => document.querySelector("[data-key=a]").click(), {once: true});
+        document.querySelector("[data-key=a]").click();
+    }""")
+    page.wait_for_selector(f"article#{waiting[1]}")
+    page.locator("#live", has_text=f"{len(waiting) - 1} left").wait_for(state="attached")
+    assert [house.review.get(each).status for each in waiting[:2]] == ["approved", "pending"]
+
+
+def test_the_palette_does_what_it_lists(page: Any, address: str, house: Reverie) -> None:
+    page.goto(address)
+    page.keyboard.press(".")
+    page.wait_for_selector("#palette[open]")
+    page.keyboard.type("all of the evidence")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("/findings/"))
 
 
 def test_single_keys_can_be_turned_off(page: Any, address: str, house: Reverie) -> None:

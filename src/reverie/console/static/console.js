@@ -1,7 +1,7 @@
 // Keys, focus and words for screen readers. Every page works without this file: keys press what is on the page.
 "use strict";
 (() => {
-  const TYPING = "input:not([type=checkbox]), textarea, select, [contenteditable]";
+  const TYPING = "input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]";
   const ACTING = "a, button, summary, input, select, textarea, [role=button]";
   const $ = (selector) => document.querySelector(selector);
   const store = (() => { try { return window.localStorage; } catch { return null; } })();
@@ -12,7 +12,7 @@
     if (element.matches("[type=checkbox]")) { element.click(); return; }
     if (element.matches("input, select, textarea")) { element.focus(); element.select?.(); return; }
     element.click();
-    if (element.matches("summary")) element.parentElement.querySelector("button, input")?.focus();
+    if (element.matches("summary")) element.parentElement.querySelector("button, input:not([type=hidden])")?.focus();
   };
 
   // The element of a key that can be seen; those in a closed <details> cannot.
@@ -180,6 +180,7 @@
   const settled = (swapped) => {
     const said = $("#page [data-say]")?.textContent.trim();
     if (said && $("#live").textContent !== said) $("#live").textContent = said;
+    decisions();
     if (swapped?.detail?.elt && swapped.detail.elt.id !== "page") return; // a part that looks again by itself: focus stays
     const here = $("[data-here]");
     if (here) { here.scrollIntoView({ block: "center" }); here.focus({ preventScroll: true }); }
