@@ -103,7 +103,9 @@ def unseen(connection: Connection, store_id: str, *, besides: str) -> tuple[int,
     )
     failed = func.count(case((t.outcome == "failure", 1)))
     row = connection.execute(
-        select(func.count(), failed).select_from(tables.sessions).where(*_rests(connection, besides), ~known.exists())
+        select(func.count(), failed)
+        .select_from(tables.sessions)
+        .where(*_rests(connection, besides), ~known.exists())
     ).one()
     return row[0], row[1]
 
