@@ -126,9 +126,10 @@ def test_the_stream_of_a_page_is_its_visitors_alone(newcomer: Visitor, empty: Re
         assert "event: ping" in next(answer.iter_text())
     key = empty.keys.create("other", by="test", scopes=["dreams:read"])
     told = {"authorization": f"Bearer {key.token}"}
-    assert newcomer.http.get(f"/sessions/{session}/live").status_code == 401, "keys are asked for now"
-    assert newcomer.http.get(f"/sessions/{session}/live", headers=told).status_code == 403
-    assert newcomer.http.get("/dreams/live", headers=told).status_code == 404
+    with serving.sync_http(build(empty, console=True)) as http:  # keys are asked for now
+        assert http.get(f"/sessions/{session}/live").status_code == 401
+        assert http.get(f"/sessions/{session}/live", headers=told).status_code == 403
+        assert http.get("/dreams/live", headers=told).status_code == 404
 
 
 def test_a_message_is_sent_once_and_only_by_a_form_of_ours(newcomer: Visitor, empty: Reverie) -> None:
