@@ -130,7 +130,7 @@
     const form = event.target;
     if (form.matches("[data-bulk]")) form.querySelector("[data-ids]").value = [...picked()].join(" ");
     if (form.method !== "post") return;
-    const what = `${new URL(event.submitter?.formAction || form.action).pathname.split("/").pop()} ${event.submitter?.value ?? ""}`;
+    const what = `${new URL(event.submitter?.getAttribute("formaction") ?? form.getAttribute("action"), window.location.href).pathname.split("/").pop()} ${event.submitter?.value ?? ""}`;
     const again = what === sent.what && event.timeStamp - sent.at < TWICE;
     sent = { what, at: event.timeStamp };
     if (again) { event.preventDefault(); event.stopImmediatePropagation(); }
