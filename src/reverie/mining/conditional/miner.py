@@ -86,7 +86,7 @@ class ConditionalPatterns:
 
     @property
     def version(self) -> str:
-        return "1"
+        return "2"
 
     def mine(self, corpus: Corpus) -> Iterable[Finding | Silence]:
         """Findings in order of weight, then what could not be looked at, or not be said yet, and why.
