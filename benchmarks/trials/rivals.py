@@ -14,7 +14,8 @@ from benchmarks.trials.worlds import Flags, Floats, Replays
 from numpy.typing import NDArray
 from scipy.stats import binom, norm
 
-from reverie.dreaming.trials.design import Aims, plan_for
+from reverie.dreaming.trials.design import plan_for
+from reverie.dreaming.trials.plans import Aims
 
 Outcome = tuple[Flags, NDArray[np.int64]]
 Rule = Callable[[Replays], Outcome]

@@ -15,9 +15,9 @@ from reverie.agents.session import RunSession
 from reverie.app import Reverie
 from reverie.domain.errors import ReverieError, UsageError
 from reverie.domain.events import PRIMARY_THREAD, Event
-from reverie.dreaming.replays import AIMS, PAIRS, Replay
-from reverie.dreaming.trials.design import Aims
+from reverie.dreaming.replays import PAIRS, Replay
 from reverie.dreaming.trials.pairs import Pair
+from reverie.dreaming.trials.plans import AIMS, Aims
 from reverie.sessions.live import FORMAT
 
 __all__ = ["OnPair", "Play", "Rehearsal", "Work", "of_agent", "of_sessions", "playable", "replay"]

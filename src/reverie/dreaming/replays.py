@@ -21,9 +21,8 @@ from reverie.domain.clock import Clock
 from reverie.domain.errors import Conflict, Invalid, StaleBase, UsageError
 from reverie.domain.events import JsonObject
 from reverie.domain.resources import Resource
-from reverie.dreaming.trials.allocation import next_task
-from reverie.dreaming.trials.design import Aims, Plan, plan_for
 from reverie.dreaming.trials.pairs import Decision, Pair, Standing, stand
+from reverie.dreaming.trials.plans import AIMS, Aims, Plan
 from reverie.memory.catalog import Catalog
 from reverie.memory.stores import MemoryService
 from reverie.review.review import Preview, ReviewService
@@ -32,13 +31,12 @@ from reverie.storage.codec import dumps
 from reverie.storage.database import Connection, Database
 from reverie.workspaces.resources import Resources
 
-__all__ = ["AIMS", "KIND", "MAX_TASKS", "PAIRS", "Replay", "ReplayStatus", "Replays"]
+__all__ = ["KIND", "MAX_TASKS", "PAIRS", "Replay", "ReplayStatus", "Replays"]
 
 KIND: Final = "replay"
 PAIRS: Final = 60
 """Pairs at most, unless another number is chosen."""
 MAX_TASKS: Final = 1_000
-AIMS: Final = Aims()
 _BY: Final = "reverie"
 _AT_ONCE: Final = 500  # stores asked for in one query
 
@@ -76,6 +74,8 @@ class Replay:
 
         Which task it is depends on how often tasks succeeded and never on which side won (``trials.allocation``).
         """
+        from reverie.dreaming.trials.allocation import next_task  # numbers are loaded where they are needed
+
         number = next(n for n in count() if n not in self.done and n not in playing)
         if self.standing.decision is not Decision.GO_ON or number >= self.plan.pairs:
             return None
@@ -121,6 +121,8 @@ class Replays:
             UsageError: a proposal that was decided; several stores, or one path twice.
             StaleBase: memory changed since in the same place: such an edit cannot be tried.
         """
+        from reverie.dreaming.trials.design import plan_for
+
         if not 1 <= len(tasks) <= MAX_TASKS or len({*tasks}) < len(tasks):
             raise Invalid("tasks", f"1 to {MAX_TASKS:,} tasks, each once", len(tasks))
         previews = [self._review.preview(each) for each in dict.fromkeys(proposals)]

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reverie.domain.errors import Invalid
-from reverie.dreaming.trials.design import Aims, Plan, figures_of, plan_for
+from reverie.dreaming.trials.design import figures_of, plan_for
 from reverie.dreaming.trials.pairs import Decision, Pair, Standing, stand
+from reverie.dreaming.trials.plans import Aims, Plan
 
 WON, LOST, ALIKE = Pair("t", True, False), Pair("t", False, True), Pair("t", True, True)
 LOOSE = Aims(alpha=0.2, harm_alpha=0.05)

@@ -34,8 +34,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reverie.domain.errors import Invalid
+from reverie.dreaming.trials.plans import AIMS, Aims, Plan
 
-__all__ = ["Aims", "Figures", "Plan", "figures_of", "plan_for"]
+__all__ = ["Figures", "figures_of", "plan_for"]
 
 Floats = NDArray[np.float64]
 
@@ -45,46 +46,6 @@ ROUNDS: Final = 14
 COARSE: Final = 7
 CAUTIOUS: Final = 0.97
 """The share of alpha that stopping early may spend at most, so that something is left for the end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Aims:
-    """What a plan must keep, and for which edits it is made as quick as possible.
-
-    ``alpha``: edits that do nothing and are adopted. ``harm_alpha``: edits that harm by ``harm`` (a difference of success
-    rates) and are adopted, as long as at most ``liveliest`` of their pairs differ. ``help``: the benefit looked for.
-    ``differ``: the share of pairs expected to differ, 2p(1 − p) for tasks that succeed with probability p; it
-    touches how quick the plan is, never its errors. ``yielded``: the power that may be given up for
-    stopping early.
-    """
-
-    alpha: float = 0.05
-    harm: float = 0.10
-    harm_alpha: float = 0.01
-    liveliest: float = 0.60
-    help: float = 0.10
-    differ: float = 0.45
-    yielded: float = 0.02
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """Stopping by the number of pairs that differed, n, from 0 to ``last``; lists have ``last`` + 1 entries.
-
-    Adopt at once with ``adopt[n]`` wins or more, give up with ``drop[n]`` or fewer. When the pairs are used up, or n is
-    ``last``: adopt with more than ``edge[n]`` wins, and with exactly as many if the coin lies below ``coin[n]``.
-    """
-
-    pairs: int
-    adopt: tuple[int, ...]
-    drop: tuple[int, ...]
-    edge: tuple[int, ...]
-    coin: tuple[float, ...]
-
-    @property
-    def last(self) -> int:
-        """The number of differing pairs after which it ends in any case."""
-        return len(self.adopt) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +65,7 @@ class _Bounds:
 
 
 @lru_cache(maxsize=64)
-def plan_for(pairs: int, aims: Aims = Aims()) -> Plan:
+def plan_for(pairs: int, aims: Aims = AIMS) -> Plan:
     """The plan that spends at most this many pairs. Raises ``Invalid`` for pairs or aims out of bounds.
 
     Takes a tenth of a second for 50 pairs, some seconds for 500; the same plan is not made twice in a process.

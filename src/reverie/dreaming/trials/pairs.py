@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reverie.dreaming.trials.design import Plan
+from reverie.dreaming.trials.plans import Plan
 
 __all__ = ["Decision", "Pair", "Standing", "stand"]
 
