@@ -62,6 +62,7 @@ def desk(house: Workspace, proposal_id: str, view: str | None) -> dict[str, Any]
         "findings": findings,
         "more_findings": len(proposal.findings) - len(findings),
         "fallen": pending and any(map(house.exclusions.fallen, proposal.findings[:1])),
+        "tried": house.replays.list(proposal.id),
         "similar": similar(house.memory, proposal) if pending else (),
         "reasons": REASONS,
         "store": house.stores.get(proposal.store_id),
