@@ -28,7 +28,7 @@ from reverie.dreaming.check import check
 from reverie.dreaming.composing import Composed, Composer
 from reverie.dreaming.desk import Writer, joined
 from reverie.dreaming.inputs import Inputs
-from reverie.dreaming.observing import Observing
+from reverie.dreaming.observing import Observing, as_told
 from reverie.dreaming.write import TemplateWriter
 from reverie.dreaming.writing import written
 from reverie.memory.lineage import tainted_paths
@@ -318,7 +318,7 @@ class Dreamer:
         stage = Observing(self._db, self._observer, workers=workers)
         observations = stage.observe(sessions, lambda done, total: tell("observe", done, total))
         # The cache holds what the events say; who and how it ended may be told later (a label file).
-        return [_refreshed(o, s) for o, s in zip(observations, sessions, strict=True)]
+        return [as_told(o, s) for o, s in zip(observations, sessions, strict=True)]
 
     def _mine(
         self,
@@ -473,14 +473,3 @@ class Dreamer:
 
 def _silent(stage: Stage, done: int, total: int) -> None:
     """Nobody watches."""
-
-
-def _refreshed(observation: Observation, session: Session) -> Observation:
-    info = session.info
-    return replace(
-        observation,
-        outcome=info.outcome.label,
-        score=info.outcome.score,
-        user=info.user or observation.user,  # else whose home directory the work was done in
-        task=info.task,
-    )
