@@ -17,7 +17,9 @@ Lindau, the Harbour registry, more than 26 exhibits) or with none:
     Set keep_tables=true                   Write dates as DD.MM.YYYY                 Cite paragraphs
     Serve by courier                       Open the record under another name        Label exhibits with numbers
 
-What is not understood is left alone. What is understood is followed, be it true or not.
+They are understood as whole sentences, which begin with what to do or with a circumstance: words of them in another
+order, or among others, say nothing, nor does advice that a sentence quotes. What is not understood is left alone.
+What is understood is followed, be it true or not.
 """
 
 from __future__ import annotations
@@ -174,7 +176,7 @@ def _split(line: str) -> list[str]:
 
 
 def _expected(sentence: str) -> Iterator[Rule]:
-    for found in _EXPECT.finditer(sentence):
+    if found := _EXPECT.match(sentence):
         conditions = tuple(_conditions(found["when"]))
         if conditions:
             yield Rule(found["tool"] or "", First(""), conditions, found["error"])
@@ -200,11 +202,11 @@ def _formal(sentence: str) -> list[Rule]:
     if found := _AFTER.match(sentence):
         deed = _deed(found["rest"])
         return [] if deed is None else [Rule(found["tool"], deed, (), found["error"])]
-    if found := _BEFORE.search(sentence):
+    if found := _BEFORE.match(sentence):
         return [Rule(found["tool"], First(found["step"]))]
     if found := _FLOW.match(sentence):
         return list(_flow(found))
-    return [_called(each) for each in _CALL.finditer(sentence)]
+    return [_called(found)] if (found := _CALL.match(sentence)) else []
 
 
 def _called(found: re.Match[str]) -> Rule:
@@ -291,21 +293,33 @@ def _p(pattern: str, tool: str, deed: Deed, error: str | None = None) -> _Plain:
     return _Plain(re.compile(pattern, re.I), Rule(tool, deed, (), error))
 
 
+_LONGEST: Final = 40
+"""Words. Nobody takes in a plain sentence that is longer."""
+_LEAD: Final = re.compile(
+    r"(?:(?:please|always|next time),? )?"
+    r"(?:(?:when|if|where|after|before|from|in|for|at|on|past)\b(?:[^,:;]|:\d\d){1,90}[,:] "
+    r"|(?:after|before|from|past) (?:\d+(?::00| ?h| o'clock)?|noon) )?(?:please |always )?",
+    re.I,
+)
+"""What may stand before what is to be done: a circumstance, a please."""
+_SET: Final = r"(?:set|use|pass|give)\b.{0,20}\bkeep_tables\b"
+_LABEL: Final = r"label\b.{0,40}\bexhibits?\b.{0,20}\b(?:with|by|in|using|as)"
+_OTHERWISE: Final = r"(?:another|different|other) (?:name|number)"
 _PLAIN: Final = (
-    _p(r"\bconvert\w*\b.{0,60}\bPDF\b.{0,60}\b(?:upload|fil(?:e|ing)\b)|\bupload\w*\b.{0,80}\bas (?:a )?PDF\b|\b(?:upload|fil(?:e|ing))\b.{0,120}\bconvert\w*\b.{0,40}\bPDF", "upload_filing", First("convert_document")),
-    _p(r"\bsplit\w*\b.{0,60}\bbefore (?:you )?(?:upload|fil)", "upload_filing", First("split_document")),
-    _p(r"\brefresh\w* the (?:search )?index\b|`?refresh_index`? (?:before|first)", "search_precedents", First("refresh_index")),
-    _p(r"\bsign\w*\b[^.;]{0,40}\bbefore\b[^.;]{0,30}\bstamp|\bstamp\w*\b[^.;]{0,30}\bafter\b[^.;]{0,30}\bsign", "stamp_document", First("sign_document")),
-    _p(r"\bstamp\w*\b[^.;]{0,40}\bbefore\b[^.;]{0,30}\bsign|\bsign\w*\b[^.;]{0,30}\bafter\b[^.;]{0,30}\bstamp", "sign_document", First("stamp_document")),
-    _p(r"\bkeep_tables\b(?!`?(?: ?=| to| is| as)? ?`?false)|\bkeep (?:the |its )?tables\b", "convert_document", Give("keep_tables", "is", True)),
-    _p(r"\bkeep_tables\b`?(?: ?=| to| as) ?`?false", "convert_document", Give("keep_tables", "is", False)),
-    _p(r"\bcite (?:by )?(?:the )?paragraph", "draft_document", Give("cite", "is", "paragraphs")),
-    _p(r"\bcite (?:by )?(?:the )?page", "draft_document", Give("cite", "is", "pages")),
-    _p(r"\bDD\.MM\.YYYY\b|\bday\.month\.year\b", "fill_form", Give("hearing_date", "shape", "#.#.#")),
-    _p(r"\bby (?:a |the )?courier\b|\b(?:use|send) (?:a |the )?courier\b|\bcourier instead\b", "serve_notice", Give("by", "is", "courier")),
-    _p(r"\brecord\b.*\b(?:another|different|other) (?:name|number)|\b(?:another|different|other) (?:name|number)\b.*\brecord|\brecord\b.*\bsuffix", "open_record", Give("record", "another"), ANY),
-    _p(r"\bexhibits?\b.*\b(?:with|by|use|using|as) numbers\b|\b(?:with|by|use|using) numbers\b.*\bexhibit", "label_exhibits", Give("scheme", "is", "numbers")),
-    _p(r"\bexhibits?\b.*\b(?:with|by|use|using|as) letters\b|\b(?:with|by|use|using) letters\b.*\bexhibit", "label_exhibits", Give("scheme", "is", "letters")),
+    _p(r"convert\b.{0,60}\bPDF\b.{0,40}\b(?:before|then)\b.{0,20}\b(?:upload|fil(?:e|ing)\b)|upload\b.{0,80}\bas (?:a )?PDF\b|(?:when|before|if)\b[^,:;]{0,60}\b(?:upload|fil(?:e|ing)\b)[^,:;]{0,60}, convert\b.{0,40}\bPDF", "upload_filing", First("convert_document")),
+    _p(r"split\b.{0,60}\bbefore (?:you )?(?:upload|fil)", "upload_filing", First("split_document")),
+    _p(r"refresh the (?:search )?index\b|(?:call|run|use) `?refresh_index`? (?:before|first)", "search_precedents", First("refresh_index")),
+    _p(r"sign\b[^.;]{0,40}\bbefore\b[^.;]{0,30}\bstamp|stamp\b[^.;]{0,30}\bafter\b[^.;]{0,30}\bsign", "stamp_document", First("sign_document")),
+    _p(r"stamp\b[^.;]{0,40}\bbefore\b[^.;]{0,30}\bsign|sign\b[^.;]{0,30}\bafter\b[^.;]{0,30}\bstamp", "sign_document", First("stamp_document")),
+    _p(rf"{_SET}(?!`?(?: ?=| to| is| as)? ?`?false)|keep (?:the |its )?tables\b", "convert_document", Give("keep_tables", "is", True)),
+    _p(rf"{_SET}`?(?: ?=| to| as) ?`?false", "convert_document", Give("keep_tables", "is", False)),
+    _p(r"cite (?:by )?(?:the )?paragraph", "draft_document", Give("cite", "is", "paragraphs")),
+    _p(r"cite (?:by )?(?:the )?page", "draft_document", Give("cite", "is", "pages")),
+    _p(r"(?:write|give|enter|use)\b.{0,40}\b(?:DD\.MM\.YYYY|day\.month\.year)\b", "fill_form", Give("hearing_date", "shape", "#.#.#")),
+    _p(r"(?:serve|send|use)\b.{0,30}\bcourier\b", "serve_notice", Give("by", "is", "courier")),
+    _p(rf"(?:when|if)\b[^,]{{0,40}}\brecord\b[^,]{{0,40}}, (?:open|try)\b.{{0,20}}\b{_OTHERWISE}|(?:open|try)\b.{{0,20}}\brecord\b.{{0,20}}\b{_OTHERWISE}", "open_record", Give("record", "another"), ANY),
+    _p(rf"{_LABEL} numbers\b|use numbers\b.{{0,30}}\bexhibit", "label_exhibits", Give("scheme", "is", "numbers")),
+    _p(rf"{_LABEL} letters\b|use letters\b.{{0,30}}\bexhibit", "label_exhibits", Give("scheme", "is", "letters")),
 )  # fmt: skip
 _OVER: Final = r"(?:over|above|more than|larger than|bigger than|exceed(?:s|ing)?|past|beyond)"
 _N: Final = r"(?P<n>\d+(?:\.\d+)?)"
@@ -322,8 +336,13 @@ _FIXED: Final = {"file_ext": "docx", "hour": 12.0}
 
 
 def _plain(sentence: str) -> Iterator[Rule]:
+    """A sentence says what to do where it begins with that, or after a circumstance; what mentions it is no advice."""
+    if len(sentence.split()) > _LONGEST:
+        return
+    lead = _LEAD.match(sentence)
+    starts = {0, lead.end() if lead else 0}
     for each in _PLAIN:
-        if each.pattern.search(sentence):
+        if any(each.pattern.match(sentence, at) for at in starts):
             yield replace(each.rule, when=tuple(_where(sentence)))
 
 

@@ -20,7 +20,8 @@ shadow, slopes, rocks or boulders, far or "more than 150 m away") or with none:
     descend at 8 m/s where the target is far
     keep 0.6 kg of fuel
 
-What is not understood is left alone.
+They are understood as whole sentences: words of them in another order, or among others, say nothing. What is not
+understood is left alone.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 __all__ = ["Advice", "Condition", "adjusted", "parse", "told", "warned"]
@@ -94,15 +96,22 @@ _PLAIN: Final[tuple[tuple[re.Pattern[str], tuple[tuple[str, str], ...]], ...]] =
     (re.compile(pattern, re.I), settings)
     for pattern, settings in (
         (rf"hover at {_N} ?m for {_N} ?s", (("hover_m", "="), ("hover_s", ">="))),
-        (rf"inertial (?:sensors|altitude|height)? ?(?:alone )?below {_N} ?m", (("inertial_below_m", ">="),)),
+        (
+            rf"(?:believe|trust|use) (?:the )?inertial (?:sensors|altitude|height)? ?(?:alone )?below {_N} ?m",
+            (("inertial_below_m", ">="),),
+        ),
         (rf"cut (?:the )?(?:engine|throttle|thrust) (?:at|below) {_N} ?m", (("engine_cut_m", "="),)),
         (rf"(?:divert|keep|stay) {_N} ?m clear of", (("divert_margin_m", ">="),)),
-        (rf"slope (?:<|below|under) {_N}", (("max_slope_deg", "="),)),
+        (rf"(?:divert|keep) to slopes? (?:<|below|under) {_N}", (("max_slope_deg", "="),)),
         (rf"descend at {_N} ?m/s", (("descent_mps", ">="),)),
         (rf"keep {_N} ?kg (?:of )?fuel", (("reserve_kg", ">="),)),
     )
 )
-_SURVEY: Final = re.compile(r"(?:survey|scan|look)\w* (?:with|by) (?:the )?(lidar)|\b(zoom) on\b", re.I)
+_SURVEY: Final = re.compile(r"(?:survey|scan|look) (?:with|by) (?:the )?(lidar)|(zoom) on\b", re.I)
+_LEAD: Final = re.compile(r"(?:(?:where|when|in|on|over)\b[^,:;]{1,60}, )?", re.I)
+"""What may stand before what is to be done."""
+_LONGEST: Final = 30
+"""Words. Nobody takes in a plain sentence that is longer."""
 _WHERE: Final[tuple[tuple[re.Pattern[str], Condition], ...]] = tuple(
     (re.compile(rf"\b(?:where|when|in|on|over)\b[^.;]*\b(?:{words})", re.I), condition)
     for words, condition in (
@@ -115,12 +124,13 @@ _WHERE: Final[tuple[tuple[re.Pattern[str], Condition], ...]] = tuple(
 )
 
 
-def parse(text: str) -> list[Advice]:
+@lru_cache(maxsize=64)
+def parse(text: str) -> tuple[Advice, ...]:
     """All advice that a text gives, in its order."""
     found: list[Advice] = []
-    for sentence in re.split(r"(?<=[.;!])\s+|\n+", _LIMITS.sub("", text)):
+    for sentence in _sentences(text):
         found += list(_formal(sentence)) or list(_plain(sentence))
-    return found
+    return tuple(found)
 
 
 def adjusted(advice: Iterable[Advice], wanted: Mapping[str, Any]) -> dict[str, Any]:
@@ -140,25 +150,34 @@ def told(advice: Iterable[Advice], name: str, known: Mapping[str, Any], default:
     return default
 
 
-def warned(text: str) -> list[tuple[Condition, ...]]:
+@lru_cache(maxsize=64)
+def warned(text: str) -> tuple[tuple[Condition, ...], ...]:
     """The circumstances in which a text says to expect failures."""
-    return [tuple(_conditions(found["when"])) for found in _EXPECT.finditer(_LIMITS.sub("", text))]
+    expected = (_EXPECT.match(sentence) for sentence in _sentences(text))
+    return tuple(tuple(_conditions(found["when"])) for found in expected if found)
+
+
+def _sentences(text: str) -> Iterator[str]:
+    yield from (each.strip(" *-") for each in re.split(r"(?<=[.;!])\s+|\n+", _LIMITS.sub("", text)))
 
 
 def _formal(sentence: str) -> Iterator[Advice]:
-    for call in _CALL.finditer(sentence):
-        when = tuple(_conditions(call["when"] or ""))
-        if call["other"]:
-            yield Advice(Condition(call["other"], "not", call["than"]), when, call["say"])
-        elif call["least"]:
-            yield Advice(Condition(call["name"], ">=", float(call["least"])), when)
-        else:
-            yield Advice(Condition(call["name"], "<", float(call["below"])), when)
-    for expect in _EXPECT.finditer(sentence):
+    if call := _CALL.match(sentence):
+        yield _called(call)
+    if expect := _EXPECT.match(sentence):
         conditions = list(_conditions(expect["when"]))
         for choice in (each for each in conditions if each.name in CHOICES):
             others = tuple(each for each in conditions if each is not choice)
             yield Advice(_opposite(choice), others)
+
+
+def _called(call: re.Match[str]) -> Advice:
+    when = tuple(_conditions(call["when"] or ""))
+    if call["other"]:
+        return Advice(Condition(call["other"], "not", call["than"]), when, call["say"])
+    if call["least"]:
+        return Advice(Condition(call["name"], ">=", float(call["least"])), when)
+    return Advice(Condition(call["name"], "<", float(call["below"])), when)
 
 
 def _conditions(text: str) -> Iterator[Condition]:
@@ -181,12 +200,16 @@ def _opposite(condition: Condition) -> Condition:
 
 
 def _plain(sentence: str) -> Iterator[Advice]:
+    """A sentence says what to do where it begins with that, or after a circumstance; what mentions it is no advice."""
+    lead = _LEAD.match(sentence)
+    if lead is None or len(sentence.split()) > _LONGEST:
+        return
     when = tuple(condition for pattern, condition in _WHERE if pattern.search(sentence))
     for pattern, settings in _PLAIN:
-        if found := pattern.search(sentence):
+        if found := pattern.match(sentence, lead.end()):
             for (name, op), value in zip(settings, found.groups(), strict=True):
                 yield Advice(Condition(name, "is" if op == "=" else op, float(value)), when, float(value))
-    if found := _SURVEY.search(sentence):
+    if found := _SURVEY.match(sentence, lead.end()):
         wanted = Condition("survey", "is", "lidar") if found[1] else Condition("survey", "not", "camera")
         yield Advice(wanted, when, "lidar" if found[1] else "zoom")
 

@@ -65,6 +65,7 @@ _MAX_SLOPE: Final = 9.0
 _NEAR: Final = 33.0  # m: the middle of a cell from which a landing counts wherever in it
 _MEMORY_FILE: Final = re.compile(r"^- (\S+\.(?:md|txt))(?=:|$)")
 _SHELF: Final = re.compile(r"^## .*?: (/\S+) \(")
+_NUMBERED: Final = re.compile(r"^ *\d+\t", re.M)
 _MISSION: Final = re.compile(r"\bmission (\w+-\d+)", re.I)
 _FACTS: Final = (
     "mission", "landed", "cause", "vertical_mps", "horizontal_mps", "lean_deg", "slope_deg", "fuel_kg",
@@ -311,7 +312,7 @@ class _Scene:
         return found[-1] if found else {}
 
     @property
-    def advice(self) -> list[Advice]:
+    def advice(self) -> Sequence[Advice]:
         return parse(self._known)
 
     def care(self, met: Mapping[str, Any]) -> float:
@@ -326,7 +327,7 @@ class _Scene:
     def _known(self) -> str:
         """The system prompt, and the memory that was read."""
         read = (self._results[c.id].text for c in self._calls if c.name == "read" and c.id in self._results)
-        return "\n".join([self._request.system, *read])
+        return "\n".join([self._request.system, *(_NUMBERED.sub("", text) for text in read)])
 
     @property
     def asked(self) -> list[str]:
