@@ -61,7 +61,7 @@ def test_a_finding_leads_down_to_the_events(http: httpx2.Client, reverie: Reveri
     for finding in findings:
         assert http.get(f"/v1/findings/{finding['id']}").json() == finding
         assert finding["counts"]["sessions"] == len(finding["sessions"]) > 0
-        assert set(finding["effect"]) == {"raw", "within_task", "stratified_by", "note"}
+        assert set(finding["effect"]) == {"raw", "within_task", "strata", "stratified_by", "note"}
         assert finding["evidence"]
         for citation in (*finding["evidence"], *finding["counter_evidence"]):
             event = reverie.log.event(citation["event_id"])

@@ -43,14 +43,15 @@ class Wanted:
 def places(conn: Connection, status: ProposalStatus, wanted: Wanted) -> list[str]:
     """The ids of those that fit, in the order in which they are shown: within a group, or in all, by
     importance within their dream, newer dreams first."""
-    sql, values = "workspace = ? AND status = ?", [workspace(conn), status]
+    more, values = "", [workspace(conn), status]
     asked = {"kind": wanted.kind, "risk": wanted.risk, "tainted": wanted.tainted, "store_id": wanted.store_id}
     for column, value in asked.items():
         if value is not None:
-            sql, values = f"{sql} AND {column} = ?", [*values, value]
+            more, values = f"{more} AND {column} = ?", [*values, value]
     order = ("" if wanted.group is None else _GROUPS[wanted.group]) + _ORDER
     columns = "id, title, path" if wanted.words else "id"
-    found = execute(conn, f"SELECT {columns} FROM proposals WHERE {sql} ORDER BY {order}", values).fetchall()  # noqa: S608
+    sql = f"SELECT {columns} FROM proposals WHERE workspace = ? AND status = ?{more} ORDER BY {order}"  # noqa: S608
+    found = execute(conn, sql, values).fetchall()
     words = wanted.words.casefold()  # no engine does this for all of Unicode
     return [id for id, *texts in found if not words or words in "\n".join(texts).casefold()]
 
