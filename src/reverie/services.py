@@ -158,8 +158,8 @@ class Services:
         db, feed = self._db, self.feed
         self.agents = Agents(self.resources, self.secrets, self.webhooks, check_schema=_flaws, clock=clock)
         self.environments = Environments(self.resources, self.webhooks, clock=clock)
-        keys = Keys(db, clock=clock, entropy=entropy)
-        self.work = WorkQueue(db, self.resources, keys, clock=clock, entropy=entropy)
+        self.keys = Keys(db, clock=clock, entropy=entropy)
+        self.work = WorkQueue(db, self.resources, self.keys, clock=clock, entropy=entropy)
         self.vaults = Vaults(self.resources, self.secrets, self.webhooks, clock=clock)
         self.credentials = Credentials(self.resources, self.secrets, self.webhooks, clock=clock)
         self.files = Files(db, self.resources, clock=clock)

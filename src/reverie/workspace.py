@@ -43,6 +43,7 @@ from reverie.sessions.imports import ImportReport
 from reverie.sessions.recorder import SessionRecorder
 from reverie.sessions.transcript import as_json as event_json
 from reverie.sessions.transcript import transcript
+from reverie.sessions.verify import Problem, verify_audit
 from reverie.storage import audit as audit_rows
 from reverie.storage import dreams as dream_rows
 from reverie.storage.audit import AuditEntry
@@ -116,11 +117,24 @@ class Workspace(Services):
         return event_json(event)
 
     def audit(
-        self, limit: int = 50, *, subject: str | None = None, before: int | None = None
+        self,
+        limit: int = 50,
+        *,
+        subject: str | None = None,
+        before: int | None = None,
+        actor: str | None = None,
+        action: str | None = None,
     ) -> list[AuditEntry]:
-        """Decisions and changes, newest first; about ``subject``, and of lines before number ``before``."""
+        """Decisions and changes, newest first; about ``subject``, of lines before number ``before``, by whoever's name
+        begins with ``actor``, of what begins with ``action``."""
         with self._db.read() as conn:
-            return audit_rows.entries(conn, limit=limit, subject=subject, before=before)
+            return audit_rows.entries(
+                conn, limit=limit, subject=subject, before=before, actor=actor, action=action
+            )
+
+    def verify_audit(self) -> tuple[int, Problem | None]:
+        """Walk the chain of this workspace's audit log: how many lines fit, and the first thing that does not."""
+        return verify_audit(self._db)
 
     # ------------------------------------------------------------------ what the runtime asks for
 

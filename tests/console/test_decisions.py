@@ -138,6 +138,6 @@ def test_a_version_is_restored(visitor: Visitor, house: Reverie) -> None:
     memory = house.memory.read("default", "/notes/a.md")
     page = visitor.look(f"/memory/{memory.store_id}/{memory.id}")
     first = house.memories.versions(memory.store_id, memory_id=memory.id)[-1]
-    assert len(re.findall("<button>Restore", page.text)) == 1
+    assert len(re.findall(">Restore<span", page.text)) == 1
     after = visitor.decide(page, f"/memory/{memory.store_id}/{memory.id}/restore", version=first.id)
     assert house.memory.read("default", "/notes/a.md").content == "one\n" and "version 3" in after.said

@@ -29,13 +29,13 @@ def _addresses(visitor: Visitor) -> list[str]:
     page = visitor.look(proposal)
     store = page.links("^/memory/memstore")[0]
     visitor.decide(page, f"{proposal}/approve")
-    level = visitor.look(store).links("under=.")
-    memory = visitor.look(level[-1]).links(f"^{store}/mem")[0]
+    memory = visitor.look(store).links(f"^{store}/mem")[0]
     version = visitor.look(memory).links("version=")[0]
     dream = inbox.links("^/dreams/d")[0]
     return [
         "/", proposal, f"{visitor.look('/').links('^/proposals/prop_[a-z0-9]+$')[0]}/edit", finding, cited,
-        "/sessions", "/memory", store, memory, version, "/dreams", dream, "/audit",
+        "/sessions", "/memory", store, memory, version, "/dreams", dream, "/audit", "/settings", "/settings/models",
+        "/settings/policies",
     ]  # fmt: skip
 
 

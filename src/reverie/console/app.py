@@ -19,14 +19,14 @@ import anyio.to_thread
 from anyio import CapacityLimiter
 from starlette.datastructures import URL
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from reverie.app import Workspace
 from reverie.console.entry import COOKIE, entered, left, own_path, token_of
 from reverie.console.rendering import STATIC, render, static
 from reverie.console.screens import PAGES
-from reverie.console.visits import Answer, Moved, Page, Same, Shown, Visit, Visitor
+from reverie.console.visits import Answer, Moved, Page, Same, Saved, Shown, Visit, Visitor
 from reverie.domain.errors import Forbidden, Invalid, NotFound
 
 __all__ = ["COOKIE", "Console", "token_of"]
@@ -131,6 +131,9 @@ class Console:
             return RedirectResponse(answer.to, 303, headers=_HEADERS)
         if isinstance(answer, Same):
             return Response(status_code=204, headers=_HEADERS)
+        if isinstance(answer, Saved):
+            told = {**_HEADERS, "content-disposition": f'attachment; filename="{answer.name}"'}
+            return StreamingResponse(answer.parts, media_type=answer.media_type, headers=told)
         twin = (
             None if page.twin is None else f"{'/inbox' if request.url.path == '/' else request.url.path}.json"
         )

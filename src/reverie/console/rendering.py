@@ -24,6 +24,7 @@ STATIC: Final = {
     "console.js": "text/javascript; charset=utf-8",
     "htmx.min.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
+    "keeping.css": "text/css; charset=utf-8",
     "live.js": "text/javascript; charset=utf-8",
     "runs.css": "text/css; charset=utf-8",
 }

@@ -14,10 +14,13 @@ from reverie.console import (
     inbox,
     memory,
     outcomes,
+    policies,
     proposals,
+    remembering,
     schedules,
     session,
     sessions,
+    settings,
     teams,
 )
 from reverie.console.visits import Page
@@ -38,5 +41,8 @@ PAGES: Final[tuple[Page, ...]] = (
     *schedules.PAGES,
     *dreams.PAGES,
     *memory.PAGES,
+    *remembering.PAGES,
     *audit.PAGES,
+    *settings.PAGES,
+    *policies.PAGES,
 )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from reverie.app import Workspace
 
-__all__ = ["Answer", "Moved", "Page", "Same", "Shown", "Visit", "Visitor"]
+__all__ = ["Answer", "Moved", "Page", "Same", "Saved", "Shown", "Visit", "Visitor"]
 
 
 class Visitor(Protocol):
@@ -67,7 +67,16 @@ class Same:
     """Nothing is new on a page that asks whether something is (204)."""
 
 
-Answer = Shown | Moved | Same
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A file to be kept, made as it is sent."""
+
+    name: str
+    media_type: str
+    parts: Iterator[bytes]
+
+
+Answer = Shown | Moved | Same | Saved
 
 
 @dataclass(frozen=True, slots=True)

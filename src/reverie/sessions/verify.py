@@ -13,7 +13,7 @@ from reverie.storage import integrity
 from reverie.storage.chain import GENESIS
 from reverie.storage.database import Connection, Database
 
-__all__ = ["Problem", "ProblemKind", "VerifyReport", "verify"]
+__all__ = ["Problem", "ProblemKind", "VerifyReport", "verify", "verify_audit"]
 
 ProblemKind: TypeAlias = Literal[
     "changed",  # an entry does not give the digest that was kept of it
@@ -68,6 +68,14 @@ def verify(db: Database) -> VerifyReport:
         audit_entries=walked["audit_entries"],
         problem=problem,
     )
+
+
+def verify_audit(db: Database) -> tuple[int, Problem | None]:
+    """Check the chain of one workspace's audit log alone: how many lines fit, and the first that does not."""
+    walked: Counter[str] = Counter()
+    with db.read() as conn, integrity.tolerant(conn):
+        problem = next(_audit(conn, walked), None)
+    return walked["audit_entries"], problem
 
 
 def _problems(conn: Connection, walked: Counter[str]) -> Iterator[Problem]:

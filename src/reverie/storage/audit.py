@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from reverie.domain.clock import iso
 from reverie.domain.workspaces import DEFAULT_WORKSPACE
@@ -64,8 +64,11 @@ def entries(
     limit: int | None = None,
     subject: str | None = None,
     before: int | None = None,
+    actor: str | None = None,
+    action: str | None = None,
 ) -> list[AuditEntry]:
-    """Lines of the log, newest first; only those about ``subject``, or before a number, where given."""
+    """Lines of the log, newest first; only those about ``subject``, before a number, by whoever's name begins with
+    ``actor``, of what begins with ``action``, where given."""
     columns = [column for column in _T.c if column.name != "workspace"]
     query = select(*columns).where(_T.c.workspace == workspace(connection))
     query = query.order_by(_T.c.seq.desc()).limit(limit)
@@ -73,6 +76,9 @@ def entries(
         query = query.where(_T.c.subject == subject)
     if before is not None:
         query = query.where(_T.c.seq < before)
+    for column, beginning_ in ((_T.c.actor, actor), (_T.c.action, action)):
+        if beginning_:  # not LIKE: % and _
+            query = query.where(func.substr(column, 1, len(beginning_)) == beginning_)
     return [_entry(*row) for row in connection.execute(query)]
 
 

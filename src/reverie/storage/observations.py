@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Final
 
+from reverie.domain.clock import iso
 from reverie.domain.observations import Observation
 from reverie.storage import tables
 from reverie.storage.codec import dumps, loads
@@ -13,10 +15,13 @@ from reverie.storage.driver import execute, execute_many
 from reverie.storage.scope import workspace
 from reverie.storage.statements import upsert
 
-__all__ = ["get_many", "put_many"]
+__all__ = ["Began", "around", "get_many", "put_many"]
 
 _CHUNK: Final = 500
 _PUT: Final = upsert(tables.observations)
+
+Began = tuple[datetime, str, Observation]
+"""When a session began, how it is said to have ended, and what was observed of it."""
 
 
 def get_many(connection: Connection, wanted: Mapping[str, str], observer: str) -> dict[str, Observation]:
@@ -45,3 +50,28 @@ def put_many(connection: Connection, observations: Iterable[Observation], observ
     rows = [(each.session_id, each.content_sha256, observer, dumps(each), mine) for each in observations]
     rows.sort()  # one order for all writers: no deadlock
     execute_many(connection, _PUT, rows)
+
+
+def around(connection: Connection, observer: str, at: datetime, most: int) -> tuple[list[Began], list[Began]]:
+    """What this version of the observer made of the sessions nearest to a time: of ``most`` that began before it, and
+    of as many that began then or later; each in order of their beginnings."""
+    return _beside(connection, observer, at, most, "< ?", "DESC")[::-1], _beside(
+        connection, observer, at, most, ">= ?", "ASC"
+    )
+
+
+def _beside(
+    connection: Connection, observer: str, at: datetime, most: int, side: str, order: str
+) -> list[Began]:
+    rows = execute(
+        connection,
+        "SELECT s.started_at, s.outcome, o.body FROM sessions s "  # noqa: S608  (no word of it is a caller's)
+        "JOIN observations o ON o.session_id = s.id AND o.workspace = s.workspace "
+        f"WHERE s.workspace = ? AND o.observer = ? AND s.started_at {side} AND s.deleted_at IS NULL "
+        f"ORDER BY s.started_at {order}, s.id LIMIT ?",
+        (workspace(connection), observer, iso(at), most),
+    )
+    return [
+        (datetime.fromisoformat(began), outcome, loads(body, Observation))
+        for began, outcome, body in rows.fetchall()
+    ]

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from reverie.domain.clock import iso
 from reverie.domain.ids import derived_id
 from reverie.domain.imports import FileReport, Quarantined
+from reverie.domain.resources import Cursor
 from reverie.domain.workspaces import DEFAULT_WORKSPACE, identity
 from reverie.storage import scope, tables
 from reverie.storage.codec import dumps, loads
@@ -26,6 +27,7 @@ __all__ = [
     "by_sha256",
     "by_uri",
     "digests",
+    "listed",
     "put",
     "quarantined",
     "sessions_of",
@@ -121,6 +123,17 @@ def quarantined(connection: Connection, source: str) -> list[Quarantined]:
 def attach(connection: Connection, session_id: str, source: str) -> None:
     """Note that a session was (also) read from a source."""
     execute(connection, _ATTACH, (session_id, source, scope.workspace(connection)))
+
+
+def listed(connection: Connection, *, after: Cursor | None = None, limit: int = 20) -> list[Source]:
+    """Files, those that were read last first, from behind ``after`` (the time and the id of one)."""
+    mine = scope.workspace(connection)
+    where, given = "workspace = ?", [mine]
+    if after is not None:
+        where += " AND (imported_at, id) < (?, ?)"
+        given += [iso(after[0]), after[1]]
+    sql = f"{_SELECT} WHERE {where} ORDER BY imported_at DESC, id DESC LIMIT {limit:d}"
+    return [_source(row) for row in execute(connection, sql, given).fetchall()]
 
 
 def sessions_of(connection: Connection, source: str) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, Final
 
 from reverie.domain.errors import Invalid
 from reverie.domain.events import JsonObject
-from reverie.domain.imports import FileReport
+from reverie.domain.imports import FileReport, Quarantined
 from reverie.domain.resources import Cursor, Resource
 from reverie.sessions.imports import ImportReport, ImportService
 from reverie.storage import sources
@@ -72,6 +72,17 @@ class Imports:
     def list(self, *, after: Cursor | None = None, limit: int = 20) -> builtins.list[Resource]:
         """Reports, newest first."""
         return self._resources.list(KIND, after=after, limit=limit)
+
+    def sources(self, *, after: Cursor | None = None, limit: int = 20) -> builtins.list[sources.Source]:
+        """The files that sessions were read from, however they came, those that were read last first; from behind
+        ``after`` (when one was read, and its id)."""
+        with self._db.read() as conn:
+            return sources.listed(conn, after=after, limit=limit)
+
+    def quarantine(self, source_id: str) -> builtins.list[Quarantined]:
+        """The records of a file that could not be read, in their order."""
+        with self._db.read() as conn:
+            return sources.quarantined(conn, source_id)
 
     def _told(self, report: ImportReport) -> JsonObject:
         with self._db.read() as conn:

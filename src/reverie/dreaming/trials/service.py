@@ -15,6 +15,7 @@ from reverie.domain.proposals import Proposal
 from reverie.domain.resources import ALWAYS, Cursor, Period
 from reverie.domain.trials import Exposed, Point, Trial, TrialStatus
 from reverie.dreaming.trials.beginning import Beginning, Terms
+from reverie.dreaming.trials.courses import Course, Courses
 from reverie.dreaming.trials.exposure import Exposure
 from reverie.dreaming.trials.looks import Look
 from reverie.dreaming.trials.records import KIND, begun_again, put, trial_of
@@ -86,6 +87,7 @@ class Trials:
             db, resources, secrets, settling, clock=clock, entropy=entropy, announce=announce
         )
         self._settling = settling
+        self._courses = Courses(db, observer)
         self._looked: datetime | None = None
 
     # ------------------------------------------------------------------ beginning
@@ -211,6 +213,15 @@ class Trials:
         memory = self._memory.read(store, path)
         found = self.list(store_id=memory.store_id, memory_id=memory.id)
         return [self.history(each.id) for each in found]
+
+    def course(self, path: str, store: str = "default") -> Course | None:
+        """How often the failure that the memory at a path addresses happened before its text was approved, and after:
+        what one sees without a trial. None where no proposal brought it, or nobody approved that."""
+        store_id = self._memory.store(store).id
+        source = self._beginning.source(store_id, self._memory.read(store_id, path).path)
+        if source is None or source.decision is None:
+            return None
+        return self._courses.course(source.decision.at, self._beginning.about(source, None)[1])
 
     def standing(self, trial_id: str) -> Point:
         """How a trial stands by what was counted so far; ``look`` counts."""
