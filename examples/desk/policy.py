@@ -14,6 +14,7 @@ import json
 import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from examples.desk.advice import ANOTHER, First, Give, Instead, Rule, parse
@@ -101,6 +102,7 @@ class _Clerk:
     size: float = 0.0
     authority: str = ""
     done: list[str] = field(default_factory=list[str])
+    about: dict[str, list[Rule]] = field(default_factory=dict[str, list[Rule]])
     undone: list[str] = field(default_factory=list[str])
     begun: list[str] = field(default_factory=list[str])
 
@@ -118,6 +120,7 @@ class _Clerk:
         if not wanted or self.task["task"] not in ("pleading", "opinion"):
             return "Noted."
         self.rules = [*self.rules, *wanted]
+        self.about = {}
         self.file, self.size = str(self.task["file"]), self.task["size_mb"]
         yield from self._drafted()
         return "I have done it again."
@@ -244,13 +247,18 @@ class _Clerk:
 
     def _heeded(self, tool: str) -> Iterator[Rule]:
         """The rules for a call of a tool that hold now."""
-        known = {**self.task, **self._arguments(tool), "file_ext": self.file.rpartition(".")[2]}
-        for rule in self.rules:
-            named = rule.tool == tool or (
-                not rule.tool and isinstance(rule.do, Give) and rule.do.name in self._arguments(tool)
-            )
-            if rule.error is None and named and all(each.holds(known) for each in rule.when):
+        if tool not in self.about:
+            self.about[tool] = [rule for rule in self.rules if self._concerns(rule, tool)]
+        for rule in self.about[tool]:
+            known = {**self.task, **self._arguments(tool), "file_ext": self.file.rpartition(".")[2]}
+            if all(each.holds(known) for each in rule.when):
                 yield rule
+
+    def _concerns(self, rule: Rule, tool: str) -> bool:
+        named = rule.tool == tool or (
+            not rule.tool and isinstance(rule.do, Give) and rule.do.name in self._arguments(tool)
+        )
+        return named and rule.error is None
 
     def _habit(self, what: str) -> bool:
         return chance(self.name, what) < _HABITS[what] * _KEEN.get(self.who, 1.0)
@@ -358,6 +366,11 @@ _TOLD: Final[Mapping[str, tuple[re.Pattern[str], Callable[[str], Any]]]] = {
 _SHELF: Final = re.compile(r"^## .*?: (/\S+) \(", re.M)
 
 
+@lru_cache(maxsize=256)
+def _told(said: str) -> Mapping[str, Any]:
+    return {name: kind(match[1]) for name, (p, kind) in _TOLD.items() if (match := p.search(said))}
+
+
 class _Scene:
     """A request, as a clerk looks at it."""
 
@@ -396,9 +409,8 @@ class _Scene:
     def task(self) -> dict[str, Any]:
         """What the user told, by name."""
         said = self.said[0] if self.said else ""
-        found = {name: kind(match[1]) for name, (p, kind) in _TOLD.items() if (match := p.search(said))}
         told = {"task": self.matter.partition("-")[0], "request": said, "contested": "contests it" in said}
-        return {"party": "unknown", **told, **found}
+        return {"party": "unknown", **told, **_told(said)}
 
     @property
     def memory(self) -> str:

@@ -4,64 +4,44 @@ from __future__ import annotations
 
 import asyncio
 import random
-import threading
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Final
 
 import reverie
+from examples.desk.advice import Rule, parse
 from examples.desk.matters import KINDS, MIX, Matter, make_matter
 from examples.desk.people import reply
 from examples.desk.scorer import judge
 from examples.desk.simulate import SYSTEM, Ran, run_matter
 from examples.desk.tools import Tools
 from examples.desk.truth import PLANTED
+from examples.prove.clock import WorldClock
 from examples.prove.world import Lesson, Played, Split, Task
 from reverie.agents.agent import attended
 from reverie.agents.session import RunSession
 from reverie.domain.sessions import Outcome
 
-__all__ = ["CLERK", "Desk", "OfficeClock"]
+__all__ = ["CLERK", "Desk"]
 
 CLERK: Final = "scripted:examples.desk.policy:clerk"
 _HELD_OUT: Final = 500_000_000
 _SEEDS: Final = 10_000
 _A_DAY: Final = 8
 """Matters that come in on a day."""
-_MOMENT: Final = timedelta(milliseconds=7, microseconds=113)
-_START: Final = datetime(2026, 1, 5, tzinfo=UTC)
-
-
-class OfficeClock:
-    """The office's time: it goes on a moment each time somebody looks, and stands where a matter comes in.
-
-    Open the house with it (``reverie.open(…, clock=world.clock)``), or its log does not know the hours.
-    """
-
-    def __init__(self) -> None:
-        self._at = _START
-        self._door = threading.Lock()
-
-    def __call__(self) -> datetime:
-        with self._door:
-            self._at += _MOMENT
-            return self._at
-
-    def until(self, hour: int, minute: int) -> None:
-        """Go on to that time of the day, tomorrow's where today's has passed; stay where it is now."""
-        with self._door:
-            at = self._at.replace(hour=hour, minute=minute, second=0, microsecond=0)
-            if at + timedelta(minutes=14) < self._at or hour < self._at.hour:
-                at += timedelta(days=1)
-            self._at = max(at, self._at)
+_LATE: Final = timedelta(minutes=14)
 
 
 class Desk:
-    """Legal documents, drafted and filed (``prove.World``)."""
+    """Legal documents, drafted and filed (``prove.World``).
+
+    Open the house with ``clock`` (``reverie.open(…, clock=world.clock)``), or its log does not know the hours.
+    """
 
     def __init__(self) -> None:
-        self.clock = OfficeClock()
+        self.clock = WorldClock()
+        self._rehearsed: dict[Sequence[Rule], dict[Task, Played]] = {}
 
     @property
     def name(self) -> str:
@@ -97,7 +77,7 @@ class Desk:
         played: dict[Task, Played] = {}
         for task in _by_days(tasks):
             matter = make_matter(task.kind, task.seed)
-            self.clock.until(matter.hour, matter.minute)
+            self.clock.set(matter.hour, matter.minute, _LATE)
             played[task] = asyncio.run(self._play(rv, task, matter, store, model))
         return [played[task] for task in tasks]
 
@@ -118,9 +98,13 @@ class Desk:
         )
 
     def rehearse(self, tasks: Sequence[Task], memory: str) -> Sequence[Played]:
-        """The same without engine and log, with ``memory`` in the clerk's system prompt."""
-        ended = ((task, run_matter(make_matter(task.kind, task.seed), memory)) for task in tasks)
-        return [Played(task, not ran.failures, ran.failures, None, 0, ran.calls) for task, ran in ended]
+        """The same without engine and log, with ``memory`` in the clerk's system prompt. A clerk knows no more of a
+        memory than the rules in it, so a matter is worked off once for the same rules."""
+        known = self._rehearsed.setdefault(parse(memory), {})
+        for task in (each for each in tasks if each not in known):
+            ran = run_matter(make_matter(task.kind, task.seed), memory)
+            known[task] = Played(task, not ran.failures, ran.failures, None, 0, ran.calls)
+        return [known[task] for task in tasks]
 
     def practise(self, rv: reverie.Reverie, tasks: Sequence[Task], memory: str = "") -> Sequence[Played]:
         """Rehearse, and write what was done into the log of ``rv`` as sessions of agents of one's own: as good a
@@ -128,7 +112,7 @@ class Desk:
         played: dict[Task, Played] = {}
         for task in _by_days(tasks):
             matter = make_matter(task.kind, task.seed)
-            self.clock.until(matter.hour, matter.minute)
+            self.clock.set(matter.hour, matter.minute, _LATE)
             ran = run_matter(matter, memory, self.clock)
             played[task] = Played(task, not ran.failures, ran.failures, self._logged(rv, ran), 0, ran.calls)
         return [played[task] for task in tasks]

@@ -12,6 +12,7 @@ from examples.moon.advice import CHOICES, Advice, Condition, parse, warned
 from examples.moon.simulate import run_mission
 from examples.moon.terrain import KINDS, Kind
 from examples.moon.tools import Mission
+from examples.prove.clock import WorldClock
 from examples.prove.world import Lesson, Played, Split, Task
 from reverie.domain.sessions import PERSON, Outcome
 
@@ -51,6 +52,10 @@ does not, it only costs fuel; of 60 far sites 35 are reached by naive crews, and
 class Moon:
     """Missions over all kinds of sites in turn. One succeeds where its first drone stands near its target."""
 
+    def __init__(self) -> None:
+        self.clock = WorldClock()
+        self._rehearsed: dict[tuple[object, ...], dict[Task, Played]] = {}
+
     @property
     def name(self) -> str:
         return "moon"
@@ -85,19 +90,26 @@ class Moon:
         store: str | None = None,
         model: str | None = None,
     ) -> Sequence[Played]:
-        return asyncio.run(_played(rv, tasks, [] if store is None else [store], model))
+        return asyncio.run(self._played(rv, tasks, [] if store is None else [store], model))
+
+    async def _played(
+        self, rv: reverie.Reverie, tasks: Sequence[Task], memory: Sequence[str], model: str | None
+    ) -> list[Played]:
+        played: list[Played] = []
+        for task in tasks:
+            self.clock.slot()
+            played.append(await _flown(rv, task, memory, model))
+        return played
 
     def rehearse(self, tasks: Sequence[Task], memory: str) -> Sequence[Played]:
-        return [_ended(task, run_mission(_kind(task), task.seed, memory=memory).mission) for task in tasks]
+        """A crew knows no more of a memory than its advice and its warnings, so a mission is flown once for the same."""
+        known = self._rehearsed.setdefault((parse(memory), warned(memory)), {})
+        for task in (each for each in tasks if each not in known):
+            known[task] = _ended(task, run_mission(_kind(task), task.seed, memory=memory).mission)
+        return [known[task] for task in tasks]
 
 
 # ------------------------------------------------------------------ missions
-
-
-async def _played(
-    rv: reverie.Reverie, tasks: Sequence[Task], memory: Sequence[str], model: str | None
-) -> list[Played]:
-    return [await _flown(rv, task, memory, model) for task in tasks]
 
 
 async def _flown(rv: reverie.Reverie, task: Task, memory: Sequence[str], model: str | None) -> Played:

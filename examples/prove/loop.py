@@ -13,7 +13,6 @@ from typing import Final
 
 import reverie
 from examples.prove.world import Lesson, Played, Task, World
-from reverie.domain.clock import Clock, system_clock
 from reverie.domain.policies import Policy
 from reverie.domain.proposals import Proposal
 from reverie.dreaming.dream import DreamResult
@@ -130,7 +129,7 @@ def prove(
     with tempfile.TemporaryDirectory(prefix=f"prove-{world.name}-") as made:
         where = (folder or Path(made)) / f"{world.name}.db"
         draw = random.Random(f"{world.name} {seed}")  # noqa: S311  (ids, so that a run can be repeated)
-        with reverie.open(where, clock=_clock(world), entropy=draw.randbytes) as rv:
+        with reverie.open(where, clock=world.clock, entropy=draw.randbytes) as rv:
             return _Proof(world, plan, seed, rv, model, tell).course()
 
 
@@ -210,7 +209,7 @@ class _Proof:
         """In a house of its own, so that no dream sees it."""
         with (
             tempfile.TemporaryDirectory(prefix="prove-held-out-") as made,
-            reverie.open(Path(made) / "held-out.db", clock=_clock(self._world)) as rv,
+            reverie.open(Path(made) / "held-out.db", clock=self._world.clock) as rv,
         ):
             return self._world.play(rv, tasks, store=mounted(rv, texts), model=self._model)
 
@@ -290,11 +289,6 @@ def shuffled(texts: Mapping[str, str], seed: int) -> dict[str, str]:
 
 def _filler(length: int) -> str:
     return (_FILLER * (length // len(_FILLER) + 1))[:length]
-
-
-def _clock(world: World) -> Clock:
-    """A world with hours of its own has its own time."""
-    return getattr(world, "clock", system_clock)
 
 
 def _newest(adopted: Sequence[Adopted]) -> list[Adopted]:

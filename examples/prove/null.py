@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import reverie
+from examples.prove.clock import WorldClock
 from examples.prove.world import Lesson, Played, Split, Task
-from reverie.domain.clock import Clock, system_clock
 from reverie.domain.messages import ModelRequest, Text, ToolCall, ToolResult, UserTurn
 from reverie.domain.sessions import PERSON, Outcome
 
@@ -37,13 +37,12 @@ class Jammed(Exception):
 class Press:
     """A press that jams in a third of its runs, and nobody can do anything about it (``prove.World``)."""
 
+    def __init__(self) -> None:
+        self.clock = WorldClock()
+
     @property
     def name(self) -> str:
         return "nothing to learn"
-
-    @property
-    def clock(self) -> Clock:
-        return system_clock
 
     @property
     def planted(self) -> Sequence[str]:
@@ -65,7 +64,16 @@ class Press:
         store: str | None = None,
         model: str | None = None,
     ) -> Sequence[Played]:
-        return asyncio.run(_played(rv, tasks, [] if store is None else [store], model))
+        return asyncio.run(self._played(rv, tasks, [] if store is None else [store], model))
+
+    async def _played(
+        self, rv: reverie.Reverie, tasks: Sequence[Task], memory: Sequence[str], model: str | None
+    ) -> list[Played]:
+        played: list[Played] = []
+        for task in tasks:
+            self.clock.slot()
+            played.append(await _run(rv, task, memory, model))
+        return played
 
     def rehearse(self, tasks: Sequence[Task], memory: str) -> Sequence[Played]:
         return [_ended(task, _settings(task.seed, memory)) for task in tasks]
@@ -114,12 +122,6 @@ def _ended(task: Task, given: Mapping[str, Any], **more: Any) -> Played:
     settings = (f"{each:.1f}" if isinstance(each, int | float) else each for each in given.values())
     jammed = _chance(task.seed, *settings) < _JAMS
     return Played(task, not jammed, ("chance",) if jammed else (), **more)
-
-
-async def _played(
-    rv: reverie.Reverie, tasks: Sequence[Task], memory: Sequence[str], model: str | None
-) -> list[Played]:
-    return [await _run(rv, task, memory, model) for task in tasks]
 
 
 async def _run(rv: reverie.Reverie, task: Task, memory: Sequence[str], model: str | None) -> Played:

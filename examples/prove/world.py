@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
 import reverie
+from reverie.domain.clock import Clock
 
 __all__ = ["Lesson", "Played", "Split", "Task", "World"]
 
@@ -50,6 +51,11 @@ class World(Protocol):
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def clock(self) -> Clock:
+        """Its own time, in which sessions are logged: the same seed has the same hours and days."""
+        ...
 
     @property
     def planted(self) -> Sequence[str]:
