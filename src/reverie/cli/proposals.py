@@ -78,7 +78,7 @@ def show(proposal_id: Id, as_json: AsJson = False, db: Db = None) -> None:
     with reverie.open(db) as rv:
         proposal = rv.review.get(proposal_id)
         if as_json:
-            findings = [finding_json(rv.finding(f), rv.log.event) for f in proposal.findings]
+            findings = [finding_json(rv.finding(f), rv.log.event) for f in proposal.cited]
             print_json(proposal_json(proposal) | {"evidence": findings})
             return
         for line in proposal_lines(rv, proposal, examples=5):

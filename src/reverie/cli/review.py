@@ -180,7 +180,7 @@ class Desk:
 
     def _evidence(self, proposal: Proposal) -> Step:
         """Every cited event in full, with its neighbours' way: the command that shows the transcript."""
-        for finding_id in proposal.findings:
+        for finding_id in proposal.cited:
             finding = self.rv.finding(finding_id)
             for sign, citations in (("for", finding.evidence), ("against", finding.counter_evidence)):
                 for citation in citations:

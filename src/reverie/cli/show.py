@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Final, cast
 
 import reverie
-from reverie.cli.output import esc, moment
+from reverie.cli.output import esc, many, moment
 from reverie.domain.findings import Comparison, Finding
 from reverie.domain.proposals import Proposal
 from reverie.dreaming.render import quoted
@@ -33,7 +33,7 @@ def finding_lines(rv: reverie.Reverie, finding: Finding, *, examples: int = 3) -
 
 def companion_lines(rv: reverie.Reverie, proposal: Proposal) -> Iterator[str]:
     """What else a proposal rests on, a line a finding: the same mistake told by others."""
-    for finding_id in proposal.findings[1:]:
+    for finding_id in proposal.cited[1:]:
         yield f"[dim]and: {esc(rv.finding(finding_id).claim)}[/]"
 
 
@@ -116,9 +116,13 @@ def proposal_lines(rv: reverie.Reverie, proposal: Proposal, *, examples: int = 2
     taint = "  [yellow]▲ rests on tool output: read it as foreign text[/]" if proposal.tainted else ""
     yield f"[bold]{esc(proposal.title)}[/]"
     yield f"[dim]{proposal.id} · {proposal.kind} {esc(proposal.path)} · {proposal.risk} risk · {proposal.status}[/]{taint}"
-    for finding_id in proposal.findings:
+    for finding_id in proposal.cited:
         yield ""
         yield from finding_lines(rv, rv.finding(finding_id), examples=examples)
+    beside = len(proposal.findings) - len(proposal.cited)
+    if beside:
+        yield ""
+        yield f"[dim]{many(beside, 'more finding')} lay before its writer: reverie dreams show {proposal.dream_id}[/]"
     yield ""
     yield from diff_lines(proposal.base_content, proposal.content, proposal.path)
     decision = proposal.decision

@@ -47,7 +47,7 @@ def desk(house: Workspace, proposal_id: str, view: str | None) -> dict[str, Any]
     decided = proposal.decision.content if proposal.decision else None
     result = preview.result if pending else (decided or _wanted(proposal))
     shown = view if view in _VIEWS else "unified"
-    findings = [finding_facts(house, house.finding(id), _QUOTES) for id in proposal.findings[:_FINDINGS]]
+    findings = [finding_facts(house, house.finding(id), _QUOTES) for id in proposal.cited[:_FINDINGS]]
     return {
         "proposal": proposal,
         "pending": pending,

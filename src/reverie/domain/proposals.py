@@ -35,7 +35,8 @@ class Proposal:
     ``base_sha256`` is the digest of the memory it was written against (None: the path was free), and
     ``base_content`` that text, for a three-way merge. ``idea`` is the ``Finding.key`` it rests on, and
     ``evidence_weight`` the number of sessions behind it: a rejected idea comes back only when that
-    number has doubled. ``findings`` begin with those it cites; what else lay before its writer follows.
+    number has doubled. ``findings`` begin with the ``cites`` that it cites (None: all of them); what else lay
+    before its writer follows, for whoever asks what descends from a session.
     ``origins`` are the classes of everything its writer saw; with ``tool`` among them the proposal is
     tainted, and no rule may apply it unseen.
     """
@@ -58,6 +59,12 @@ class Proposal:
     status: ProposalStatus
     created_at: datetime
     decision: Decision | None = None
+    cites: int | None = None
+
+    @property
+    def cited(self) -> tuple[str, ...]:
+        """The findings that it cites, the most important first."""
+        return self.findings[: self.cites]
 
     @property
     def tainted(self) -> bool:

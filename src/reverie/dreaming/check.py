@@ -154,4 +154,5 @@ def _proposal(each: Written, store_id: str, dream_id: str, now: datetime) -> Pro
         writer=each.writer,
         status="pending",
         created_at=now,
+        cites=len(draft.findings),
     )

@@ -71,6 +71,7 @@ def _withdrawal(
         writer=WITHDRAWER,
         status="pending",
         created_at=now,
+        cites=source.cites,
     )
 
 

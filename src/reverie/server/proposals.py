@@ -166,6 +166,7 @@ def shown(proposal: Kept, position: int) -> Proposal:
         id=proposal.id,
         base_content=proposal.base_content,
         base_sha256=proposal.base_sha256,
+        cited_finding_ids=list(proposal.cited),
         content=proposal.content,
         created_at=proposal.created_at,
         decision=None

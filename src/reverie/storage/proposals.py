@@ -57,6 +57,7 @@ def add(conn: Connection, proposal: Proposal, position: int) -> bool:
         "created_at": iso(proposal.created_at),
         "decision": None if proposal.decision is None else dumps(proposal.decision),
         "workspace": workspace(conn),
+        "cites": proposal.cites,
     }
     statement = insert(conn, _T).values(row).on_conflict_do_nothing().returning(_T.c.id)
     return conn.execute(statement).first() is not None
@@ -168,4 +169,5 @@ def _proposal(row: Row[Any]) -> Proposal:
         status=row.status,
         created_at=datetime.fromisoformat(row.created_at),
         decision=None if row.decision is None else loads(row.decision, Decision),
+        cites=row.cites,
     )

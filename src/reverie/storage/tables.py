@@ -271,6 +271,7 @@ proposals = Table(
     Column("created_at", Text, nullable=False),
     Column("decision", Text),  # domain.proposals.Decision as JSON
     Column("workspace", Text, nullable=False),
+    Column("cites", Integer),  # how many of the findings; NULL: all
     Index(None, "store_id", "status"),
     Index(None, "store_id", "idea"),
     Index(

@@ -57,6 +57,7 @@ def proposed(
         writer=JUDGE,
         status="pending",
         created_at=at,
+        cites=source.cites if source is not None else None,
     )
 
 

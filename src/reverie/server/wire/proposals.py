@@ -46,11 +46,13 @@ class Decision(Wire):
 
 class Proposal(Wire):
     """A change of one memory. ``tainted``: untrusted text (of tools, files, pages) had a hand in it.
+    ``finding_ids`` begin with those it cites; what else lay before its writer follows.
     ``position`` is its place in its dream's order of importance, from 0."""
 
     id: str
     base_content: str | None
     base_sha256: str | None
+    cited_finding_ids: list[str]
     content: str
     created_at: Timestamp
     decision: Decision | None

@@ -15,7 +15,7 @@ from reverie.domain.errors import SchemaMismatch
 __all__ = ["REVISIONS", "VERSION_TABLE", "needed", "upgrade"]
 
 VERSION_TABLE: Final = "reverie_version"  # not Alembic's own name: the database may be shared with others
-REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
+REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
 """Every revision, oldest first; a new file in ``versions/`` is named here too."""
 
 _version: Final = select(column("version_num", Text)).select_from(table(VERSION_TABLE))
