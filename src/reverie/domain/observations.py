@@ -115,6 +115,8 @@ class Observation:
     of the first request. ``untrusted``: its agent read what neither a person typed nor it wrote itself: results
     of tools, other agents' and programs' messages, attachments; what it said and did after may follow that.
     ``timezone`` is the IANA name of the zone in which hours and weekdays are told (None: UTC).
+    ``memory`` names what it read of memory, the same text the same name (None: nothing); calls that do no more than
+    read memory are not among ``calls``.
     """
 
     session_id: str
@@ -137,3 +139,4 @@ class Observation:
     remarks: tuple[Remark, ...] = ()
     untrusted: bool = field(default=False)
     timezone: str | None = None
+    memory: str | None = None

@@ -11,7 +11,7 @@ What is said of one topic stands in one text, conditions first, an instruction a
     [When C, call|Call] `tool` with another `argument` than L[, say V]: otherwise …
     [When C, call|Call] `tool` with `argument` = `V`: otherwise …
     [When C, call|Call] `step` before `tool`: otherwise …
-    When C, expect `tool`|the session to [mostly |often ]fail[ with “…”].     Instead: use …
+    When C, expect `tool`|the session to [mostly |often ]fail[ with “…”].     Instead: use …, or: Nothing is known yet that helps.
     When `tool` fails with “…”, [do not send the same call again; ]use …
 
 C are conditions, joined by commas and "and": `a` is L, `a` is N or more, `a` is below N, `a` is between N and M, it is
@@ -32,7 +32,7 @@ from reverie.domain.dreams import Withheld
 from reverie.domain.events import Json
 from reverie.domain.findings import Finding
 from reverie.domain.memories import Memory
-from reverie.dreaming.desk import Desk, Draft, Reach, idea_of, topic_of
+from reverie.dreaming.desk import Desk, Draft, Reach, idea_of, memories_of, topic_of
 from reverie.memory.documents import Document, parse, render
 
 __all__ = ["TemplateWriter"]
@@ -44,6 +44,9 @@ _INSTRUCTION: Final = re.compile(
 )
 _NAMED: Final = re.compile(r"`([^`]+)` is|\b(it is)\b")
 _MAX_SLUG: Final = 60
+_NO_REMEDY: Final = "Nothing is known yet that helps."
+_OF_MEMORY: Final = frozenset({"stale_memory", "contradiction"})
+"""A note about a note helps nobody who reads it in the middle of work."""
 
 MemoryKind = Literal["note", "warning", "preference", "playbook"]
 
@@ -60,7 +63,7 @@ class TemplateWriter:
 
     @property
     def name(self) -> str:
-        return "template/1"
+        return "template/2"
 
     @property
     def reach(self) -> Reach:
@@ -158,6 +161,9 @@ def _rank(finding: Finding) -> int:
 
 def _unwritable(topic: _Topic) -> str | None:
     nature = topic.first.nature
+    if topic.first.kind in _OF_MEMORY:
+        paths = " and ".join(memories_of(topic.first))
+        return f"it speaks of {paths}, not of the work: whoever reviews may change that, or take it away"
     if nature == "explained":
         return topic.first.effect.note or "vanishes within comparable tasks: explained by difficulty"
     if nature == "tautology":
@@ -230,9 +236,15 @@ def _lesson(topic: _Topic) -> Sequence[str | None]:
             *topic.expectations,
             f"Instead: {instead}" if instead and topic.expectations else None,
         )
+    known = f"Instead: {instead}" if instead else topic.said("advice")
     if topic.expectations:
-        return *topic.expectations, f"Instead: {instead}" if instead else topic.said("advice")
-    return topic.said("advice"), topic.warning
+        return *topic.expectations, known or _unhelped(topic)
+    return topic.said("advice"), topic.warning, None if topic.said("advice") else _unhelped(topic)
+
+
+def _unhelped(topic: _Topic) -> str | None:
+    """A warning alone makes its reader try this and that: it is told that nobody knows better."""
+    return None if topic.said("details") or topic.said("instead") else _NO_REMEDY
 
 
 def _instructions_in(body: str) -> Sequence[str]:

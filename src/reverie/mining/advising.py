@@ -112,11 +112,11 @@ def _from_text(identity: Identity, example: str, tool: str) -> Advising:
     words = advise(
         example, _template(identity), tool, refused=identity.kind in REFUSALS and " " not in tool.strip("`")
     )
-    verb = "refuses" if words.nature == "behaviour" else "fails"
+    what = f"{capital(tool)} fails"
     return Advising(
         words.nature,
-        f"{capital(tool)} {verb}",
-        title=_title(words, f"{capital(tool)} {verb}", example),
+        what,
+        title=_title(words, what, example),
         when=f"before calling {tool}",
         advice=words.advice,
         warning=words.warning,
@@ -130,12 +130,12 @@ def _title(words: Advice, what: str, example: str) -> str:
     A refusal that nothing is known about has no title of its own: a proven way around it gives one.
     """
     if words.advice:
-        return (
-            words.advice.rstrip(".")
-            if "“" not in words.advice
-            else f"{what}: {shortened(example, MAX_TITLE)}"
-        )
-    return f"{what}: {shortened(example, MAX_TITLE)}" if words.nature == "situation" else ""
+        return words.advice.rstrip(".") if "“" not in words.advice else _with(what, example)
+    return _with(what, example) if words.nature == "situation" else ""
+
+
+def _with(what: str, example: str) -> str:
+    return f"{what} with “{shortened(example, MAX_TITLE)}”"
 
 
 def _template(identity: Identity) -> str:

@@ -6,6 +6,7 @@ Pure and deterministic. What may be a consequence of failing (counts, durations)
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,6 +22,7 @@ from reverie.domain.outcomes import PLATFORM
 from reverie.domain.sessions import Session
 from reverie.mining.failures import Fault, Judgement, judge_shell, judge_tool
 from reverie.mining.hearing import Hearing
+from reverie.mining.recalling import is_recall
 from reverie.mining.remarks import Listener
 from reverie.mining.tools import (
     ToolKind,
@@ -59,7 +61,7 @@ class SessionObserver:
 
     @property
     def version(self) -> str:
-        return "7"
+        return "8"
 
     def observe(self, session: Session, events: Sequence[Event]) -> Observation:
         """Observes a session. ``events``: all of its events, in order of ``seq``. Never raises on content.
@@ -109,6 +111,8 @@ class _Notes:
     outside: bool = False
     counts: dict[str, int] = field(default_factory=dict[str, int])
     others: set[str] = field(default_factory=set[str])
+    recalls: set[str] = field(default_factory=set[str])
+    recalled: set[str] = field(default_factory=set[str])
 
     def is_its_own(self, event: Event) -> bool:
         """Whether an event tells of the session's own agents, and not of ours that look at their work."""
@@ -122,9 +126,12 @@ class _Notes:
             self.first = self.first or event.at
             self.last = event.at
         self.outside = self.outside or _from_outside(event)
-        if event.type in _TELLING:
-            for _, text in _texts(event.payload):
-                self.hearing.hear(event.thread, text)
+        told = [text for _, text in _texts(event.payload)] if event.type in _TELLING else []
+        if str(event.payload.get(_CALL_OF.get(event.type, ""))) in self.recalls:
+            self.recalled.update(told)
+            return
+        for text in told:
+            self.hearing.hear(event.thread, text)
         match event.type:
             case "agent.tool_use" | "agent.mcp_tool_use" | "agent.custom_tool_use":
                 self._use(event)
@@ -152,10 +159,14 @@ class _Notes:
         given = _object(event.payload.get("input"))
         kind = tool_kind(name, given)
         command = parsed(kind, given)
+        use_id = str(event.payload.get("tool_use_id") or event.id)
+        if is_recall(name, kind, given, command):
+            self.recalls.add(use_id)
+            return
         arguments = arguments_of(kind, given, command, self.session.info.cwd)
         use = _Use(
             event,
-            str(event.payload.get("tool_use_id") or event.id),
+            use_id,
             name,
             given,
             kind,
@@ -266,6 +277,7 @@ class _Notes:
             remarks=remarks,
             untrusted=self.outside,
             timezone=info.timezone,
+            memory=_digest(self.recalled),
         )
 
     def _finished(self, use: _Use) -> Call:
@@ -333,6 +345,13 @@ def _from_outside(event: Event) -> bool:
         told = "\n".join(text for _, text in _texts(event.payload))
         return event.payload.get("kind") != "instructions" or _MEMORY in told
     return False
+
+
+def _digest(texts: Iterable[str]) -> str | None:
+    known = "\n".join(sorted(texts))
+    return (
+        hashlib.blake2b(known.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest() if known else None
+    )
 
 
 def _attached(payload: JsonObject) -> bool:

@@ -86,7 +86,7 @@ def advise(example: str, template: str, tool: str, *, refused: bool) -> Advice:
                      "much": given.get("much", ""), "tool": tool, "quote": quoted(example)}  # fmt: skip
             return Advice("behaviour", capital(advice.format(**words)) + ".")
     if refused:
-        return Advice("behaviour", warning=f"Mind what {tool} refuses: “{quoted(example)}”.")
+        return Advice("behaviour", warning=f"Mind what makes {tool} fail: “{quoted(example)}”.")
     return Advice("situation", warning=f"{capital(tool)} may fail with “{quoted(example)}”.")
 
 

@@ -20,6 +20,7 @@ import numpy as np
 from reverie.domain.events import Scalar
 from reverie.domain.observations import Observation
 from reverie.mining.conditional.arrays import Floats, Ints
+from reverie.mining.conditional.standing import stands_for
 from reverie.mining.conditional.table import Column, Table
 from reverie.mining.evidence import strata_of
 
@@ -58,13 +59,30 @@ class Cases:
 
     @cached_property
     def table(self) -> Table:
+        columns = self._columns()
+        return Table(tuple(c for c in columns if c.name not in self.stand_ins), len(self))
+
+    @cached_property
+    def stand_ins(self) -> frozenset[str]:
+        """Attributes that tell which memory sessions had: what goes with them may be what memory did."""
+        if not self.eras.any():
+            return frozenset()
+        return frozenset(column.name for column in self._columns() if stands_for(column, self.eras))
+
+    def _columns(self) -> Sequence[Column]:
         own = [replace(column, known_before=self.given_before) for column in self._own_columns()]
         taken = {column.name for column in own}
         shared = [
             replace(column, name=f"session.{column.name}") if column.name in taken else column
             for column in (*self._before_columns(), *self._session_columns(), *self._clock_columns())
         ]
-        return Table(tuple(sorted((*own, *shared), key=lambda c: c.name)), len(self))
+        return sorted((*own, *shared), key=lambda c: c.name)
+
+    @cached_property
+    def eras(self) -> Ints:
+        """Which memory each row's session had, in order of time (``mining.eras``)."""
+        names = sorted({o.memory or "" for o in self.sessions})
+        return np.array([names.index(o.memory or "") for o in self.sessions], dtype=np.int64)[self.places]
 
     @cached_property
     def users(self) -> Ints:
@@ -82,6 +100,17 @@ class Cases:
 
     @cached_property
     def strata(self) -> tuple[str | None, Ints | None]:
+        """``comparable``, and of one era: sessions that had other memory are not alike."""
+        name, codes = self.comparable
+        if name == "session" or not self.eras.any():
+            return name, codes
+        if codes is None:
+            return "era of memory", self.eras
+        both = codes * (int(self.eras.max()) + 1) + self.eras
+        return name, np.unique(both, return_inverse=True)[1].astype(np.int64)
+
+    @cached_property
+    def comparable(self) -> tuple[str | None, Ints | None]:
         """The name of what makes sessions comparable, and each row's stratum (a row without: one of its own).
 
             Where most sessions have none to be compared with, the calls of one session are compared, or sessions that

@@ -14,7 +14,10 @@ import numpy as np
 
 from reverie.domain.events import Json
 from reverie.domain.findings import Effect, Finding, Nature, Silence
+from reverie.domain.observations import Observation
 from reverie.mining.conditional.arrays import Bools, Ints
+from reverie.mining.conditional.axes import NotMined
+from reverie.mining.conditional.choices import ALPHA as CHOICES
 from reverie.mining.conditional.choices import Better, better_choices
 from reverie.mining.conditional.choosing import choice_finding
 from reverie.mining.conditional.judging import (
@@ -44,6 +47,7 @@ from reverie.mining.conditional.telling import (
     title_of,
     warning_of,
 )
+from reverie.mining.eras import lately, with_eras
 from reverie.mining.evidence import Claim
 from reverie.mining.phrasing import code
 from reverie.plugins import Corpus
@@ -51,12 +55,15 @@ from reverie.plugins import Corpus
 __all__ = ["Answer", "ConditionalPatterns"]
 
 ALPHA: Final = 0.05
+RULES: Final = ALPHA - CHOICES
+"""The chance of any false rule; the rest of ALPHA is of false choices."""
 MIN_SESSIONS: Final = 5
 LEAST_RATE: Final = 0.2
 LEAST_EFFECT: Final = 0.2  # Cohen's h, as in the search
 SAME: Final = 0.5
 NEARLY: Final = 1.0
 """A candidate is named when this many times the evidence it has would make it a rule."""
+STANDS_IN: Final = "it tells which sessions had which memory: what goes with it may be what memory did"
 
 
 _COUNTS: Final = re.compile(r"(?<=none of its )\d+ |\d+ (?=rarer values)| of \d+(?= were left out)")
@@ -86,26 +93,32 @@ class ConditionalPatterns:
 
     @property
     def version(self) -> str:
-        return "2"
+        return "3"
 
     def mine(self, corpus: Corpus) -> Iterable[Finding | Silence]:
         """Findings in order of weight, then what could not be looked at, or not be said yet, and why.
 
-        The family-wise error is shared by all questions asked.
+        The family-wise error is shared by all questions asked, half of it by what would have helped. Sessions that had
+        other memory are not alike; what fails in silence is asked again of those since memory changed.
         """
-        answers, unasked = self._answers(corpus)
+        observations = with_eras(corpus.observations, corpus.memories)
+        answers, unasked = self._answered(observations)
         told, doubts = _sifted(answers)
         better = better_choices(
             [
                 *(a.question for a in answers if a.question.kind == "call" and a.question.error is None),
-                *silences_of(corpus.observations),
+                *silences_of(observations),
+                *silences_of(lately(observations)),
             ],
             [(one.question, one.rule.clauses) for one in told],
         )
         told = [one for one in told if not any(one.advised_by(other) for other in better)]
         findings = [one.finding(self.name, self.version, len(answers)) for one in told]
         findings += [choice_finding(other, self.name, self.version) for other in better]
-        yield from sorted(findings, key=lambda f: (-f.weight, f.key))
+        once = {
+            f.key: f for f in sorted(findings, key=lambda f: (f.weight, f.id))
+        }  # lately, or ever: the weightier
+        yield from sorted(once.values(), key=lambda f: (-f.weight, f.key))
         about = [*unasked, *doubts, *(pair for answer in answers for pair in _unfinished(answer, told))]
         yield from (
             Silence(self.name, what, why) for what, why in dict.fromkeys((*about, *_not_mined(answers)))
@@ -113,11 +126,13 @@ class ConditionalPatterns:
 
     def survey(self, corpus: Corpus) -> list[Answer]:
         """Every question worth asking of a corpus, with its answer: also what is not (yet) a finding."""
-        return self._answers(corpus)[0]
+        return self._answered(with_eras(corpus.observations, corpus.memories))[0]
 
-    def _answers(self, corpus: Corpus) -> tuple[list[Answer], Sequence[tuple[str, str]]]:
+    def _answered(
+        self, observations: Sequence[Observation]
+    ) -> tuple[list[Answer], Sequence[tuple[str, str]]]:
         """Calls first; then whether sessions fail that no rule about their calls speaks of."""
-        survey = survey_of(corpus.observations)
+        survey = survey_of(observations)
         answers: list[Answer] = []
         spoken_of: set[str] = set()
         for question in sorted(survey.questions, key=lambda q: q.kind == "session"):
@@ -125,7 +140,7 @@ class ConditionalPatterns:
             asked = up_to_first_failure(question)
             if question.kind == "session":
                 asked &= ~np.array(without, dtype=bool)[question.cases.places]
-            answer = _answered(question, asked, ALPHA / len(survey.questions))
+            answer = _answered(question, asked, RULES / len(survey.questions))
             for rule in answer.result.rules:
                 spoken_of |= {question.cases.session(row).session_id for row in map(int, rule.rows)}
             answers.append(answer)
@@ -139,7 +154,9 @@ def _answered(question: Question, asked: Bools, alpha: float) -> Answer:
         return mine_rules(
             table,
             [bool(h) if a else None for h, a in zip(question.happened, rows, strict=True)],
-            strata=None if name == "session" else strata,  # a session has one case that matters: its first
+            strata=question.cases.eras
+            if name == "session"
+            else strata,  # its first case is what matters of one
             users=question.cases.users,
             times=question.cases.times,
             alpha=alpha,
@@ -289,9 +306,13 @@ class _Told:
 
     def advised_by(self, better: Better) -> bool:
         """Whether a better choice says what this does: the same argument, in much the same circumstances."""
-        if self.question.about != better.question.about:
-            return False
         if better.option.name not in {clause.attribute for clause in self.rule.clauses}:
+            return False
+        if self.question.kind == better.question.kind == "session":
+            its = better.question.cases.session
+            both = self.failing & {its(row).session_id for row in map(int, better.failed_rows)}
+            return len(both) >= SAME * min(len(self.failing), len(better.failed_rows))
+        if self.question.about != better.question.about:
             return False
         failing = np.isin(better.failed_rows, self.rule.failed_rows)
         return int(failing.sum()) >= SAME * min(len(better.failed_rows), len(self.rule.failed_rows))
@@ -384,7 +405,7 @@ class _Told:
     def _parameters(self, asked: int) -> Mapping[str, Json]:
         result = self.answer.result
         return {
-            "alpha": ALPHA,
+            "alpha": RULES,
             "questions": asked,
             "rows": result.rows,
             "conjunctions": list(result.language),
@@ -426,7 +447,8 @@ def _not_mined(answers: Iterable[Answer]) -> Iterator[tuple[str, str]]:
         subject = code(question.about) if question.about else "sessions"
         if answer.result.note is not None:
             yield subject, answer.result.note
-        for left in (*question.left_out, *answer.result.not_mined):
+        stand_ins = (NotMined(name, STANDS_IN) for name in sorted(question.cases.stand_ins))
+        for left in (*question.left_out, *stand_ins, *answer.result.not_mined):
             if (subject, left.attribute) not in seen:
                 seen.add((subject, left.attribute))
                 groups[subject, _COUNTS.sub("", left.reason)].append(left.attribute)

@@ -86,7 +86,7 @@ def is_own(cases: Cases, attribute: str) -> bool:
 
 def _settled_by_task(cases: Cases, attribute: str) -> bool:
     """Whether sessions of one task always give the same."""
-    name, strata = cases.strata
+    name, strata = cases.comparable
     if strata is None or name == "session":
         return False
     seen: dict[int, set[Scalar]] = defaultdict(set)

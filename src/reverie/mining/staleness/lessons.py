@@ -25,7 +25,7 @@ _NEEDS: Final = tuple(  # which of two units must come first, by the words betwe
 
 
 _CLAIMS: Final = re.compile(  # "upload fails without check_in", not "lint before you commit"
-    r"(?P<late>\0\d+\0)[^\0]{0,40}\b(?:fails?|is (?:refused|rejected|denied)|errors?|does not work|will not work|breaks|needs?|requires?)\b",
+    r"(?P<late>\0\d+\0)(?![^\0]{0,40}\bsessions?\b)[^\0]{0,40}\b(?:fails?|is (?:refused|rejected|denied)|errors?|does not work|will not work|breaks|needs?|requires?)\b",
     re.I,
 )
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from reverie.domain.events import Json
 from reverie.domain.findings import Counts, Effect, Finding
+from reverie.mining.eras import with_eras
 from reverie.mining.evidence import (
     Claim,
     Sighting,
@@ -56,7 +57,7 @@ class StaleMemory:
 
     @property
     def version(self) -> str:
-        return "2"
+        return "3"
 
     def mine(self, corpus: Corpus) -> Iterable[Finding]:
         """Findings in order of weight: of each memory the best founded verdict, and pairs that contradict.
@@ -66,7 +67,7 @@ class StaleMemory:
         readings = [read(memory) for memory in sorted(corpus.memories, key=lambda m: m.path)]
         if not readings:
             return []
-        records = Records(corpus.observations)
+        records = Records(with_eras(corpus.observations, corpus.memories))
         questions = {r.memory.path: list(_questions(r, records)) for r in readings}
         tests = sum(len(asked) for asked in questions.values())
         clashes = contradictions(readings)

@@ -6,6 +6,7 @@ one error rate. An answer needs more than luck of one user: with several known, 
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,11 @@ HELPLESS: Final = 0.2
 LEAST: Final = 3
 LATELY: Final = 10
 SAME_PEOPLE: Final = 0.05
+
+_ANSWER: Final = re.compile(
+    r"(?:(?:when|whenever|if|once|after)\b[^.;]*\b(?:fails?|failed|refused|rejected|expect)\b|after [“\"]|instead:)",
+    re.I,
+)
 
 What = Literal["no_longer_so", "never_so", "stopped_working", "not_followed", "no_help", "ignored"]
 
@@ -69,8 +75,9 @@ def asked_of(reading: Reading, lesson: Lesson, records: Records) -> list[Questio
     bare = _attempts(reading, lesson, records)
     if not lesson.remedies and not lesson.forbids:
         # Nothing in the calls shows whether it was followed: a failure that is gone may be its merit. And a
-        # warning of how things are asks for nothing that could be left undone.
-        rule = lesson.mistakes and reading.demands and reading.kind != "warning"
+        # warning of how things are asks for nothing that could be left undone; what is to be done when it has
+        # failed, or in circumstances that calls do not show, does not keep it from failing.
+        rule = lesson.mistakes and reading.demands and reading.kind != "warning" and not _answers(reading)
         return [_not_followed(reading, lesson, bare, ())] if rule else []
     followed = _attempts(reading, lesson, records, remedied=True) if lesson.remedies else ()
     questions = [_no_longer_so(reading, lesson, bare), _not_followed(reading, lesson, bare, followed)]
@@ -79,6 +86,11 @@ def asked_of(reading: Reading, lesson: Lesson, records: Records) -> list[Questio
     elif lesson.remedies:
         questions.append(_no_help(reading, lesson, followed))
     return questions
+
+
+def _answers(reading: Reading) -> bool:
+    """Whether a memory tells what to do when it has failed, or when to expect that: neither keeps it from failing."""
+    return any(_ANSWER.match(sentence) for sentence in reading.sentences)
 
 
 def asked_of_advice(reading: Reading, unit: str, sentence: str, records: Records) -> list[Question]:
@@ -211,18 +223,20 @@ def several(shown: Sequence[Attempt], all_of_them: Sequence[Attempt]) -> bool:
 
 
 def _same_people(attempts: Sequence[Attempt], change: Change, *, rise: bool) -> bool:
-    """The change is seen within users who tried before and after: another crowd is no change of the world.
+    """The change is seen within users who tried before and after, with the same memory: another crowd is no change of
+    the world, nor is what memory made them do.
 
-    Where no user is known there is nothing to part; where none tried on both sides nothing is claimed.
+    Where neither is known there is nothing to part; where none tried on both sides nothing is claimed.
     """
-    sides: dict[str | None, tuple[list[bool], list[bool]]] = defaultdict(lambda: ([], []))
+    sides: dict[tuple[str | None, str | None], tuple[list[bool], list[bool]]] = defaultdict(lambda: ([], []))
     for i, a in enumerate(attempts):
-        sides[a.observation.user][i >= change.at].append(a.failed)
-    if set(sides) == {None}:
+        sides[a.observation.user, a.observation.memory][i >= change.at].append(a.failed)
+    if len(sides) == 1 and next(iter(sides))[0] is None:
         return True
+    nobody = all(user is None for user, _ in sides)
     tables: list[Table] = []
-    for user, (before, after) in sides.items():
+    for (user, _), (before, after) in sides.items():
         more, less = (after, before) if rise else (before, after)
-        if user is not None:
+        if user is not None or nobody:
             tables.append(Table(sum(more), len(more), sum(less), len(less)))
     return exact_p(tables, alternative="greater") <= SAME_PEOPLE

@@ -16,6 +16,7 @@ from reverie.domain.events import Json
 from reverie.domain.findings import Finding
 from reverie.domain.memories import Memory
 from reverie.domain.observations import Observation
+from reverie.mining.eras import with_eras
 from reverie.mining.workflows.choose import ALPHA, MIN_EFFECT, Chooser
 from reverie.mining.workflows.converge import common_knowledge, converged
 from reverie.mining.workflows.outcomes import Outcomes
@@ -42,7 +43,7 @@ class ConvergingWorkflows:
 
     @property
     def version(self) -> str:
-        return "2"
+        return "3"
 
     def mine(self, corpus: Corpus) -> Iterable[Finding]:
         """Findings in order of weight. Time grows linearly with the number of sessions.
@@ -52,7 +53,7 @@ class ConvergingWorkflows:
         """
         least = max(LEAST, math.ceil(LEAST_SHARE * len(corpus.observations)))
         if any(o.outcome != "unknown" for o in corpus.observations):
-            findings = self._graded(corpus.observations, least)
+            findings = self._graded(with_eras(corpus.observations, corpus.memories), least)
         else:
             findings = self._ungraded(corpus, least)
         return sorted(findings, key=lambda f: (-f.weight, f.key))

@@ -195,6 +195,7 @@ def _factors(sessions: Sequence[Observation], known: Array) -> list[Array]:
         lambda o: (o.agent, o.attributes.get("agent_version")),
         lambda o: o.model,
         lambda o: o.repository,
+        lambda o: o.memory,
     )
     columns = [_shared([make(o) for o in sessions], known) for make in makers]
     columns.append(_periods(sessions))
