@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import random
 import re
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -83,6 +85,27 @@ def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _migrated_once(_sqlite_template: Path) -> Iterator[None]:
+    """A new SQLite file gets, page by page, what the migrations have made of the first one: a thousand tests
+    make one each, and migrating takes longer than most of them. What is not empty is migrated."""
+    from reverie.storage.sqlite import Sqlite
+
+    migrate = Sqlite._upgrade
+
+    def copied(self: Sqlite, connection: Any) -> None:
+        if connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar_one():
+            migrate(self, connection)
+            return
+        connection.rollback()
+        with closing(sqlite3.connect(_sqlite_template)) as made:
+            made.backup(connection.connection.driver_connection)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Sqlite, "_upgrade", copied)
+        yield
+
+
 @pytest.fixture(scope="session")
 def _postgresql_database(postgresql_server: str) -> Iterator[tuple[str, Any]]:
     """The URL of a migrated database, and a superuser's connection to empty it by. The URL's user is none:
@@ -128,10 +151,10 @@ def _empty(connection: Any) -> None:
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
         "WHERE datname = current_database() AND pid <> pg_backend_pid()"
     )
-    connection.execute("SET session_replication_role = replica")  # triggers refuse it otherwise
-    for table in metadata.tables:
-        connection.execute(f"DELETE FROM {table}")
-    connection.execute("UPDATE reverie_version SET version_num = %s", (REVISIONS[-1],))
+    role = "SET session_replication_role = replica"  # triggers refuse it otherwise
+    rows = [f"DELETE FROM {table}" for table in metadata.tables]
+    version = f"UPDATE reverie_version SET version_num = '{REVISIONS[-1]}'"
+    connection.execute("; ".join([role, *rows, version]))
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
