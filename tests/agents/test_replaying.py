@@ -40,7 +40,7 @@ def propose(house: reverie.Reverie, content: str, path: str = "/how.md", store: 
         findings=(),
         risk="low",
         origins=("user",),
-        writer="template/1",
+        writer="template/2",
         status="pending",
         created_at=datetime(2026, 5, 1, tzinfo=UTC),
     )

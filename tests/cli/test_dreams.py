@@ -42,7 +42,7 @@ def test_a_model_writes_and_it_is_told_what_it_used(full: Cli) -> None:
 def test_without_enough_tokens_the_templates_write_and_say_so(full: Cli) -> None:
     said = full("dream", "--model", CAREFUL, "--max-tokens", "50").stdout
     assert "templates wrote the rest: the budget of 50 tokens" in said
-    assert full.json("dreams")[0]["written_by"] == ["template/1"]
+    assert full.json("dreams")[0]["written_by"] == ["template/2"]
 
 
 @pytest.mark.parametrize(
@@ -119,4 +119,4 @@ def test_a_schedule_with_a_model_says_so(full: Cli, monkeypatch: pytest.MonkeyPa
 def test_a_schedule_whose_model_is_gone_dreams_all_the_same_and_says_why(full: Cli) -> None:
     made = full.json("schedule", "add", "nightly", "--model", "nobody:else")
     assert "templates wrote: " in full("schedule", "run", made["id"]).stdout
-    assert full.json("dreams")[0]["written_by"] == ["template/1"]
+    assert full.json("dreams")[0]["written_by"] == ["template/2"]

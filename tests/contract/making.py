@@ -30,7 +30,7 @@ def proposal(
         "findings": (),
         "risk": "low",
         "origins": ("agent", "user"),
-        "writer": "template/1",
+        "writer": "template/2",
         "status": "pending",
         "created_at": datetime(2026, 3, 1, tzinfo=UTC),
     }

@@ -89,6 +89,43 @@ def test_a_vendors_model_id_means_the_one_that_is_configured_and_its_session_can
     assert sorted(sessions) == done.inputs[1].to_dict()["session_ids"]
 
 
+def test_what_it_would_take_is_told_before_it_is_asked_for(
+    client: anthropic.Anthropic, http: httpx2.Client, reverie: Reverie, store: str, sessions: list[str]
+) -> None:
+    wanted = {"inputs": inputs(store, sessions), "model": VENDORS, "instructions": "Begin with the forms."}
+    told: Any = client.post("/v1/dreams/estimate", body=wanted, cast_to=object)
+    assert told["type"] == "dream_estimate" and told["model"]["id"] == WATCHED
+    assert told["session_count"] == len(sessions) and told["fell_back"] is None
+    whole = told["estimate"]["input_tokens"] + told["estimate"]["output_tokens"]
+    assert whole > 0 and told["budget"] == {"max_tokens": 2 * whole}
+    assert not list(client.beta.dreams.list()) and len(reverie.log.sessions()) == len(sessions)
+    asked = ask(client, store, sessions, instructions="Begin with the forms.")
+    work(reverie)
+    assert client.beta.dreams.retrieve(asked).to_dict()["estimate"] == told["estimate"]
+
+    mine: Any = client.post(
+        "/v1/dreams/estimate", body={**wanted, "budget": {"max_tokens": 9}}, cast_to=object
+    )
+    assert mine["budget"] == {"max_tokens": 9}
+    for model, why in (("none", None), ("nobody:else", "nobody")):
+        other: Any = client.post("/v1/dreams/estimate", body={**wanted, "model": model}, cast_to=object)
+        assert (other["model"]["id"], other["estimate"], other["budget"]) == ("none", None, None)
+        assert (why is None) == (other["fell_back"] is None) and (why or "") in (other["fell_back"] or "")
+    refused = http.post("/v1/dreams/estimate", json={**wanted, "inputs": inputs(store, ["sesn_gone"])})
+    assert refused.status_code == 404 and "sesn_gone" in refused.text
+
+
+def test_what_a_proposal_cites_is_told_from_what_lay_beside_it(
+    client: anthropic.Anthropic, http: httpx2.Client, reverie: Reverie, store: str, sessions: list[str]
+) -> None:
+    asked = ask(client, store, sessions, output_behavior={"type": "propose"})
+    work(reverie)
+    made = http.get(f"/v1/dreams/{asked}/proposals").json()["data"]
+    cited = [each["cited_finding_ids"] for each in made]
+    assert all(ids and each["finding_ids"][: len(ids)] == ids for ids, each in zip(cited, made, strict=True))
+    assert any(len(ids) < len(each["finding_ids"]) for ids, each in zip(cited, made, strict=True))
+
+
 def test_its_events_stream(
     client: anthropic.Anthropic, reverie: Reverie, store: str, sessions: list[str]
 ) -> None:
@@ -127,7 +164,7 @@ def test_a_model_that_is_not_configured_is_told_and_the_templates_write(
     work(reverie)
     done = http.get(f"/v1/dreams/{asked}").json()
     assert done["status"] == "completed" and done["model"]["id"] == model and done["session_id"] is None
-    assert done["written_by"] == ["template/1"] and set(done["usage"].values()) == {0}
+    assert done["written_by"] == ["template/2"] and set(done["usage"].values()) == {0}
     wrote, heeded = done["notices"]
     assert model in wrote and "templates wrote" in wrote and "did not heed" in heeded
     assert done["fell_back"] in wrote and done["proposals_applied"] > 0
@@ -159,7 +196,7 @@ def test_what_the_model_fails_at_the_templates_write(
     dream = ask(client, store, sessions, **asked)
     work(reverie)
     done = http.get(f"/v1/dreams/{dream}").json()
-    assert done["status"] == "completed" and done["written_by"] == ["template/1"]
+    assert done["status"] == "completed" and done["written_by"] == ["template/2"]
     assert why in done["fell_back"] and done["fell_back"] in done["notices"][0]
     assert (done["budget"] is None) == ("extra_body" not in asked)
     assert done["proposals_applied"] > 0

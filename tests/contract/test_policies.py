@@ -102,4 +102,4 @@ def test_a_dream_says_how_much_policies_let_in(
     assert not [p for p in applied if p["tainted"]] and [p for p in proposals if p["tainted"]]
     by_hand = reverie.dream(store).dream.id
     shown = http.get(f"/v1/dreams/{by_hand}").json()
-    assert shown["written_by"] == ["template/1"] and shown["model"]["id"] == "none"
+    assert shown["written_by"] == ["template/2"] and shown["model"]["id"] == "none"

@@ -60,7 +60,7 @@ def test_it_writes_each_desk_and_the_dream_says_how(rv: Reverie, dreamer: Make) 
 def test_without_a_wish_templates_write_as_ever(dreamer: Make) -> None:
     pen = Pen()
     result = dreamer(pen).dream()
-    assert result.dream.writing is None and result.dream.written_by == ("template/1",) and not pen.sat
+    assert result.dream.writing is None and result.dream.written_by == ("template/2",) and not pen.sat
     assert dreamer(None).dream().dream.id == result.dream.id
 
 
@@ -76,7 +76,7 @@ def test_another_wish_is_another_dream(dreamer: Make) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fails", "by"), [({0}, ("template/1", NAME)), ({1}, (NAME, "template/1")), ({0, 1}, ("template/1",))]
+    ("fails", "by"), [({0}, ("template/2", NAME)), ({1}, (NAME, "template/2")), ({0, 1}, ("template/2",))]
 )
 def test_what_it_fails_at_the_templates_write_and_it_is_told_why(
     dreamer: Make, fails: set[int], by: tuple[str, ...]

@@ -51,7 +51,7 @@ def make(memory: MemoryService) -> Make:
             "findings": ("find_a", "find_b"),
             "risk": "low",
             "origins": ("agent", "user"),
-            "writer": "template/1",
+            "writer": "template/2",
             "status": "pending",
             "created_at": datetime(2026, 3, 1, tzinfo=UTC),
         }
