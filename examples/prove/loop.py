@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import reverie
+from examples.prove.trying import Tried, tried
 from examples.prove.world import Lesson, Played, Task, World
 from reverie.domain.policies import Policy
 from reverie.domain.proposals import Proposal
@@ -67,8 +68,9 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Adopted:
-    """A memory as it came in: by which dream, by whose decision (a policy's or a reader's), and what it is worth.
-    ``without``: how the held-out tasks end with all of the last memory but this one."""
+    """A memory as it came in: by which dream, by whose decision (the policy's, or the reviewer's rule), and its worth.
+    ``without``: how the held-out tasks end with all of the last memory but this one; ``tried``: what trials would have
+    said, where that makes a difference."""
 
     dream: int
     path: str
@@ -77,6 +79,7 @@ class Adopted:
     lesson: Lesson
     content: str = field(repr=False)
     without: Sequence[Played] = ()
+    tried: tuple[Tried, Tried] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,7 @@ class Dreamt:
     findings: int
     proposals: int
     by_policy: int
-    by_reader: int
+    by_rule: int
     left: int
 
 
@@ -179,15 +182,15 @@ class _Proof:
         read = read_over(self._rv, self._policy, pending)
         applied = [each for each in result.proposals if each.status == "approved"]
         by_policy = [self._adopted(number, each, "policy") for each in applied]
-        by_reader = [self._adopted(number, each, "reader") for each in read]
+        by_rule = [self._adopted(number, each, "reviewer's rule") for each in read]
         dreamt = Dreamt(
             number, result.dream.sessions, len(result.findings), len(result.proposals), len(by_policy),
-            len(by_reader), len(pending) - len(read),
+            len(by_rule), len(pending) - len(read),
         )  # fmt: skip
         self._tell(
-            f"dream {number}: {_told(result)}, {len(by_policy)} by the policy, {len(by_reader)} read over"
+            f"dream {number}: {_told(result)}, {len(by_policy)} by the policy, {len(by_rule)} by the rule"
         )
-        return dreamt, [*by_policy, *by_reader]
+        return dreamt, [*by_policy, *by_rule]
 
     def _adopted(self, number: int, proposal: Proposal, decided: str) -> Adopted:
         lesson = self._world.judge(proposal.content)
@@ -239,12 +242,16 @@ class _Proof:
         """Each memory that is still there, with what is lost without it."""
         texts = self._texts()
         self._tell(f"each of {len(texts)} memories left out in turn")
+        last = self._stage("", self._held, texts).results
         weighed: list[Adopted] = []
         for each in adopted:
             others = {path: text for path, text in texts.items() if path != each.path}
             left = others.keys() != texts.keys()
             without = self._stage("", self._held, others).results if left else ()
-            weighed.append(replace(each, without=without))
+            about = [*each.lesson.teaches, *each.lesson.warns]
+            differs = bool(without) and [p.failures for p in without] != [p.failures for p in last]
+            trials = tried(last, without, about, self._seed) if differs else None
+            weighed.append(replace(each, without=without, tried=trials))
         return weighed
 
     def _compared(self) -> tuple[int, int]:
@@ -257,14 +264,18 @@ class _Proof:
 
 
 def read_over(rv: reverie.Reverie, policy: Policy, proposals: Sequence[Proposal]) -> list[Proposal]:
-    """Stand in for the person who reads what no policy may apply, and approve what the policy would have applied had
-    no tool's output had a hand in it. No policy applies that: an error's text is a tool's output, so all that is
-    learned from errors waits for somebody."""
+    """The reviewer's rule: it stands in for the person who reads what no policy may apply, and approves what the policy
+    would have applied had no tool's output had a hand in it. No policy applies that: an error's text is a tool's output,
+    so all that is learned from errors waits for somebody."""
     approved: list[Proposal] = []
     for each in proposals:
         clean = replace(each, origins=tuple(origin for origin in each.origins if origin != "tool"))
         if each.tainted and rv.policies.why_not(policy, clean) is None:
-            approved.append(rv.approve(each.id, by="a reader of the proof", note="read: it commands nothing"))
+            approved.append(
+                rv.approve(
+                    each.id, by="the reviewer's rule", note="nobody read it: a rule in a person's place"
+                )
+            )
     return approved
 
 

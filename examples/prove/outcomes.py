@@ -51,20 +51,21 @@ class Flown:
 
 
 def crossed(
-    memory: Mapping[str, str], tasks: Sequence[Task], *, model: str | None = None, tell: Tell = print
-) -> list[Flown]:
-    """Every arm on the same missions."""
+    arm: Arm,
+    memory: Mapping[str, str],
+    tasks: Sequence[Task],
+    *,
+    model: str | None = None,
+    tell: Tell = print,
+) -> Flown:
+    """One arm; every arm on the same missions, each in a house of its own, so that they may go side by side."""
     with (
         tempfile.TemporaryDirectory(prefix="prove-outcomes-") as made,
         reverie.open(Path(made) / "outcomes.db") as rv,
     ):
-        store = mounted(rv, memory)
-        flown: list[Flown] = []
-        for arm in ARMS:
-            tell(f"outcomes: {len(tasks)} missions with {arm.name}")
-            stores = [store] if arm.dreams and store is not None else []
-            flown.append(asyncio.run(_flown(rv, arm, tasks, stores, model)))
-        return flown
+        tell(f"outcomes: {len(tasks)} missions with {arm.name}")
+        store = mounted(rv, memory) if arm.dreams else None
+        return asyncio.run(_flown(rv, arm, tasks, [] if store is None else [store], model))
 
 
 def outcome_lines(flown: Sequence[Flown], practised: int) -> Iterator[str]:

@@ -19,6 +19,7 @@ def course_lines(course: Course) -> Iterator[str]:
     yield from _planted(course)
     yield from _dreams(course)
     yield from _adopted(course)
+    yield from _trials(course)
     yield from _phases(course)
     yield from _summary(course)
 
@@ -78,13 +79,13 @@ def _planted(course: Course) -> Iterator[str]:
 def _dreams(course: Course) -> Iterator[str]:
     yield (
         "| dream | sessions seen | of the newest practice succeeded | findings | proposals | by the policy "
-        "| read over | left |"
+        "| by the reviewer's rule | left |"
     )
     yield "|---|---|---|---|---|---|---|---|"
     for each, practised in zip(course.dreams, course.practised, strict=True):
         yield (
             f"| {each.number} | {each.sessions} | {share(practised)} | {each.findings} | {each.proposals} "
-            f"| {each.by_policy} | {each.by_reader} | {each.left} |"
+            f"| {each.by_policy} | {each.by_rule} | {each.left} |"
         )
     yield ""
 
@@ -101,6 +102,23 @@ def _adopted(course: Course) -> Iterator[str]:
         lesson = each.lesson
         told = " | ".join(", ".join(names) or "–" for names in (lesson.teaches, lesson.warns, lesson.false))
         yield f"| {_short(each)} | dream {each.dream}, {each.decided} | {told} | {_worth(last, each)} |"
+    yield ""
+
+
+def _trials(course: Course) -> Iterator[str]:
+    found = [(each, each.tried) for each in course.adopted if each.tried is not None]
+    if not found:
+        return
+    soon, later = found[0][1]
+    yield (
+        f"| what {soon.trials} trials would have said | points by it | within {soon.sessions:,} sessions "
+        f"| within {later.sessions:,} | sessions until half of them say so |"
+    )
+    yield "|---|---|---|---|---|"
+    last = course.stages[-1].results
+    for each, (soon, later) in found:
+        needed = "–" if later.needed is None else f"{later.needed:,}"
+        yield f"| {_short(each)} | {_worth(last, each)} | {soon.word} | {later.word} | {needed} |"
     yield ""
 
 

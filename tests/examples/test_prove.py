@@ -193,7 +193,7 @@ def _seen(rv: reverie.Reverie, world: World, names: list[str], tasks: int) -> li
 
 def test_four_arms_fly_the_same_missions() -> None:
     tasks = [task for task in Moon().tasks("held out", 60, 5) if task.kind == "dusty"][:2]
-    flown = crossed({"/notes/dust.md": PLAYBOOK}, tasks, tell=lambda _: None)
+    flown = [crossed(arm, {"/notes/dust.md": PLAYBOOK}, tasks, tell=lambda _: None) for arm in ARMS]
     assert [each.arm for each in flown] == list(ARMS)
     assert all([each.task for each in arm.results] == tasks for arm in flown)
     neither, loop, dreams, both = (share(each.results).hits for each in flown)
