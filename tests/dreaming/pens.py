@@ -21,12 +21,13 @@ NAME = "model/1:pen"
 @dataclass
 class Pen:
     """``fails``: the numbers of the desks it fails at, from 0. ``at_desk`` is called with the study at each desk, before
-    anything is used. ``session``: makes the session of a sitting. ``guesses``: what its hypotheses turn out to be."""
+    anything is used. ``session``: makes the session of a sitting. ``guesses``: what its hypotheses turn out to be. ``cites``: how many of a desk's findings (None: all)."""
 
     fails: frozenset[int] = frozenset()
     at_desk: Callable[[Study, int], object] = lambda study, number: None
     session: Callable[[Study], str] = lambda study: f"sesn_of_{study.dream_id}_{study.after}"
     guesses: Sequence[Finding] = ()
+    cites: int | None = None
     body: str = "Sign the form before you submit it."
     refuses: Exception | None = None
     asked: list[str] = field(default_factory=list[str])
@@ -81,7 +82,7 @@ class _Sitting:
         self.study.going_on()
         if number in self.pen.fails:
             raise ModelFailed(f"no answer at desk {number}", retryable=False)
-        cited = (*(f.id for f in self.pen.guesses), *(f.id for f in desk.findings))
+        cited = (*(f.id for f in self.pen.guesses), *(f.id for f in desk.findings[: self.pen.cites]))
         text = f"---\nkind: note\n---\n\n# Written {number}\n\n{self.pen.body}\n"
         return [
             Draft("add", f"/notes/written-{number}.md", f"Written {number}", text, f"written-{number}", cited)

@@ -57,6 +57,14 @@ def test_it_writes_each_desk_and_the_dream_says_how(rv: Reverie, dreamer: Make) 
     assert dreamer(pen).dream(wish=WISH).repeated and len(pen.asked) == 2
 
 
+def test_what_a_proposal_cites_is_told_from_what_lay_beside_it(rv: Reverie, dreamer: Make) -> None:
+    miners = (Says("clean", origins=("user",)), Says("other", origins=("user",)))
+    result = dreamer(Pen(cites=1), *miners).dream(wish=WISH)
+    (made,) = result.proposals
+    assert len(made.findings) == 2 and made.cited == made.findings[:1]
+    assert rv.review.get(made.id) == made  # as it is kept, too
+
+
 def test_without_a_wish_templates_write_as_ever(dreamer: Make) -> None:
     pen = Pen()
     result = dreamer(pen).dream()

@@ -217,6 +217,7 @@ def test_what_the_budget_did_not_last_for_is_written_by_the_templates(rv: Reveri
     with answering([propose()], [call("look_at_finding", finding="F1")] * 40, "x"):
         (said,), sitting = wrote(rv, asked)
     assert [d.findings for d in drafts(said)] == [("find_stated",), ("find_refused",)]
+    assert [d.writer for d in drafts(said)] == [None, "template/2"]
     assert "the budget of" in str(sitting.writing.fell_back)
 
 

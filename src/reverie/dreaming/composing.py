@@ -23,7 +23,8 @@ __all__ = ["Composed", "Composer"]
 
 @dataclass(frozen=True, slots=True)
 class Composed:
-    """What the write stage gave. ``supposed``: what the author's guesses turned out to be; ``by``: who wrote a desk."""
+    """What the write stage gave. ``supposed``: what the author's guesses turned out to be; ``by``: who wrote a desk, or a
+    part of one."""
 
     drafts: Sequence[Written]
     withheld: Sequence[Withheld]
@@ -77,7 +78,8 @@ class Composer:
                 writer, study.dream_id, study.findings, study.memories, study.tainted, declined, supposed
             )
             found = tuple(supposed())
-        return Composed(drafts, withheld, found, self._kept, tuple(dict.fromkeys(writer.names)))
+        by = dict.fromkeys([*writer.names, *(draft.writer for draft in drafts)])
+        return Composed(drafts, withheld, found, self._kept, tuple(by))
 
     @contextmanager
     def _sat(self, study: Study) -> Generator[Sitting]:

@@ -43,7 +43,8 @@ _IDEA: Final = re.compile(r"^idea: ['\"]?([^'\"\n]+)['\"]?$", re.M)
 class Draft:
     """A change as written. ``findings`` are those it cites, the most important first; fields as in
     ``domain.proposals.Proposal``. Where it comes from is not for the writer to say: ``read`` are the origins of
-    what else lay before it by then (see ``authors``), and can only add to those of its desk."""
+    what else lay before it by then (see ``authors``), and can only add to those of its desk. ``writer``: who wrote it,
+    where that is not whom the desk was given to."""
 
     kind: ProposalKind
     path: str
@@ -52,6 +53,7 @@ class Draft:
     idea: str
     findings: tuple[str, ...]
     read: tuple[OriginClass, ...] = ()
+    writer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

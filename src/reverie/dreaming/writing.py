@@ -96,7 +96,7 @@ def _placed(
     rest = tuple(id for id in there if id not in said.findings)
     origins: set[OriginClass] = {*origins_of(desk), *said.read, *(o for f in guessed for o in f.origins)}
     cited = (*said.findings, *rest)
-    return Written(said, base, cited, tuple(sorted(origins)), len(sessions), writer)
+    return Written(said, base, cited, tuple(sorted(origins)), len(sessions), said.writer or writer)
 
 
 def _declined(each: Written, declined: Mapping[str, int]) -> str | None:

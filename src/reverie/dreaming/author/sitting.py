@@ -278,11 +278,12 @@ class AuthorSitting:
         """The rest of a desk that the model did not come to."""
         self._fell_back = self._failed
         rest = replace(desk, findings=bench.unwritten())
-        drafts: Sequence[Draft | Withheld] = TemplateWriter().write(rest) if rest.findings else ()
+        templates = TemplateWriter()
+        drafts: Sequence[Draft | Withheld] = templates.write(rest) if rest.findings else ()
         taken = {draft.path for draft in bench.proposed()}
         read = tuple(sorted(self._read))
         return [
-            replace(each, read=read) if isinstance(each, Draft) else each
+            replace(each, read=read, writer=templates.name) if isinstance(each, Draft) else each
             for each in drafts
             if not (isinstance(each, Draft) and each.kind == "update" and each.path in taken)
         ]
