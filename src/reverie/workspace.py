@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, cast
 
+from reverie.domain.dream_requests import NO_MODEL, DreamForecast
 from reverie.domain.dreams import Dream, Wish
 from reverie.domain.errors import ConfigError, NotFound, UsageError
 from reverie.domain.events import Event, JsonObject
@@ -22,6 +23,7 @@ from reverie.domain.proposals import Proposal, ProposalStatus, RejectReason
 from reverie.domain.sessions import Outcome, SessionInfo
 from reverie.dreaming.author.author import ModelAuthor
 from reverie.dreaming.author.session import Door
+from reverie.dreaming.author.tokens import allowance
 from reverie.dreaming.authors import Author
 from reverie.dreaming.comparing import Comparison, compare
 from reverie.dreaming.descent import Descendants
@@ -30,6 +32,7 @@ from reverie.dreaming.night import Night
 from reverie.dreaming.processes import is_gone
 from reverie.dreaming.recounting import heeding
 from reverie.dreaming.render import dream_json, finding_json
+from reverie.dreaming.requests import Asked
 from reverie.dreaming.trials.service import Terms
 from reverie.plugins import (
     HYPOTHESES,
@@ -242,6 +245,28 @@ class Workspace(Services):
             announce=self.webhooks.emit,
             gone=is_gone,
             stopping=stopping,
+        )
+
+    def forecast(self, asked: Asked) -> DreamForecast:
+        """What a dream would take that is asked for so. Asks no model and keeps nothing but the cache of what was
+        observed.
+
+        Raises:
+            NotFound, Invalid: as ``DreamRequests.create``.
+            NothingToDo: none of the sessions is evidence any more.
+        """
+        self.dream_requests.check(asked)
+        count = len(asked.session_ids)
+        if asked.model == NO_MODEL:
+            return DreamForecast(count)
+        try:
+            model = self._usable(asked.model)
+        except (ConfigError, NotFound) as error:
+            return DreamForecast(count, fell_back=error.what)
+        wish = Wish(model, asked.instructions, asked.max_tokens)
+        told = self.dreamer().estimate(asked.store_id, sessions=asked.session_ids, wish=wish)
+        return DreamForecast(
+            count, model, told, max_tokens=asked.max_tokens or allowance(told.input + told.output)
         )
 
     def dreamer(self) -> Dreamer:

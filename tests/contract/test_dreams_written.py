@@ -115,17 +115,6 @@ def test_what_it_would_take_is_told_before_it_is_asked_for(
     assert refused.status_code == 404 and "sesn_gone" in refused.text
 
 
-def test_what_a_proposal_cites_is_told_from_what_lay_beside_it(
-    client: anthropic.Anthropic, http: httpx2.Client, reverie: Reverie, store: str, sessions: list[str]
-) -> None:
-    asked = ask(client, store, sessions, output_behavior={"type": "propose"})
-    work(reverie)
-    made = http.get(f"/v1/dreams/{asked}/proposals").json()["data"]
-    cited = [each["cited_finding_ids"] for each in made]
-    assert all(ids and each["finding_ids"][: len(ids)] == ids for ids, each in zip(cited, made, strict=True))
-    assert any(len(ids) < len(each["finding_ids"]) for ids, each in zip(cited, made, strict=True))
-
-
 def test_its_events_stream(
     client: anthropic.Anthropic, reverie: Reverie, store: str, sessions: list[str]
 ) -> None:

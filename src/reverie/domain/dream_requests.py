@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
-from reverie.domain.dreams import Writing
+from reverie.domain.dreams import Estimate, Writing
 
 __all__ = [
     "ENDED",
     "NO_MODEL",
     "DreamError",
     "DreamErrorType",
+    "DreamForecast",
     "DreamRequest",
     "OutputBehavior",
     "RequestStatus",
@@ -45,6 +46,19 @@ class DreamError:
 
     type: DreamErrorType
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class DreamForecast:
+    """What a dream would take that is not asked for yet: ``estimate`` of the ``model`` (its whole name), or None for
+    both where the templates would write it, which use no tokens; ``fell_back`` says why, where a model was named.
+    ``sessions``: how many it would be over; ``max_tokens``: the most that the model may use."""
+
+    sessions: int
+    model: str | None = None
+    estimate: Estimate | None = None
+    max_tokens: int | None = None
+    fell_back: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

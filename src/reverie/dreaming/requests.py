@@ -97,7 +97,7 @@ class DreamRequests:
             Invalid: no session, too many, one twice; an update of another store than the input.
             Conflict: another request that updates the store has not fully stopped.
         """
-        self._check(asked)
+        self.check(asked)
         return as_request(self._db.write(partial(self.begin, asked)))
 
     def begin(self, asked: Asked, conn: Connection) -> Resource:
@@ -239,7 +239,12 @@ class DreamRequests:
 
     # ------------------------------------------------------------------ inside
 
-    def _check(self, asked: Asked) -> None:
+    def check(self, asked: Asked) -> None:
+        """Whether it can be asked for.
+
+        Raises:
+            NotFound, Invalid: as ``create``.
+        """
         wanted = asked.session_ids
         if not 1 <= len(wanted) <= MAX_SESSIONS:
             raise Invalid("inputs.session_ids", f"1 to {MAX_SESSIONS:,} sessions", len(wanted))

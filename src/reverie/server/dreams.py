@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from reverie.domain.dream_requests import NO_MODEL, DreamRequest
-from reverie.domain.dreams import Writing
+from reverie.domain.dreams import Estimate, Writing
 from reverie.domain.errors import Forbidden, Invalid
 from reverie.domain.messages import Usage
 from reverie.domain.resources import Cursor
@@ -23,6 +23,7 @@ from reverie.server.wire.dreams import (
     DreamCreate,
     DreamError,
     DreamEstimate,
+    DreamForecast,
     DreamList,
     DreamModel,
     DreamOutput,
@@ -52,6 +53,17 @@ def _create(call: Call[DreamCreate, None]) -> Dream:
     if asked.output != "propose" and not call.principal.may(_WRITES):
         raise Forbidden(f"this key may not do that: it lacks the scope {_WRITES}")
     return _dream(call.house.dream_requests.create(asked))
+
+
+def _forecast(call: Call[DreamCreate, None]) -> DreamForecast:
+    told = call.house.forecast(_asked(call.body))
+    return DreamForecast(
+        budget=None if told.max_tokens is None else DreamBudget(max_tokens=told.max_tokens),
+        estimate=None if told.estimate is None else _expected(told.estimate),
+        fell_back=told.fell_back,
+        model=DreamModel(id=told.model or NO_MODEL),
+        session_count=told.sessions,
+    )
 
 
 def _retrieve(call: Call[None, None]) -> Dream:
@@ -154,8 +166,10 @@ def _by_templates(request: DreamRequest) -> bool:
 
 def _estimate(writing: Writing | None) -> DreamEstimate | None:
     told = None if writing is None else writing.estimate
-    if told is None:
-        return None
+    return None if told is None else _expected(told)
+
+
+def _expected(told: Estimate) -> DreamEstimate:
     return DreamEstimate(input_tokens=told.input, output_tokens=told.output, read_everything=told.everything)
 
 
@@ -182,6 +196,8 @@ def _place(request: DreamRequest) -> Cursor:
 ENDPOINTS: Final = (
     Endpoint("POST", _PATH, _create, Dream, "dreams:write", body=DreamCreate, tag="dreams",
              summary="Ask for a dream over a memory store and sessions"),
+    Endpoint("POST", f"{_PATH}/estimate", _forecast, DreamForecast, "dreams:read", body=DreamCreate, tag="dreams",
+             summary="What a dream would take, before it is asked for"),
     Endpoint("GET", _PATH, _list, Page[Dream], "dreams:read", query=DreamList, tag="dreams",
              summary="List dreams, newest first"),
     Endpoint("GET", _ITEM, _retrieve, Dream, "dreams:read", tag="dreams", summary="A dream"),

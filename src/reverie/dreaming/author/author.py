@@ -15,7 +15,7 @@ from reverie.dreaming.author.session import Door, WritingSession
 from reverie.dreaming.author.sitting import AuthorSitting, Means
 from reverie.dreaming.author.supposing import Supposing
 from reverie.dreaming.author.telling import brief_of, shown_topics
-from reverie.dreaming.author.tokens import estimate, expected
+from reverie.dreaming.author.tokens import allowance, estimate, expected
 from reverie.dreaming.authors import Study
 from reverie.dreaming.desk import desks, origins_of
 from reverie.plugins import Corpus, Hypotheses
@@ -55,7 +55,7 @@ class ModelAuthor:
             ConfigError, NotFound: there is no such model, or no key for it.
         """
         self._door.model(_model(study.wish))
-        most = study.wish.max_tokens or 2 * sum(expected(list(_briefs(study))))
+        most = study.wish.max_tokens or allowance(sum(expected(list(_briefs(study)))))
         session = WritingSession(self._door, study.dream_id, study.going_on, study.after)
         sitting = AuthorSitting(study, self._means(study), session, most)
         self._door.attend()

@@ -16,7 +16,7 @@ from reverie.dreaming.author.calls import tool_specs
 from reverie.dreaming.author.prompts import prompt
 from reverie.sessions.log import SessionLog
 
-__all__ = ["estimate", "everything", "expected", "requests_for", "standing", "tokens"]
+__all__ = ["allowance", "estimate", "everything", "expected", "requests_for", "standing", "tokens"]
 
 _CHARACTERS: Final = 4
 _BATCH: Final = 50
@@ -53,6 +53,11 @@ def expected(desks: Sequence[tuple[str, int]]) -> tuple[int, int]:
         before += grows * requests
         written += topics * _WRITTEN + requests * 20
     return read, written
+
+
+def allowance(expected: int) -> int:
+    """The most that may be used where nobody said how much, by what is expected."""
+    return 2 * expected
 
 
 def everything(log: SessionLog, sessions: Iterable[str]) -> int:

@@ -17,6 +17,7 @@ __all__ = [
     "DreamCreate",
     "DreamError",
     "DreamEstimate",
+    "DreamForecast",
     "DreamInput",
     "DreamList",
     "DreamModel",
@@ -105,6 +106,19 @@ class DreamEstimate(Wire):
     input_tokens: int
     output_tokens: int
     read_everything: int
+
+
+class DreamForecast(Wire):
+    """What a dream would take that is not asked for yet (ours). ``model`` is the one that would write, by its whole
+    name; ``none``: the templates would, which use no tokens, and ``fell_back`` says why, where a model was named.
+    ``budget`` is the most it may use."""
+
+    budget: DreamBudget | None
+    estimate: DreamEstimate | None
+    fell_back: str | None
+    model: DreamModel
+    session_count: int
+    type: Literal["dream_estimate"] = "dream_estimate"
 
 
 class DreamUsage(Wire):
