@@ -302,21 +302,22 @@ _LEAD: Final = re.compile(
     re.I,
 )
 """What may stand before what is to be done: a circumstance, a please."""
-_SET: Final = r"(?:set|use|pass|give)\b.{0,20}\bkeep_tables\b"
+_SET: Final = r"(?:set|use|pass|give) `?keep_tables(?:`? ?=| to| as) ?`?"
 _LABEL: Final = r"label\b.{0,40}\bexhibits?\b.{0,20}\b(?:with|by|in|using|as)"
 _OTHERWISE: Final = r"(?:another|different|other) (?:name|number)"
+_END: Final = r"(?:[.!]?$|[,:;]? (?:not (?:by )?(?:pages?|paragraphs?)|instead of|rather than|when|if|for|because|since)\b)"
 _PLAIN: Final = (
     _p(r"convert\b.{0,60}\bPDF\b.{0,40}\b(?:before|then)\b.{0,20}\b(?:upload|fil(?:e|ing)\b)|upload\b.{0,80}\bas (?:a )?PDF\b|(?:when|before|if)\b[^,:;]{0,60}\b(?:upload|fil(?:e|ing)\b)[^,:;]{0,60}, convert\b.{0,40}\bPDF", "upload_filing", First("convert_document")),
     _p(r"split\b.{0,60}\bbefore (?:you )?(?:upload|fil)", "upload_filing", First("split_document")),
     _p(r"refresh the (?:search )?index\b|(?:call|run|use) `?refresh_index`? (?:before|first)", "search_precedents", First("refresh_index")),
     _p(r"sign\b[^.;]{0,40}\bbefore\b[^.;]{0,30}\bstamp|stamp\b[^.;]{0,30}\bafter\b[^.;]{0,30}\bsign", "stamp_document", First("sign_document")),
     _p(r"stamp\b[^.;]{0,40}\bbefore\b[^.;]{0,30}\bsign|sign\b[^.;]{0,30}\bafter\b[^.;]{0,30}\bstamp", "sign_document", First("stamp_document")),
-    _p(rf"{_SET}(?!`?(?: ?=| to| is| as)? ?`?false)|keep (?:the |its )?tables\b", "convert_document", Give("keep_tables", "is", True)),
-    _p(rf"{_SET}`?(?: ?=| to| as) ?`?false", "convert_document", Give("keep_tables", "is", False)),
-    _p(r"cite (?:by )?(?:the )?paragraph", "draft_document", Give("cite", "is", "paragraphs")),
-    _p(r"cite (?:by )?(?:the )?page", "draft_document", Give("cite", "is", "pages")),
-    _p(r"(?:write|give|enter|use)\b.{0,40}\b(?:DD\.MM\.YYYY|day\.month\.year)\b", "fill_form", Give("hearing_date", "shape", "#.#.#")),
-    _p(r"(?:serve|send|use)\b.{0,30}\bcourier\b", "serve_notice", Give("by", "is", "courier")),
+    _p(rf"{_SET}true\b|keep (?:the |its )?tables{_END}", "convert_document", Give("keep_tables", "is", True)),
+    _p(rf"{_SET}false\b", "convert_document", Give("keep_tables", "is", False)),
+    _p(rf"cite (?:by )?(?:the )?paragraphs?{_END}", "draft_document", Give("cite", "is", "paragraphs")),
+    _p(rf"cite (?:by )?(?:the )?pages?{_END}", "draft_document", Give("cite", "is", "pages")),
+    _p(r"(?:write|give|enter) (?:the |all )?(?:dates?|hearing) (?:as|like) (?:DD\.MM\.YYYY|day\.month\.year)\b", "fill_form", Give("hearing_date", "shape", "#.#.#")),
+    _p(r"serve (?:notice |it )?(?:there )?by (?:a )?courier\b|(?:send|use) a courier\b", "serve_notice", Give("by", "is", "courier")),
     _p(rf"(?:when|if)\b[^,]{{0,40}}\brecord\b[^,]{{0,40}}, (?:open|try)\b.{{0,20}}\b{_OTHERWISE}|(?:open|try)\b.{{0,20}}\brecord\b.{{0,20}}\b{_OTHERWISE}", "open_record", Give("record", "another"), ANY),
     _p(rf"{_LABEL} numbers\b|use numbers\b.{{0,30}}\bexhibit", "label_exhibits", Give("scheme", "is", "numbers")),
     _p(rf"{_LABEL} letters\b|use letters\b.{{0,30}}\bexhibit", "label_exhibits", Give("scheme", "is", "letters")),

@@ -107,7 +107,9 @@ _PLAIN: Final[tuple[tuple[re.Pattern[str], tuple[tuple[str, str], ...]], ...]] =
         (rf"keep {_N} ?kg (?:of )?fuel", (("reserve_kg", ">="),)),
     )
 )
-_SURVEY: Final = re.compile(r"(?:survey|scan|look) (?:with|by) (?:the )?(lidar)|(zoom) on\b", re.I)
+_SURVEY: Final = re.compile(
+    r"(?:survey|scan|look) (?:with|by) (?:the )?(lidar)|(zoom) on (?:each|every) candidate\b", re.I
+)
 _LEAD: Final = re.compile(r"(?:(?:where|when|in|on|over)\b[^,:;]{1,60}, )?", re.I)
 """What may stand before what is to be done."""
 _LONGEST: Final = 30

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from itertools import chain
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from examples.desk import advice as desk_advice
+from examples.desk import remedies as desk_remedies
 from examples.desk.truth import PLANTED
 from examples.desk.world import Desk
-from examples.moon.remedies import REMEDIES
+from examples.moon import advice as moon_advice
+from examples.moon.remedies import EVERYTHING, REMEDIES
 from examples.moon.terrain import KINDS
 from examples.moon.world import Moon
+from examples.prove.clock import WorldClock
 from examples.prove.loop import Course, Plan, prove, shuffled
 from examples.prove.null import Press
 from examples.prove.outcomes import ARMS, crossed, outcome_lines
 from examples.prove.plot import svg
 from examples.prove.score import Share, failing, gained, share
 from examples.prove.tables import course_lines, false_lessons, found
+from examples.prove.trying import tried
 from examples.prove.world import Played, Task, World
 
 import reverie
@@ -75,6 +81,86 @@ def test_shuffling_keeps_the_words() -> None:
     assert sorted(told.split(" ")) == sorted(f"{PLAYBOOK} Hover on Tuesdays.".split(" "))
     assert len(mixed["/b.md"].split(" ")) == 3 and mixed["/b.md"] != "Hover on Tuesdays."
     assert not Moon().judge(told).teaches
+
+
+NOTES = """\
+---
+kind: warning
+description: before calling `upload_filing`
+evidence:
+  sessions: 42
+source:
+  dream: drm_a
+---
+
+# `upload_filing` mostly fails when file_ext is docx and hour ≥ 17
+
+When `file_ext` is docx and it is 17:00 or later, expect `upload_filing` to mostly fail with “gateway code 7”.
+
+Instead: use `convert_document` first, then `upload_filing` again; the same call again does not help.
+
+Call `refresh_index` before `search_precedents`: otherwise the session mostly fails.
+
+When `open_record` fails with “in use”, do not send the same call again; use `open_record` with `record` K-#-b instead of K-#.
+
+Call `convert_document` with another `keep_tables` than false, say true: otherwise the session fails.
+
+When `exhibits` is 27 or more, call `label_exhibits` with another `scheme` than letters, say numbers: otherwise it fails.
+
+In the task deed, call `sign_document`, then `stamp_document`.
+
+Call `fill_form` with `hearing_date` = `02.03.2027`, not `2027-03-02`.
+"""
+
+
+@pytest.mark.parametrize(
+    ("understood", "memory"),
+    [
+        (desk_advice.parse, f"{NOTES}\n{desk_remedies.EVERYTHING}"),
+        (moon_advice.parse, f"{PLAYBOOK}\n{EVERYTHING}"),
+    ],
+)
+def test_words_in_any_order_teach_nothing(understood: Callable[[str], Sequence[object]], memory: str) -> None:
+    """A control that taught something would say that the right words are enough."""
+    many = {f"/{number}.md": memory for number in range(8)}
+    assert len(understood(memory)) >= 9
+    for seed in range(40):
+        assert not understood("\n\n".join(shuffled(many, seed).values()))
+
+
+def test_advice_that_is_quoted_or_mentioned_is_not_given() -> None:
+    for text in (
+        "/notes/a.md says “Call `sign_document` before `stamp_document`”; yet sessions do not show it.",
+        "Somebody set keep_tables=true when converting a document, and nobody knows why.",
+        "It was asked whether to refresh the index before searching.",
+    ):
+        assert not desk_advice.parse(text)
+    assert not moon_advice.parse("They say that one should zoom on each candidate where there are slopes.")
+
+
+def test_trials_say_what_helps_what_harms_and_nothing_of_nothing() -> None:
+    with_it, without = played(*[True] * 60), played(*[True] * 30, *[False] * 30)
+    (soon, _), (harm, _), (same, _) = (
+        tried(*arms, ["thing"]) for arms in ((with_it, without), (without, with_it), (without, without))
+    )
+    assert soon.helped == soon.trials and soon.needed is not None and soon.needed < 100
+    assert harm.harmful == harm.trials and (harm.word, soon.word) == ("harmful 40", "helped 40")
+    assert same.helped + same.harmful <= 0.1 * same.trials and same.needed is None
+
+
+def test_when_a_task_begins_does_not_depend_on_who_looks_at_the_clock() -> None:
+    began: list[list[str]] = []
+    for looks in (1, 500):
+        clock = WorldClock()
+        times: list[str] = []
+        for hour in (9, 9, 17, 8):
+            clock.set(hour, 30, timedelta(minutes=14))
+            times.append(f"{clock():%d %H:%M}")
+            clock.slot()
+            times += [f"{clock():%d %H:%M}" for _ in range(looks)][:1]
+        began.append(times)
+    assert began[0] == began[1]
+    assert began[0][::2] == ["05 09:30", "05 09:40", "05 17:30", "06 08:30"]
 
 
 # ------------------------------------------------------------------ the loop
