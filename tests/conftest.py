@@ -21,6 +21,7 @@ settings.register_profile("same", derandomize=True, deadline=None)
 settings.register_profile("explore", deadline=None, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
+_OURS_BEFORE = {name for name in os.environ if name.startswith("REVERIE_")}
 START = datetime(2026, 3, 1, 9, 0, 0, tzinfo=UTC)
 
 
@@ -171,6 +172,13 @@ def db(db_url: str, clock: SteppingClock) -> Iterator[object]:
 
     with Database.open(db_url, clock=clock) as database:
         yield database
+
+
+def pytest_collection_finish() -> None:
+    """What a test module sets when it is imported, all tests of its process would have."""
+    ours = {name for name in os.environ if name.startswith("REVERIE_")}
+    if surplus := ours - _OURS_BEFORE:
+        raise pytest.UsageError(f"set when a module of tests is imported: {', '.join(sorted(surplus))}")
 
 
 KNOWN_SKIPS = re.compile(

@@ -16,7 +16,6 @@ __all__ = ["MODELS", "NAMES", "main"]
 
 MODELS = Path(__file__).with_name("agents_at_work.py")
 NAMES = ("slow", "asker", "drafter", "lead", "reader", "broken", "judge")
-os.environ["REVERIE_MODELS"] = ",".join(f"scripted:{MODELS}:{name}" for name in NAMES)
 _SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}}
 
 
@@ -42,6 +41,7 @@ def main(database: str, port: str, session: str = "") -> None:
         await asyncio.sleep(0.05)
         return Output([Text(f"noted {input['n']}")])
 
+    os.environ["REVERIE_MODELS"] = ",".join(f"scripted:{MODELS}:{name}" for name in NAMES)
     note.repeatable = True  # type: ignore[attr-defined]
     with reverie.open(database) as house:
         session = session or _made(house)
