@@ -349,3 +349,38 @@ def test_a_clock_in_the_future_is_only_late() -> None:
     assert "no_longer_so" not in said(
         list(StaleMemory().mine(Corpus([*desk.observations[3:], *odd], [NOTE])))
     )
+
+
+# ---------------------------------------------------------------------- what calls cannot tell
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"# After “{REFUSAL}”: `check_in` first\n\nWhen `upload` fails with “{REFUSAL}”, do not send the same call again; use `check_in` first.",
+        f"When `document` is old, expect `upload` to fail with “{REFUSAL}”.\n\nInstead: use `check_in`.",
+    ],
+)
+def test_what_to_do_after_a_failure_is_followed_although_it_goes_on_failing(text: str) -> None:
+    idea = "idea: 'mistake:error:409 Conflict: document is not checked in to the register'"
+    note = memory("/notes/after.md", f"---\nkind: note\n{idea}\n---\n{text}\n")
+    desk = Desk().work(120, uploads(0.2))
+    assert not mine(desk, [note])
+
+
+def test_a_step_without_which_sessions_fail_in_silence_is_not_doubted_because_the_next_call_works() -> None:
+    note = memory("/notes/silent.md", "Call `check_in` before `upload`: otherwise the session mostly fails.")
+    desk = Desk().work(120, uploads(0.1, needed=False))
+    assert "never_so" not in said(mine(desk, [note]))
+    claim = memory("/notes/loud.md", "Call `check_in` before `upload`: otherwise `upload` mostly fails.")
+    assert "never_so" in said(mine(desk, [claim]))
+
+
+def test_a_change_that_came_with_a_memory_is_not_one_of_the_world() -> None:
+    """Advice seems to stop working the day a memory makes everybody do something else."""
+    note = memory("/notes/use.md", "Use `upload` for documents.")
+    desk = Desk().work(80, uploads(1.0))
+    changed = memory("/notes/new.md", "Look twice.", at=desk.now - timedelta(minutes=1))
+    desk.work(80, uploads(0.0))
+    assert "stopped_working" in said(mine(desk, [note]))
+    assert "stopped_working" not in said(mine(desk, [note, changed]))

@@ -370,3 +370,18 @@ def test_a_copied_history_counts_once() -> None:
     copies = [replace(o, session_id=f"zz_{o.session_id}") for o in plain]
     [once], [twice] = mine(plain), mine([*plain, *copies])
     assert once.counts.sessions == twice.counts.sessions and once.sessions == twice.sessions
+
+
+# ---------------------------------------------------------------------- kinds of files
+
+
+def test_the_same_steps_on_files_of_other_kinds_are_told_once() -> None:
+    rng = random.Random(4)
+    made: list[Observation] = []
+    for i in range(600):
+        kind, follows = rng.choice(("docx", "odt")), rng.random() < 0.5
+        acts = [f"sign: .{kind}", f"stamp: .{kind}"] if follows else [f"stamp: .{kind}", f"sign: .{kind}"]
+        success = rng.random() < (0.9 if follows else 0.2)
+        made.append(session(i, ["look", *acts], success=success, user=f"u{i % 6}", task=f"t{i % 4}"))
+    (told,) = steps(mine(made))
+    assert [step.partition(":")[0] for step in told] == ["sign", "stamp"]

@@ -134,16 +134,13 @@ def file_of(given: JsonObject) -> str | None:
 
 
 def action_of(name: str, kind: ToolKind, given: JsonObject, command: Command) -> str:
-    """What the call does, to compare across sessions: ``Bash: go test``, ``Edit: .go``, ``Task: Explore``.
-
-    What a file is of matters to those who look at it or change it; to sign a document is one step, whatever its kind.
-    """
+    """What the call does, to compare across sessions: ``Bash: go test``, ``Edit: .go``, ``Task: Explore``."""
     if kind == "shell":
         return f"{name}: {command.main}" if command.main else name
     if kind == "agent":
         label = given.get("subagent_type") or given.get("skill") or given.get("agent")
         return f"{name}: {label}" if isinstance(label, str) and label else name
-    extension = extension_of(file_of(given)) if kind in ("look", "edit") else None
+    extension = extension_of(file_of(given))
     return f"{name}: .{extension}" if extension else name
 
 

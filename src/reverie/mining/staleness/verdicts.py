@@ -73,7 +73,7 @@ class Question:
 def asked_of(reading: Reading, lesson: Lesson, records: Records) -> list[Question]:
     """The questions a lesson raises; each counts as one test."""
     bare = _attempts(reading, lesson, records)
-    if not lesson.remedies and not lesson.forbids:
+    if not lesson.remedies and (not lesson.forbids or _answers(reading)):
         # Nothing in the calls shows whether it was followed: a failure that is gone may be its merit. And a
         # warning of how things are asks for nothing that could be left undone; what is to be done when it has
         # failed, or in circumstances that calls do not show, does not keep it from failing.

@@ -17,7 +17,7 @@ from reverie.domain.findings import Finding
 from reverie.domain.memories import Memory
 from reverie.domain.observations import Observation
 from reverie.mining.eras import with_eras
-from reverie.mining.workflows.choose import ALPHA, MIN_EFFECT, Chooser
+from reverie.mining.workflows.choose import ALPHA, MIN_EFFECT, Chooser, Chosen
 from reverie.mining.workflows.converge import common_knowledge, converged
 from reverie.mining.workflows.outcomes import Outcomes
 from reverie.mining.workflows.search import LONGEST, search
@@ -30,6 +30,7 @@ __all__ = ["ConvergingWorkflows"]
 LEAST: Final = 5
 LEAST_SHARE: Final = 0.01
 RESTATES: Final = 0.95
+_KIND_OF_FILE: Final = re.compile(r": \.\w+$")
 
 _IDEA: Final = re.compile(rf"^idea:[ \t]*['\"]?{TOPIC}([^'\"\n]+?)['\"]?[ \t]*$", re.M)
 
@@ -74,7 +75,8 @@ class ConvergingWorkflows:
         }
         teller = Teller(self.name, self.version, parameters, sequences)
         chosen = Chooser(sequences, found, outcomes).choose()
-        return [teller.graded(workflow, outcomes, found.order) for workflow in chosen]
+        once = _once_a_kind_of_file(chosen, sequences.actions)
+        return [teller.graded(workflow, outcomes, found.order) for workflow in once]
 
     def _ungraded(self, corpus: Corpus, least: int) -> list[Finding]:
         sequences = encode([_telling(o) for o in corpus.observations], least)
@@ -86,6 +88,14 @@ class ConvergingWorkflows:
 
     def _parameters(self, least: int) -> dict[str, Json]:
         return {"least_sessions": least, "reach": REACH, "longest": LONGEST}
+
+
+def _once_a_kind_of_file(chosen: Iterable[Chosen], actions: Sequence[str]) -> list[Chosen]:
+    """The strongest of those that are the same steps on files of other kinds: told twice it is no more."""
+    kept: dict[tuple[str, ...], Chosen] = {}
+    for one in chosen:
+        kept.setdefault(tuple(_KIND_OF_FILE.sub("", actions[step]) for step in one.pattern), one)
+    return list(kept.values())
 
 
 def _telling(o: Observation) -> Observation:
