@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from reverie.domain.dreams import Withheld
 from reverie.domain.findings import Condition, Counts, Effect, Finding
 from reverie.domain.memories import Memory
 from reverie.dreaming.desk import Desk, Draft
@@ -75,3 +76,26 @@ def test_an_instruction_that_nothing_new_is_said_of_stays() -> None:
     assert "below 0.7" in draft.content
     assert "below 0.8" not in draft.content
     assert BLIND in draft.content
+
+
+def test_a_warning_that_nobody_knows_a_remedy_for_says_so_and_what_it_looks_like() -> None:
+    alone = replace(WARNING, statement={**WARNING.statement, "example": "hard landing"})
+    draft = written(alone)
+    assert draft is not None
+    assert draft.path.startswith("/warnings/")
+    assert "Nothing is known yet that helps." in draft.content
+    assert "> hard landing" in draft.content
+    told = replace(alone, statement={**alone.statement, "instead": "use `lidar`"})
+    draft = written(told)
+    assert draft is not None
+    assert "Instead: use `lidar`" in draft.content
+    assert "Nothing is known" not in draft.content
+
+
+def test_no_note_is_written_about_a_note() -> None:
+    doubt = replace(
+        WARNING, kind="stale_memory", statement={"topic": "memory:/notes/a.md", "memories": ["/notes/a.md"], "warning": "It is not followed."}
+    )  # fmt: skip
+    (said,) = TemplateWriter().write(Desk("drm_1", [doubt], [], frozenset()))
+    assert isinstance(said, Withheld)
+    assert said.why.startswith("it speaks of /notes/a.md, not of the work")
