@@ -65,12 +65,12 @@ class Judges(Reverie):
         def none() -> Any:
             raise SandboxFailed("there is none here")
 
-        return replace(super().plugs(), model=self._model, environment=none, sleep=sleep)
+        return replace(super().plugs(), model=self._scripted, environment=none, sleep=sleep)
 
     def engine_of_work(self) -> Any:
         return LocalEngine(self._db)
 
-    def _model(self, id: str) -> ScriptedModel:
+    def _scripted(self, id: str) -> ScriptedModel:
         kind, number = re.fullmatch(r"scripted:(\w+?)(\d+)", id).groups()  # type: ignore[union-attr]
         if kind == "worker":
             return ScriptedModel(id, lambda request: _drafts(int(number), request))
