@@ -36,11 +36,11 @@ _PLANS: Final[Mapping[str, Plan]] = {
     "null": Plan(practice=120, held_out=300, played=10, phase=150),
 }
 _QUICK: Final[Mapping[str, Plan]] = {
-    "moon": Plan(practice=48, held_out=36, played=4, phase=12, dreams=2),
-    "desk": Plan(practice=60, held_out=150, played=10, phase=75, dreams=2),
-    "null": Plan(practice=40, held_out=150, played=5, phase=75, dreams=2),
+    "moon": Plan(practice=60, held_out=30, played=4, phase=10, dreams=2),
+    "desk": Plan(practice=140, held_out=100, played=5, phase=25, dreams=2),
+    "null": Plan(practice=30, held_out=100, played=5, phase=50, dreams=2),
 }
-_CROSSED: Final = {False: 48, True: 18}
+_CROSSED: Final = {False: 48, True: 10}
 """Missions of each arm of outcomes × dreams."""
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from examples.prove.world import Played
 from reverie.domain.trials import BUDGET, SHARE
@@ -43,12 +44,16 @@ class Tried:
 
 
 def tried(
-    shown: Sequence[Played], hidden: Sequence[Played], addressed: Sequence[str], seed: int = 0
+    shown: Sequence[Played],
+    hidden: Sequence[Played],
+    addressed: Sequence[str],
+    seed: int = 0,
+    trials: int = _TRIALS,
 ) -> tuple[Tried, Tried]:
     """Trials of a memory, within the usual budget and within ten times that. ``shown``, ``hidden``: how the same tasks
     end with it and without it; ``addressed``: the failures that it is about."""
     draw = random.Random(f"trials {seed}")  # noqa: S311
-    verdicts = [_trial(shown, hidden, frozenset(addressed), draw) for _ in range(_TRIALS)]
+    verdicts = [_trial(shown, hidden, frozenset(addressed), draw) for _ in range(trials)]
     return _counted(verdicts, BUDGET), _counted(verdicts, _LATER)
 
 
@@ -69,17 +74,27 @@ def _trial(
     shown: Sequence[Played], hidden: Sequence[Played], addressed: frozenset[str], draw: random.Random
 ) -> _Verdict:
     """Its first verdict and after how many sessions; None where there is none."""
-    sessions = [(draw.randrange(len(shown)), draw.random() < SHARE) for _ in range(_LATER)]
-    ended = [((shown if sees else hidden)[task], sees) for task, sees in sessions]
-    overall = [Seen(sees, each.succeeded) for each, sees in ended]
-    about = [Seen(sees, not addressed.intersection(each.failures)) for each, sees in ended]
-    z = np.array([scores(about, SHARE), scores(overall, SHARE)])
-    helps, harms = paths(z, SHARE)
-    answers = np.concatenate([helps, harms])
-    for at in np.flatnonzero(answers.max(axis=0) >= -np.log(Rules().alpha)):
-        found = discoveries(
-            [float(each) for each in np.exp(np.minimum(answers[:, at], 700.0))], Rules().alpha
-        )
-        if any(found):
-            return ("harmful" if any(found[2:]) else "helped"), int(at) + 1
+    about: list[Seen] = []
+    overall: list[Seen] = []
+    for budget in (BUDGET // 5, BUDGET, _LATER):
+        while len(overall) < budget:
+            task, sees = draw.randrange(len(shown)), draw.random() < SHARE
+            each = (shown if sees else hidden)[task]
+            about.append(Seen(sees, not addressed.intersection(each.failures)))
+            overall.append(Seen(sees, each.succeeded))
+        if found := _first(np.array([scores(about, SHARE), scores(overall, SHARE)])):
+            return found
     return None
+
+
+def _first(z: NDArray[np.float64]) -> _Verdict:
+    """The first verdict on these scores by both outcomes, shape (2, sessions). Asked is what ``verdicts.judge`` asks of
+    one memory after each session: whether it helps or harms, by either outcome."""
+    answers = np.exp(np.minimum(np.concatenate(paths(z, SHARE)), 700.0))
+    ranked = -np.sort(-answers, axis=0)
+    bars = len(answers) / Rules().alpha / np.arange(1, len(answers) + 1)
+    at = int(np.argmax(decided)) if (decided := (ranked >= bars[:, None]).any(axis=0)).any() else None
+    if at is None:
+        return None
+    found = discoveries(answers[:, at].tolist(), Rules().alpha)
+    return ("harmful" if any(found[2:]) else "helped"), at + 1

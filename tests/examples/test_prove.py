@@ -141,10 +141,11 @@ def test_advice_that_is_quoted_or_mentioned_is_not_given() -> None:
 def test_trials_say_what_helps_what_harms_and_nothing_of_nothing() -> None:
     with_it, without = played(*[True] * 60), played(*[True] * 30, *[False] * 30)
     (soon, _), (harm, _), (same, _) = (
-        tried(*arms, ["thing"]) for arms in ((with_it, without), (without, with_it), (without, without))
+        tried(*arms, ["thing"], trials=10)
+        for arms in ((with_it, without), (without, with_it), (without, without))
     )
     assert soon.helped == soon.trials and soon.needed is not None and soon.needed < 100
-    assert harm.harmful == harm.trials and (harm.word, soon.word) == ("harmful 40", "helped 40")
+    assert harm.harmful == harm.trials and (harm.word, soon.word) == ("harmful 10", "helped 10")
     assert same.helped + same.harmful <= 0.1 * same.trials and same.needed is None
 
 
