@@ -43,11 +43,136 @@ PAYLOADS = [
     "`</code><script>alert(1)</script>`", "\u202ekcatta\u202c", "a\u200bb\u2066c\u2069d", "\U000e0041\U000e0042 hidden",
     '" autofocus onfocus=alert(1) x="', "' style='background:url(//evil.example)", "&lt;script&gt;alert(1)&lt;/script&gt;",
 ]  # fmt: skip
-ALLOWED = {"class", "href", "id", "rel", "start"}
+_TOGETHER = 5
+"""Payloads in one text: a page takes as long to look at for one."""
+_EVENTS = (
+    "onerror",
+    "onload",
+    "onclick",
+    "onfocus",
+    "onmouseover",
+    "onanimationstart",
+    "ontoggle",
+    "onpointerenter",
+    "onbeforeinput",
+    "onscrollend",
+)
+_TAGS = ("audio", "video", "marquee", "input", "select", "keygen", "isindex", "portal", "picture", "template")
+_ENTITIES = (
+    "&#60;script&#62;alert(1)&#60;/script&#62;",
+    "&#x3c;img src=x onerror=alert(1)&#x3e;",
+    "&lt;svg/onload=alert(1)&gt;",
+    "&NewLine;javascript&colon;alert(1)",
+)
+_BREAKS = (
+    "-->",
+    "--!>",
+    "]]>",
+    "?>",
+    "%>",
+    "</style>",
+    "</textarea>",
+    "</noscript>",
+    "</template>",
+    "</svg>",
+    "</math>",
+    "</select>",
+    "</option>",
+    "</td></tr></table>",
+    "</summary></details>",
+    "</form>",
+    "</main>",
+    "</code></pre>",
+    "</blockquote>",
+    "</label>",
+)
+_URLS = (
+    "java\tscript:alert(1)",
+    "java\nscript:alert(1)",
+    "\x01javascript:alert(1)",
+    " javascript:alert(1)",
+    "javascript&colon;alert(1)",
+    "jav&#x09;ascript:alert(1)",
+    "data:image/svg+xml,<svg onload=alert(1)>",
+    "blob:https://evil.example/x",
+    "file:///etc/passwd",
+    "//evil.example",
+    "/\\evil.example",
+    "https:evil.example",
+    "\\\\evil.example\\share",
+    "feed:javascript:alert(1)",
+    "view-source:javascript:alert(1)",
+    "javascript://%0aalert(1)",
+    "filesystem:https://evil.example",
+    "ws://evil.example",
+    "ftp://evil.example/x",
+    "https://user:pass@evil.example/",
+)
+_UNSEEN = (
+    "\u202a",
+    "\u202b",
+    "\u202d",
+    "\u2067",
+    "\u2068",
+    "\u200e",
+    "\u200f",
+    "\u061c",
+    "\u2060",
+    "\ufeff",
+    "\u00ad",
+    "\u034f",
+    "\u180e",
+    "\u3164",
+    "\ufff9",
+    "\U000e007f",
+)
+_MARKED = (
+    "[x](<javascript:alert(1)>)",
+    "[x](\njavascript:alert(1)\n)",
+    "[![x](https://evil.example/a)](javascript:alert(1))",
+    "<https://evil.example/?q=secret>",
+    "[x]: <data:text/html,x>\n\n[x]",
+    "![][x]\n\n[x]: //evil.example/p.png",
+    "| a |\n|---|\n| <img src=//evil.example> |",
+    "```html\n<script>alert(1)</script>\n```",
+    "# <svg onload=alert(1)>",
+    "- <details open ontoggle=alert(1)>",
+    "> <iframe src=//evil.example>",
+    "---\nkind: </code></pre><script>alert(1)</script>\n---\nx",
+    "<div style=\"background-image:url('//evil.example')\">x</div>",
+    "<a href=# hx-on:click=alert(1) hx-boost=true>x</a>",
+    "<b hx-post=/proposals/x/approve hx-trigger=load>x</b>",
+    "<p data-key=a data-go=i data-here data-say>x</p>",
+    "<input name=token value=x>",
+    "<i sse-connect=//evil.example hx-ext=sse>x</i>",
+    "<math href=javascript:alert(1)>x",
+    "<svg><a xlink:href=javascript:alert(1)><text>x</text></a></svg>",
+    "<svg><animate onbegin=alert(1) attributeName=x dur=1s>",
+    "<svg><use href=data:image/svg+xml,x#x></svg>",
+    "<img srcset='//evil.example/x 2x'>",
+    "<link rel=prefetch href=//evil.example>",
+    "<a ping=//evil.example href=/>x</a>",
+    "<object><param name=src value=//evil.example></object>",
+    "<table background=//evil.example><td>x</td></table>",
+    "<style>@font-face{src:url(//evil.example)}</style>",
+    "<meta name=referrer content=unsafe-url>",
+    "<base target=_blank>",
+    "<form id=x></form><button form=x formaction=//evil.example>",
+    "<noscript><p title='</noscript><img src=x onerror=alert(1)>'>",
+)
+PAYLOADS += [
+    *(f'x" {name}="alert(1)" y="' for name in _EVENTS),
+    *(f"<{tag} autofocus onfocus=alert(1)>" for tag in _TAGS),
+    *_ENTITIES,
+    *(f"{end}<img src=x onerror=alert(1)>" for end in _BREAKS),
+    *(f"[x]({url})" for url in _URLS),
+    *(f"pay {mark}tnemyap{mark} now" for mark in _UNSEEN),
+    *_MARKED,
+]
 
 
 def test_there_are_many() -> None:
-    assert len(set(PAYLOADS)) >= 50
+    assert len(set(PAYLOADS)) >= 150
 
 
 def _house(house: Reverie, payload: str) -> tuple[str, str]:
@@ -103,16 +228,16 @@ def hostile(
                 "/?open=prop_hostile", "/?q=hostile&group=file", "/proposals/prop_hostile", "/proposals/prop_hostile?view=split",
                 "/proposals/prop_hostile?view=rendered", "/proposals/prop_hostile/edit", f"/findings/{finding.id}",
                 f"/sessions/{session}?at={event}&finding={finding.id}", "/sessions", f"/memory/{store}?under=/notes/",
-                f"/memory/{store}/{memory}?version={version}", "/audit",
+                f"/memory/{store}/{memory}?version={version}", "/audit", "/settings", "/settings/policies", "/settings/keys",
+                "/dreams", f"/sessions/{session}/team", f"/sessions/{session}/outcomes", "/sessions?q=alert",
             ]  # fmt: skip
 
         yield make
 
 
-@pytest.mark.parametrize("payload", PAYLOADS)
-def test_a_payload_is_only_ever_text(
-    payload: str, hostile: Callable[[str], tuple[Visitor, list[str]]]
-) -> None:
+@pytest.mark.parametrize("first", range(0, len(PAYLOADS), _TOGETHER))
+def test_a_payload_is_only_ever_text(first: int, hostile: Callable[[str], tuple[Visitor, list[str]]]) -> None:
+    payload = " \n\n".join(PAYLOADS[first : first + _TOGETHER])
     visitor, addresses = hostile(payload)
     for address in addresses:
         _only_ours(visitor.look(address), address)

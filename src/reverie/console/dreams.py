@@ -67,7 +67,10 @@ def _show(visit: Visit) -> Answer:
     version = _version((request, dream))
     if visit.query.get("version") == version:
         return Same()
-    findings, proposals = house.dream_requests.findings(wanted), house.dream_requests.proposals(wanted)
+    findings, proposals = (
+        house.dream_requests.findings(wanted),
+        house.dream_requests.proposals(wanted, _SHOWN),
+    )
     ended = request.status in ENDED
     facts = {
         "title": "Dream",
@@ -77,10 +80,13 @@ def _show(visit: Visit) -> Answer:
         "stages": STAGES,
         "reached": STAGES.index(dream.stage) if dream is not None else -1,
         "findings": findings[:_SHOWN],
-        "proposals": proposals[:_SHOWN],
+        "proposals": proposals,
         "withheld": dream.withheld[:_SHOWN] if dream is not None else (),
         "silences": dream.silences[:_SHOWN] if dream is not None else (),
-        "counts": {"finding": len(findings), "proposal": len(proposals)},
+        "counts": {
+            "finding": len(findings),
+            "proposal": dream.proposals if dream is not None else len(proposals),
+        },
         "stores": store_names(house),
         "ended": ended,
         "read": house.log.sessions(ids=request.session_ids[:_SESSIONS]),

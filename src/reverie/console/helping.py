@@ -231,8 +231,8 @@ def _told(point: Point) -> str:
         return "No session that began since has ended yet, with it and without."
     rarer = "rarer" if effect >= 0 else "more frequent"
     return (
-        f"{what} {abs(effect) * 100:.0f} points {rarer} where sessions see it: help of {_points(effect)} points, "
-        f"95 % interval {_points(low)} to {_points(high)}, which holds however often one looks."
+        f"{what} {abs(effect) * 100:.0f} points {rarer} where sessions see it. "
+        f"95 % interval of the help: {_points(low)} to {_points(high)} points, however often one looks."
     )
 
 

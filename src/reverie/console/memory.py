@@ -10,6 +10,7 @@ from typing import Final
 from reverie.console.diffs import compared
 from reverie.console.remembering import effect
 from reverie.console.rendering import link
+from reverie.console.text import headed
 from reverie.console.visits import Answer, Moved, Page, Shown, Visit
 from reverie.domain.errors import Invalid, NotFound
 from reverie.domain.memories import Memory, MemoryVersion
@@ -115,11 +116,14 @@ def _memory(visit: Visit) -> Shown:
     memory = _living(visit, store_id, memory_id)
     chosen, before = _chosen(versions, visit.query.get("version"), visit.query.get("against"))
     path = memory.path if memory is not None else versions[0].path
+    facts_of, text = headed(memory.content) if memory is not None else ("", "")
     brought = _brought(visit, versions[:_VERSIONS])
     facts = {
         "title": path or "a memory that was redacted",
         "store": store,
         "memory": memory,
+        "facts": facts_of,
+        "text": text,
         "folder": path.rpartition("/")[0] + "/",
         "versions": versions[:_VERSIONS],
         "older": len(versions) > _VERSIONS,

@@ -19,7 +19,7 @@ from markdown_it.token import Token
 from markdown_it.utils import OptionsDict
 from markupsafe import Markup, escape
 
-__all__ = ["cost", "markdown", "shortened", "visible"]
+__all__ = ["cost", "headed", "markdown", "shortened", "visible"]
 
 _UNSEEN: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f"
@@ -78,6 +78,7 @@ _TAGS: Final = {
 }
 _HEAD: Final = re.compile(r"---\n(.*?)\n---(?:\n|\Z)", re.S)
 _SCHEMES: Final = {"http", "https", "mailto"}
+_WHOLE: Final = re.compile("https?://[^/]|mailto:", re.I)  # "https:host" is another host to each reader
 
 
 def markdown(text: str) -> Markup:
@@ -90,9 +91,21 @@ def markdown(text: str) -> Markup:
         tags=_TAGS,
         attributes={"a": {"href"}, "ol": {"start"}},
         url_schemes=_SCHEMES,
+        attribute_filter=_kept,
         link_rel="noopener noreferrer nofollow",
     )
     return Markup(clean)  # noqa: S704  (nh3 has just cleaned it)
+
+
+def headed(text: str) -> tuple[str, str]:
+    """The facts at the head of a text (between lines of ``---``; empty where there are none), and the rest."""
+    head = _HEAD.match(text)
+    return (head[1], text[head.end() :]) if head else ("", text)
+
+
+def _kept(tag: str, name: str, value: str) -> str | None:
+    """An attribute, but no link into the console, nor one whose host depends on where it stands."""
+    return value if name != "href" or _WHOLE.match(value) else None
 
 
 def _image(

@@ -232,10 +232,10 @@ class DreamRequests:
         with self._db.read() as conn:
             return rows.findings(conn, inner)
 
-    def proposals(self, dream_id: str) -> builtins.list[Proposal]:
-        """What the dream proposed, the most important first, and what became of it."""
+    def proposals(self, dream_id: str, limit: int | None = None) -> builtins.list[Proposal]:
+        """What the dream proposed, the most important first, and what became of it; at most ``limit``."""
         inner = self.get(dream_id).dream_id
-        return [] if inner is None else self._review.list(dream_id=inner)
+        return [] if inner is None else self._review.list(dream_id=inner, limit=limit)
 
     # ------------------------------------------------------------------ inside
 

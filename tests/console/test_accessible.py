@@ -1,0 +1,78 @@
+"""Every page of the console, in light and dark, before axe-core: no serious or critical violation.
+
+``axe.min.js`` is axe-core 4.14.1 as published (MPL-2.0); tests alone load it, nothing of it is in the package.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from benchmarks.furnished import Furnished, furnish, served
+from benchmarks.screenshots import screens
+
+AXE = Path(__file__).with_name("axe.min.js")
+SHA256 = "29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+RUN = "() => axe.run(document, {resultTypes: ['violations']})"
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Furnished, dict[str, str]]]:
+    if CHROMIUM is None:
+        pytest.skip("no browser: chromium is not installed (make browser)")
+    database = tmp_path_factory.mktemp("furnished") / "house.db"
+    path = furnish(database, sessions=60)
+    with served(database) as found:
+        found.work()
+        yield found, screens(found, path)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    if CHROMIUM is None:
+        pytest.skip("no browser: chromium is not installed (make browser)")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield found
+        found.close()
+
+
+def test_what_looks_is_what_was_published() -> None:
+    assert hashlib.sha256(AXE.read_bytes()).hexdigest() == SHA256
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_has_a_serious_violation(
+    browser: Any, house: tuple[Furnished, dict[str, str]], scheme: str
+) -> None:
+    served_, named = house
+    context = browser.new_context(
+        color_scheme=scheme, bypass_csp=True, viewport={"width": 1200, "height": 900}
+    )
+    page = context.new_page()
+    found: list[str] = []
+    for name, address in named.items():
+        page.goto(served_.url + address, wait_until="load")
+        page.evaluate("for (const each of document.querySelectorAll('main details')) each.open = true")
+        page.add_script_tag(path=str(AXE))
+        for each in page.evaluate(RUN)["violations"]:
+            if each["impact"] in ("serious", "critical"):
+                found += [f"{name}: {each['id']}: {node['html'][:160]}" for node in each["nodes"][:3]]
+    context.close()
+    assert found == []
+
+
+def test_what_looks_sees_what_is_wrong(browser: Any) -> None:
+    """A control: a picture without words, and a box without a name."""
+    page = browser.new_page()
+    page.set_content("<main><h1>x</h1><img src='data:,'><input></main>")
+    page.add_script_tag(path=str(AXE))
+    assert {"image-alt", "label"} <= {each["id"] for each in page.evaluate(RUN)["violations"]}
+    page.close()
