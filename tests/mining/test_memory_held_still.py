@@ -174,7 +174,7 @@ def test_what_still_fails_since_memory_came_is_found_although_more_failed_before
     for number in range(500):
         at, late = START + timedelta(hours=3 * number), number >= 250
         name, keep = f"sess_{number:05}", dice.random() < 0.25
-        failed = dice.random() < ((0.1 if keep else 0.7) if late else 0.93)
+        failed = dice.random() < ((0.35 if keep else 0.6) if late else 0.95)
         call = replace(a_call(name, 1, "convert", {"keep_tables": keep}, at), own=("keep_tables",))
         outcome = "failure" if failed else "success"
         found.append(observed(name, [call], at, user=f"u{dice.randrange(6)}", outcome=outcome))
