@@ -118,6 +118,10 @@ class Furnished:
         self._http = httpx2.Client(base_url=url, timeout=60)
         self.outcome = self.team = ""
 
+    def close(self) -> None:
+        """Ask it nothing more."""
+        self._http.close()
+
     def get(self, path: str) -> Any:
         """An answer of the API."""
         answer = self._http.get(path)
@@ -189,7 +193,9 @@ def served(database: Path) -> Iterator[Furnished]:
     ) as process:
         assert process.stdout is not None
         url, session = process.stdout.readline().split()
+        house = Furnished(url, session)
         try:
-            yield Furnished(url, session)
+            yield house
         finally:
+            house.close()
             process.terminate()
