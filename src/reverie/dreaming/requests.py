@@ -30,6 +30,7 @@ from reverie.memory.stores import writable
 from reverie.review.review import ReviewService
 from reverie.sessions.log import SessionLog
 from reverie.storage import dreams as rows
+from reverie.storage import proposals as proposal_rows
 from reverie.storage.codec import loads
 from reverie.storage.database import Connection, Database
 from reverie.storage.deliveries import Announce
@@ -290,9 +291,10 @@ class DreamRequests:
     def _started_here(self, dream: Dream, archived_at: datetime | None) -> DreamRequest:
         with self._db.read() as conn:
             gathered = rows.stage(conn, dream.id, "gather")
+            counts = proposal_rows.tally(conn, dream.id)
         sessions = () if gathered is None else tuple(sorted(loads(gathered, dict[str, str])))
         error = None if dream.error is None else DreamError("internal_error", dream.error)
-        proposals = self._review.list(dream_id=dream.id)
+        approved = self._review.list(dream_id=dream.id, status="approved") if counts.get("approved") else []
         request = DreamRequest(
             id=dream.id,
             status=dream.status,
@@ -303,9 +305,9 @@ class DreamRequests:
             dream_id=dream.id,
             error=error if dream.status == "failed" else None,
             stage=dream.stage,
-            applied=sum(proposal.status in ("approved", "modified") for proposal in proposals),
-            left=sum(proposal.status == "pending" for proposal in proposals),
-            by_policy=sum(map(by_policy, proposals)),
+            applied=counts.get("approved", 0) + counts.get("modified", 0),
+            left=counts.get("pending", 0),
+            by_policy=sum(map(by_policy, approved)),
             ended_at=dream.ended_at,
             archived_at=archived_at,
         )

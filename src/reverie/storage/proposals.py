@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, select, tuple_, update
+from sqlalchemy import Connection, Row, Select, func, select, tuple_, update
 
 from reverie.domain.clock import iso
 from reverie.domain.findings import OriginClass
@@ -27,6 +27,7 @@ __all__ = [
     "page",
     "pending_for",
     "position",
+    "tally",
     "with_status",
 ]
 
@@ -91,6 +92,14 @@ def listed(
         if value is not None:
             query = query.where(column == value)
     return [_proposal(row) for row in conn.execute(query)]
+
+
+def tally(conn: Connection, dream_id: str) -> dict[str, int]:
+    """How many proposals of a dream there are of each status."""
+    query = select(_T.c.status, func.count()).where(
+        _T.c.dream_id == dream_id, _T.c.workspace == workspace(conn)
+    )
+    return {row[0]: row[1] for row in conn.execute(query.group_by(_T.c.status))}
 
 
 def page(
