@@ -124,7 +124,7 @@ def kill_often(folder: Path, kills: int) -> None:
 
 
 def test_grading_survives_its_workers(tmp_path: Path) -> None:
-    kill_often(tmp_path, 20)
+    kill_often(tmp_path, 10)
 
 
 @pytest.mark.slow

@@ -128,7 +128,7 @@ def check(events: list[Event], asked: list[tuple[str, int]], how: str, kills: in
 
 @pytest.mark.parametrize("how", ["one by one", "plan"])
 def test_a_team_survives_its_workers(tmp_path: Path, how: str) -> None:
-    kill_often(f"sqlite:///{tmp_path / 'reverie.db'}", tmp_path, how, 25)
+    kill_often(f"sqlite:///{tmp_path / 'reverie.db'}", tmp_path, how, 10)
 
 
 def test_a_team_survives_its_workers_on_postgresql(postgresql_url: str, tmp_path: Path) -> None:

@@ -106,9 +106,9 @@ def test_the_right_scope_and_no_more_than_it_passes(refusing: App, reverie: Reve
 
 def test_reading_needs_read_and_changing_needs_write() -> None:
     """Polling a work queue claims from it, though it is a GET; validating a credential changes nothing, nor does
-    looking at many proposals."""
+    looking at many proposals, or an estimate of a dream."""
     odd = {it.path.split("/")[-1] for it in TABLE if (it.method == "GET") != it.scope.endswith(":read")}
-    assert odd <= {"poll", "mcp_oauth_validate", "bulk_look"}
+    assert odd <= {"poll", "mcp_oauth_validate", "bulk_look", "estimate"}
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,21 @@ from reverie.domain.trials import Interval, Point, Trial
 from reverie.dreaming.trials.courses import Course, Share
 from reverie.dreaming.trials.service import History
 
-__all__ = ["Arm", "Curve", "Mark", "Plot", "Stand", "curve", "marks", "plot", "said", "stand"]
+__all__ = [
+    "Arm",
+    "Band",
+    "Curve",
+    "Dot",
+    "Mark",
+    "Plot",
+    "Rule",
+    "Stand",
+    "curve",
+    "marks",
+    "plot",
+    "said",
+    "stand",
+]
 
 WIDE, HIGH = 720, 190
 _LEFT, _TOP, _RIGHT, _BOTTOM = 44, 26, 10, 24

@@ -16,7 +16,7 @@ from reverie.domain.errors import Invalid, NotFound
 from reverie.domain.memories import Memory, MemoryVersion
 from reverie.domain.proposals import Proposal
 
-__all__ = ["PAGES"]
+__all__ = ["PAGES", "Folder"]
 
 _STORE: Final = "/memory/{store_id}"
 _MEMORY: Final = f"{_STORE}/{{memory_id}}"
