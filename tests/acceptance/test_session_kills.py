@@ -155,7 +155,7 @@ def _results(house: Reverie, session: str) -> int:
 
 
 def test_sessions_survive_their_workers(tmp_path: Path) -> None:
-    kill_often(tmp_path, 25)
+    kill_often(tmp_path, 50)
 
 
 @pytest.mark.slow
