@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from reverie.domain.dreams import Withheld
 from reverie.domain.findings import Condition, Counts, Effect, Finding
 from reverie.domain.memories import Memory
-from reverie.dreaming.desk import Desk, Draft
+from reverie.dreaming.desk import Desk, Draft, desks
 from reverie.dreaming.write import TemplateWriter
 
 CUT = "When `surface` is dusty, call `land` with `cut_m` below 0.8, say 0.4: otherwise it mostly fails with “hard”."
@@ -90,6 +90,25 @@ def test_a_warning_that_nobody_knows_a_remedy_for_says_so_and_what_it_looks_like
     assert draft is not None
     assert "Instead: use `lidar`" in draft.content
     assert "Nothing is known" not in draft.content
+
+
+def test_what_is_no_longer_so_is_proposed_for_retiring_and_nothing_else_is() -> None:
+    memory = kept(next(draft for draft in [written(*CHOICES)] if draft is not None))
+    bystander = replace(memory, path="/notes/other.md", content="Other.\n", id="mem_other")
+    told = {
+        "topic": f"memory:{memory.path}",
+        "memories": [memory.path],
+        "title": "It is out of date",
+        "change": "retire",
+    }
+    gone = replace(WARNING, kind="stale_memory", statement=told)
+    (laid,) = desks("topic", "drm_1", [gone], [bystander, memory], {memory.path})
+    assert list(laid.memories) == [memory] and laid.tainted == {memory.path}
+    (draft,) = TemplateWriter().write(laid)
+    assert isinstance(draft, Draft)
+    assert (draft.kind, draft.path, draft.content, draft.findings) == ("retire", memory.path, "", (gone.id,))
+    (elsewhere,) = TemplateWriter().write(Desk("drm_1", [gone], [bystander], frozenset()))
+    assert isinstance(elsewhere, Withheld), "a memory that is not there cannot be taken out"
 
 
 def test_no_note_is_written_about_a_note() -> None:

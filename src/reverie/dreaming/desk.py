@@ -87,13 +87,13 @@ def desks(
 ) -> list[Desk]:
     """What is laid before a writer, one after the other. ``tainted`` are paths of memories.
 
-    By topic: its findings, and the memory that speaks of it. By dream: first what no untrusted text had a
+    By topic: its findings, and the memory that speaks of it or that they speak of. By dream: first what no untrusted text had a
     hand in, then the rest with all of memory, so that only what is written there need be distrusted.
     """
     by_topic = _by_topic(findings)
     known = {idea: memory for memory in memories if (idea := idea_of(memory)) is not None}
     laid = [
-        _desk(dream_id, group, [known[topic]] if topic in known else [], tainted)
+        _desk(dream_id, group, _spoken_of(topic, group, known, memories), tainted)
         for topic, group in by_topic.items()
     ]
     if reach == "topic":
@@ -158,6 +158,15 @@ def _by_topic(findings: Sequence[Finding]) -> dict[str, list[Finding]]:
     for finding in findings:
         groups.setdefault(topic_of(finding), []).append(finding)
     return groups
+
+
+def _spoken_of(
+    topic: str, group: Sequence[Finding], known: Mapping[str, Memory], memories: Sequence[Memory]
+) -> list[Memory]:
+    """The memory that was written about a topic, and those that its findings name."""
+    named = {path for finding in group for path in memories_of(finding)}
+    about = known.get(topic)
+    return [memory for memory in memories if memory.path in named or memory is about]
 
 
 def _desk(dream_id: str, findings: Sequence[Finding], memories: Sequence[Memory], tainted: Set[str]) -> Desk:

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal, cast
@@ -46,7 +46,7 @@ _NAMED: Final = re.compile(r"`([^`]+)` is|\b(it is)\b")
 _MAX_SLUG: Final = 60
 _NO_REMEDY: Final = "Nothing is known yet that helps."
 _OF_MEMORY: Final = frozenset({"stale_memory", "contradiction"})
-"""A note about a note helps nobody who reads it in the middle of work."""
+"""A note about a note helps nobody who reads it in the middle of work; what is no longer so can be taken out."""
 
 MemoryKind = Literal["note", "warning", "preference", "playbook"]
 
@@ -72,7 +72,20 @@ class TemplateWriter:
     def write(self, desk: Desk) -> Sequence[Draft | Withheld]:
         """One draft a topic, or why there is none."""
         known = {idea: memory for memory in desk.memories if (idea := idea_of(memory)) is not None}
-        return [_written(topic, known.get(topic.idea), desk.dream_id) for topic in _topics(desk.findings)]
+        there = {memory.path for memory in desk.memories}
+        return [
+            _retired(topic, there) or _written(topic, known.get(topic.idea), desk.dream_id)
+            for topic in _topics(desk.findings)
+        ]
+
+
+def _retired(topic: _Topic, there: Set[str]) -> Draft | None:
+    """To take a memory out, where sessions show that what it says is not so (any more)."""
+    path = next(iter(memories_of(topic.first)), None)
+    if topic.first.statement.get("change") != "retire" or path is None or path not in there:
+        return None
+    ids = tuple(finding.id for finding in topic.findings)
+    return Draft("retire", path, topic.said("title") or topic.first.claim, "", f"retire:{path}", ids)
 
 
 def _written(topic: _Topic, existing: Memory | None, dream_id: str) -> Draft | Withheld:
