@@ -65,9 +65,7 @@ def finding(connection: Connection, id_prefix: str) -> Finding:
     Raises:
         NotFound, Ambiguous: none or several fit.
     """
-    found = whole_id(
-        connection, _T.c.id, "find", id_prefix, noun="finding", hint="reverie findings list"
-    )
+    found = whole_id(connection, _T.c.id, "find", id_prefix, noun="finding", hint="reverie findings list")
     return loads(connection.execute(_newest(connection, found, _T.c.body)).scalar_one(), Finding)
 
 
