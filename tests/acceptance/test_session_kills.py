@@ -129,8 +129,10 @@ def kill_often(folder: Path, kills: int) -> None:
         sessions = begun(house, SESSIONS)
         acknowledged = {session: [say(house, session)] for session in sessions}
         for number in range(kills):
+            before = len(effects(workers.effects))
             workers.say("begin")
-            time.sleep(0.05 + 0.35 * dice.random())
+            wait(lambda n=before: len(effects(workers.effects)) > n or _settled(house, sessions), "nobody works")
+            time.sleep(0.3 * dice.random())
             if number % 3 == 0:
                 acknowledged[chosen := dice.choice(sessions)].append(say(house, chosen))
             workers.say("kill")
@@ -148,6 +150,11 @@ def kill_often(folder: Path, kills: int) -> None:
         ]
         assert 0 < sum(unknown) <= kills * SESSIONS, unknown
         assert house.verify().problem is None
+
+
+def _settled(house: Reverie, sessions: list[str]) -> bool:
+    """Whether there is nothing left to do: whoever is killed then had nothing in hand."""
+    return all(house.live.row(session).status == "idle" for session in sessions)
 
 
 def _results(house: Reverie, session: str) -> int:

@@ -79,7 +79,7 @@ class Replay:
         number = next(n for n in count() if n not in self.done and n not in playing)
         if self.standing.decision is not Decision.GO_ON or number >= self.plan.pairs:
             return None
-        asked = [*self.in_order, *(Pair(task, True, True) for task in playing.values())]
+        asked = [*self.done.values(), *(Pair(task, True, True) for task in playing.values())]
         return number, next_task(self.tasks, asked)
 
 
