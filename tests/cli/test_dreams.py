@@ -41,7 +41,7 @@ def test_a_model_writes_and_it_is_told_what_it_used(full: Cli) -> None:
 
 def test_without_enough_tokens_the_templates_write_and_say_so(full: Cli) -> None:
     said = full("dream", "--model", CAREFUL, "--max-tokens", "50").stdout
-    assert "templates wrote the rest: the budget of 50 tokens" in said
+    assert "templates wrote it: the budget of 50 tokens" in said
     assert full.json("dreams")[0]["written_by"] == ["template/2"]
 
 

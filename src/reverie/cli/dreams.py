@@ -177,7 +177,8 @@ def _written(result: DreamResult) -> Iterator[str]:
     if writing is not None:
         yield f"\n[dim]{esc(_cost(writing))}[/]"
         if writing.fell_back is not None:
-            yield f"[yellow]templates wrote the rest: {esc(writing.fell_back)}[/]"
+            alone = all(by.startswith("template/") for by in result.dream.written_by)
+            yield f"[yellow]templates wrote {'it' if alone else 'the rest'}: {esc(writing.fell_back)}[/]"
     if result.applied:
         yield f"\n{many(len(result.applied), 'proposal')} went into memory by review policies: reverie policy list"
 
@@ -245,6 +246,8 @@ def show(
         when = f"{moment(seen.created_at)} to {moment(seen.ended_at)}"
         out.print(f"[bold]{seen.id}[/] {seen.status} at {seen.stage} [dim]· {when}[/]")
         out.print(f"over {many(seen.sessions, 'session')}, {seen.new_sessions} of them new")
+        if seen.status == "running":
+            out.print("[dim]where nothing runs it any more, the same reverie dream goes on with it[/]")
         if seen.error is not None:
             out.print(f"[red]{esc(seen.error)}[/]")
         for finding in result.findings:

@@ -155,7 +155,12 @@ def _notices(request: DreamRequest) -> Iterator[str]:
     """What whoever asked may not expect."""
     model = None if request.model in (None, NO_MODEL) else request.model
     if request.fell_back is not None:
-        yield f"{model} did not write all of it, and the templates wrote the rest: {request.fell_back}"
+        told = (
+            "any of it: the templates wrote it"
+            if _by_templates(request)
+            else "all of it: the templates wrote the rest"
+        )
+        yield f"{model} did not write {told} ({request.fell_back})"
     if request.instructions is not None and (model is None or _by_templates(request)):
         yield "instructions steer a model, and none wrote: the templates did not heed them"
 
