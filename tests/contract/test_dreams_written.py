@@ -126,7 +126,10 @@ def test_its_events_stream(
     def follow(session_id: str) -> None:
         with client.beta.sessions.events.stream(session_id) as stream:
             opened.set()
-            streamed.extend(event.type for event in stream)
+            for event in stream:  # which does not end by itself: archived sessions are streamed as well
+                streamed.append(event.type)
+                if event.type == "session.status_terminated":
+                    return
 
     def watch() -> None:
         session_id = client.beta.dreams.retrieve(asked).session_id

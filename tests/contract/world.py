@@ -338,6 +338,7 @@ ROWS: Final[dict[tuple[str, str], Row]] = {
         lambda w: {"name": w.canary, "environment_id": w["cloud_id"]}
     ),
     ("POST", "/v1/dreams"): Row(_dream),
+    ("POST", "/v1/dreams/estimate"): Row(_dream),
     ("POST", "/v1/dream_schedules"): Row(_dream_schedule),
     ("POST", "/v1/dream_schedules/{dream_schedule_id}"): Row(
         lambda w: {"name": w.canary + " b", "trigger": {"type": "sessions", "every": 7}}

@@ -186,8 +186,12 @@
     if (here) { here.scrollIntoView({ block: "center" }); here.focus({ preventScroll: true }); }
     const current = $(".pile [aria-current]");
     if (current) current.closest("ol").scrollTop = current.offsetTop - 80;
-    const title = $("#page h1");
-    if (title && !here && document.activeElement === document.body) { title.tabIndex = -1; title.focus({ preventScroll: true }); }
+    // What asks for the focus gets it, also where this runs before the browser has seen to that.
+    const asks = $("#page [autofocus]"), title = $("#page h1");
+    if (!here && document.activeElement === document.body) {
+      if (asks) asks.focus({ preventScroll: true });
+      else if (title) { title.tabIndex = -1; title.focus({ preventScroll: true }); }
+    }
     // A link to an event that is not on this stretch of the transcript leads to the stretch that has it.
     const event = window.location.hash.slice(1);
     if (event.startsWith("sevt_") && !document.getElementById(event) && /^\/sessions\/[^/]+$/.test(window.location.pathname)

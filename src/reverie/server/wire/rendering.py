@@ -59,8 +59,10 @@ def rendered(event: Event | QueuedEvent, seen: View, otherwise: datetime) -> Bod
         "type": event.type,
         "processed_at": at,
     }
-    if event.thread != seen.thread and (seen.whole or event.type in _CALLS):
-        body.setdefault("session_thread_id", thread_id(event.session_id, event.thread))
+    if event.thread != seen.thread and (
+        event.type in _CALLS or (seen.whole and body.get("session_thread_id") is None)
+    ):
+        body["session_thread_id"] = thread_id(event.session_id, event.thread)
     return body
 
 
