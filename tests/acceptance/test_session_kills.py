@@ -131,7 +131,10 @@ def kill_often(folder: Path, kills: int) -> None:
         for number in range(kills):
             before = len(effects(workers.effects))
             workers.say("begin")
-            wait(lambda n=before: len(effects(workers.effects)) > n or _settled(house, sessions), "nobody works")
+            wait(
+                lambda n=before: len(effects(workers.effects)) > n or _settled(house, sessions),
+                "nobody works",
+            )
             time.sleep(0.3 * dice.random())
             if number % 3 == 0:
                 acknowledged[chosen := dice.choice(sessions)].append(say(house, chosen))
