@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,10 +10,10 @@ from typing import Final
 import numpy as np
 
 from examples.prove.world import Played
+from reverie.domain.intervals import wilson
 
 __all__ = ["Difference", "Share", "failing", "gained", "share"]
 
-_Z: Final = 1.959964
 _RESAMPLES: Final = 4_000
 
 
@@ -31,20 +30,11 @@ class Share:
 
     @property
     def low(self) -> float:
-        return max(0.0, self._middle - self._half) if self.total else 0.0
+        return wilson(self.hits, self.total)[0]
 
     @property
     def high(self) -> float:
-        return min(1.0, self._middle + self._half) if self.total else 1.0
-
-    @property
-    def _middle(self) -> float:
-        return (self.value + _Z**2 / (2 * self.total)) / (1 + _Z**2 / self.total)
-
-    @property
-    def _half(self) -> float:
-        spread = self.value * (1 - self.value) / self.total + _Z**2 / (4 * self.total**2)
-        return _Z * math.sqrt(spread) / (1 + _Z**2 / self.total)
+        return wilson(self.hits, self.total)[1]
 
     def __str__(self) -> str:
         return f"{self.value:.0%} ({self.low:.0%}–{self.high:.0%})"

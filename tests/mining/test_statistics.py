@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reverie.domain.intervals import newcombe, wilson
 from reverie.mining.statistics import (
     EXACT_UP_TO,
     Table,
@@ -17,10 +18,8 @@ from reverie.mining.statistics import (
     compare,
     compare_within,
     exact_p,
-    newcombe,
     odds_ratio,
     risk_difference,
-    wilson,
 )
 
 
@@ -77,7 +76,7 @@ def test_beyond_the_exact_range_the_chi_square_agrees_with_it() -> None:
 
 def test_newcombes_published_example() -> None:
     """Newcombe (1998), table II (a): 56/70 − 48/80, method 10."""
-    low, high = newcombe(Table(56, 70, 48, 80))
+    low, high = newcombe(56, 70, 48, 80)
     assert (low, high) == (pytest.approx(0.0524, abs=5e-5), pytest.approx(0.3339, abs=5e-5))
 
 

@@ -16,6 +16,7 @@ from typing import Final
 
 from reverie.domain.events import Json
 from reverie.domain.findings import Effect, Finding
+from reverie.domain.intervals import wilson
 from reverie.domain.observations import Call, Failure, Observation
 from reverie.mining.advising import Advising, advising
 from reverie.mining.evidence import (
@@ -33,7 +34,6 @@ from reverie.mining.identity import Identity, Names, failing_unit, units_of
 from reverie.mining.phrasing import code, listed, quoted
 from reverie.mining.precondition import Precondition, missing_steps
 from reverie.mining.responses import RETRY, UNTOLD, Trial, responses_to
-from reverie.mining.statistics import wilson
 from reverie.mining.trend import Trend, trends
 from reverie.plugins import Corpus
 

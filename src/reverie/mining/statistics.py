@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from reverie.domain.findings import Comparison, Rate
+from reverie.domain.intervals import Z95, newcombe
 
 __all__ = [
     "Table",
@@ -22,13 +23,10 @@ __all__ = [
     "compare_within",
     "exact_p",
     "log_choose",
-    "newcombe",
     "odds_ratio",
     "risk_difference",
-    "wilson",
 ]
 
-Z95: Final = 1.959963984540054
 EXACT_UP_TO: Final = 800
 """Sum of the strata's ranges up to which the exact conditional test is made; beyond, the normal one."""
 
@@ -47,25 +45,10 @@ class Table:
         """Both groups are there (a stratum without one of them compares nothing)."""
         return self.n > 0 and self.m > 0
 
-
-def wilson(successes: int, total: int) -> tuple[float, float]:
-    """The 95 % score interval of a proportion (Wilson 1927); (0, 1) where there is nothing."""
-    if total == 0:
-        return 0.0, 1.0
-    p, z2 = successes / total, Z95 * Z95
-    middle = (p + z2 / (2 * total)) / (1 + z2 / total)
-    half = Z95 * math.sqrt(p * (1 - p) / total + z2 / (4 * total * total)) / (1 + z2 / total)
-    return max(0.0, middle - half), min(1.0, middle + half)
-
-
-def newcombe(table: Table) -> tuple[float, float]:
-    """The 95 % interval of ``a/n − b/m`` from two score intervals (Newcombe 1998, method 10)."""
-    p, q = table.a / table.n, table.b / table.m
-    low_p, high_p = wilson(table.a, table.n)
-    low_q, high_q = wilson(table.b, table.m)
-    low = p - q - math.sqrt((p - low_p) ** 2 + (high_q - q) ** 2)
-    high = p - q + math.sqrt((high_p - p) ** 2 + (q - low_q) ** 2)
-    return max(-1.0, low), min(1.0, high)
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Of ``a/n − b/m``, at 95 %."""
+        return newcombe(self.a, self.n, self.b, self.m)
 
 
 def exact_p(strata: Iterable[Table], *, alternative: str = "two-sided") -> float:
@@ -123,7 +106,7 @@ def risk_difference(strata: Iterable[Table]) -> tuple[float, float, float] | Non
         q_sum += (t.a * (t.m - t.b) + t.b * (t.n - t.a)) / (2 * size)
     variance = max(0.0, (difference * p_sum + q_sum) / total**2)
     if variance == 0:  # every stratum all alike: Sato's interval has no width, which would be a lie
-        return difference, *newcombe(_pooled(tables))
+        return difference, *_pooled(tables).interval
     half = Z95 * math.sqrt(variance)
     return difference, max(-1.0, difference - half), min(1.0, difference + half)
 
@@ -132,7 +115,7 @@ def compare(table: Table) -> Comparison | None:
     """The raw comparison of one table; None where a group is empty."""
     if not table.informative:
         return None
-    low, high = newcombe(table)
+    low, high = table.interval
     return Comparison(
         with_=Rate(table.a, table.n),
         without=Rate(table.b, table.m),

@@ -18,12 +18,13 @@ from typing import Final, TypeAlias
 
 from reverie.domain.events import Json
 from reverie.domain.findings import Finding, Rate
+from reverie.domain.intervals import newcombe
 from reverie.domain.observations import Call, Failure, Observation
 from reverie.mining.evidence import Claim, Sighting, counted, counts_of, effect_of, original_calls, strata_of
 from reverie.mining.identity import Identity, Names, failing_unit
 from reverie.mining.phrasing import code, quoted
 from reverie.mining.responses import RETRY, UNTOLD, Response, Trial, responses_to
-from reverie.mining.statistics import Table, benjamini_hochberg, exact_p, newcombe
+from reverie.mining.statistics import Table, benjamini_hochberg, exact_p
 from reverie.plugins import Corpus
 
 __all__ = ["Workarounds"]
@@ -182,9 +183,7 @@ def _claim(pair: _Pair, p_adjusted: float, observations: Sequence[Observation], 
     of_sessions = len({t.observation.session_id for t in (*pair.trials, *pair.others)})
     other = "the same again, unchanged," if pair.against_retry else "whatever else was tried"
     counts = counts_of(sightings, of_sessions)
-    low, high = newcombe(
-        Table(pair.worked.successes, pair.worked.total, pair.other.successes, pair.other.total)
-    )
+    low, high = newcombe(pair.worked.successes, pair.worked.total, pair.other.successes, pair.other.total)
     return Claim(
         kind="workaround",
         idea=f"{pair.identity.key}→{pair.response.label}",

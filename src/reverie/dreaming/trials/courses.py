@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from math import sqrt
 from typing import Final
 
+from reverie.domain.intervals import newcombe, wilson
 from reverie.domain.observations import Observation
 from reverie.domain.trials import Interval, Marks
 from reverie.dreaming.trials.marks import hit
@@ -23,8 +23,6 @@ __all__ = ["MOST", "Course", "Courses", "Share", "Week"]
 
 MOST: Final = 500
 """Sessions that are counted on each side of the approval: the nearest ones."""
-_Z: Final = 1.959964
-"""The 97.5th percentile of the normal distribution."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +40,7 @@ class Share:
     @property
     def interval(self) -> Interval:
         """Wilson's score interval at 95 % (JASA 22, 1927); of nothing everything is possible."""
-        if not self.total:
-            return 0.0, 1.0
-        n, rate, square = self.total, self.failed / self.total, _Z * _Z
-        middle = (rate + square / (2 * n)) / (1 + square / n)
-        half = _Z * sqrt(rate * (1 - rate) / n + square / (4 * n * n)) / (1 + square / n)
-        return max(0.0, middle - half), min(1.0, middle + half)
+        return wilson(self.failed, self.total)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +66,10 @@ class Course:
     def change(self) -> tuple[float, Interval] | None:
         """After − before, with Newcombe's hybrid score interval at 95 % (Stat. Med. 17, 1998, method 10); None where
         there is nothing on one side."""
-        if self.before.value is None or self.after.value is None:
+        old, new = self.before, self.after
+        if old.value is None or new.value is None:
             return None
-        old, new = self.before.value, self.after.value
-        (old_low, old_high), (new_low, new_high) = self.before.interval, self.after.interval
-        down = sqrt((new - new_low) ** 2 + (old_high - old) ** 2)
-        up = sqrt((new_high - new) ** 2 + (old - old_low) ** 2)
-        return new - old, (new - old - down, new - old + up)
+        return new.value - old.value, newcombe(new.failed, new.total, old.failed, old.total)
 
 
 class Courses:
