@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -252,8 +253,10 @@ def test_a_dream_killed_anywhere_goes_on_and_pays_for_nothing_twice(looks: int, 
         whole = wrote(rv, study(rv))[0]
     requests, asked = len(asked), []
     with answering(model):
-        with filled(tmp_path / "r.db") as rv, pytest.raises(Killed):
-            wrote(rv, study(rv, going_on=dying(looks)))
+        with filled(tmp_path / "r.db") as rv:
+            with pytest.raises(Killed):
+                wrote(rv, study(rv, going_on=dying(looks)))
+            _no_answer_in_the_air(rv)
         with reverie.open(tmp_path / "r.db") as rv:
             again, sitting = wrote(rv, study(rv))
             assert sitting.writing.usage.input > 0
@@ -261,6 +264,13 @@ def test_a_dream_killed_anywhere_goes_on_and_pays_for_nothing_twice(looks: int, 
             third, _ = wrote(rv, study(rv))
     assert again == third == whole
     assert len(asked) == requests
+
+
+def _no_answer_in_the_air(rv: Reverie) -> None:
+    """Wait until what a model was asked is in the log: an answer that nobody kept has to be asked for again."""
+    sessions = [each.id for each in rv.log.sessions() if rv.live.row(each.id).body is not None]
+    while any(rv.live.row(each).status == "running" for each in sessions):
+        time.sleep(0.01)
 
 
 def _steps(request: ModelRequest) -> Any:

@@ -10,12 +10,13 @@ import pytest
 from tests.mining.worlds import Book
 from tests.mining_conditional.desks import START, a_call, observed
 
-from reverie.domain.findings import Finding, Silence
+from reverie.domain.findings import Condition, Finding, Silence
 from reverie.domain.memories import Memory, content_sha256
 from reverie.domain.observations import Observation
 from reverie.mining.conditional.miner import ConditionalPatterns
 from reverie.mining.eras import lately, with_eras
-from reverie.plugins import Corpus
+from reverie.mining.hypotheses import ExactTest
+from reverie.plugins import Corpus, Hypothesis
 
 
 def a_memory(at: datetime, path: str = "/notes/care.md") -> Memory:
@@ -159,6 +160,18 @@ def test_what_came_with_memory_is_not_blamed_for_what_memory_cured() -> None:
     claims, silent = mined(told, [a_memory(at - timedelta(hours=1))])
     assert not any("agent_version" in claim for claim in claims)
     assert any(each.startswith("`fill`: agent_version: it tells which") for each in silent)
+
+
+def test_nor_does_what_somebody_supposes_of_it_hold() -> None:
+    told = with_memory(400)
+    at = told[200].started_at
+    assert at is not None
+    first = Hypothesis("fill", (Condition("agent_version", "<", 2),))
+    memory = a_memory(at - timedelta(hours=1))
+    said = ExactTest().test(Corpus(told, [memory]), first, tries=20)
+    assert isinstance(said, str) and said.startswith("agent_version: it tells which")
+    court = Hypothesis("fill", (Condition("court", "==", "Lindau"),))
+    assert isinstance(ExactTest().test(Corpus(told, [memory]), court, tries=20), Finding)
 
 
 def test_memory_is_known_by_what_was_read_where_no_store_is_at_hand() -> None:

@@ -12,7 +12,7 @@ the first one): the chance of any false finding among them stays below ``ALPHA``
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from math import exp, log2
@@ -22,9 +22,11 @@ import numpy as np
 
 from reverie.domain.events import Json, Scalar
 from reverie.domain.findings import Condition, Effect, Finding
+from reverie.domain.observations import Observation
 from reverie.mining.conditional.arrays import Bools, Floats, Ints
 from reverie.mining.conditional.comparing import share, table, tables_within
 from reverie.mining.conditional.judging import choice_of, mere_symptom, recounted, up_to_first_failure
+from reverie.mining.conditional.miner import LEAST_EFFECT, LEAST_RATE, MIN_SESSIONS, STANDS_IN
 from reverie.mining.conditional.offsets import guard_of
 from reverie.mining.conditional.report import Bound, Clause, Rule, Share, rows_of
 from reverie.mining.conditional.reporting import vanishes
@@ -40,6 +42,7 @@ from reverie.mining.conditional.telling import (
     title_of,
     warning_of,
 )
+from reverie.mining.eras import with_eras
 from reverie.mining.evidence import Claim, plural
 from reverie.mining.statistics import exact_p
 from reverie.plugins import Corpus, Hypothesis
@@ -48,9 +51,6 @@ __all__ = ["ExactTest"]
 
 ALPHA: Final = 0.05
 MOST_CONDITIONS: Final = 3
-MIN_SESSIONS: Final = 5
-LEAST_RATE: Final = 0.2
-LEAST_EFFECT: Final = 0.2  # Cohen's h
 ENOUGH_ALIKE: Final = 0.5  # of the cases concerned: from then on only the test within strata counts
 _LABELS: Final = 6
 _REMEMBERED: Final = 32
@@ -62,6 +62,7 @@ class ExactTest:
     def __init__(self) -> None:
         self._question = lru_cache(_REMEMBERED)(self._asked)
         self._corpus: Corpus | None = None
+        self._seen: Sequence[Observation] = ()
 
     @property
     def name(self) -> str:
@@ -69,7 +70,7 @@ class ExactTest:
 
     @property
     def version(self) -> str:
-        return "1"
+        return "2"
 
     def attributes(self, corpus: Corpus, tool: str) -> Mapping[str, str]:
         """``{"size_mb": "0.1 to 90", "file_ext": "pdf, docx, …"}``."""
@@ -97,13 +98,12 @@ class ExactTest:
 
     def _of(self, corpus: Corpus, tool: str, error: str | None) -> Question | None:
         if corpus is not self._corpus:
-            self._corpus = corpus
+            self._corpus, self._seen = corpus, with_eras(corpus.observations, corpus.memories)
             self._question.cache_clear()
         return self._question(tool, error)
 
     def _asked(self, tool: str, error: str | None) -> Question | None:
-        seen = () if self._corpus is None else self._corpus.observations
-        return question_about(seen, "call" if tool else "session", tool, error)
+        return question_about(self._seen, "call" if tool else "session", tool, error)
 
 
 # ---------------------------------------------------------------------- conditions
@@ -115,6 +115,7 @@ def _clauses(question: Question, conditions: tuple[Condition, ...]) -> tuple[Cla
         return f"a hypothesis has one to {MOST_CONDITIONS} conditions"
     columns = {column.name: column for column in question.table().columns}
     out = {left.attribute: left.reason for left in question.left_out}
+    out |= dict.fromkeys(question.cases.stand_ins, STANDS_IN)
     clauses: dict[str, Clause] = {}
     for condition in conditions:
         name = condition.attribute
