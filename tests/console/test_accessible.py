@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ from benchmarks.screenshots import screens
 
 AXE = Path(__file__).with_name("axe.min.js")
 SHA256 = "29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 SCHEMES: dict[str, dict[str, Any]] = {
     "light": {"resultTypes": ["violations"]},
     "dark": {"resultTypes": ["violations"], "runOnly": ["color-contrast"]},  # nothing else is another there
@@ -25,26 +23,14 @@ SCHEMES: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Furnished, dict[str, str]]]:
-    if CHROMIUM is None:
-        pytest.skip("no browser: chromium is not installed (make browser)")
+def house(
+    browser: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Furnished, dict[str, str]]]:
     database = tmp_path_factory.mktemp("furnished") / "house.db"
     path = furnish(database, sessions=60)
     with served(database) as found:
         found.work()
         yield found, screens(found, path)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("no browser: chromium is not installed (make browser)")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield found
-        found.close()
 
 
 def test_what_looks_is_what_was_published() -> None:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 import re
 import select
-import shutil
 import signal
 import socket
 import subprocess
@@ -21,7 +20,6 @@ import httpx2
 import pytest
 from tests.console.at_work import MODELS
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 PATIENCE = 30.0
 RUBRIC = (
     '# The report\n\n- Says "the sums are right".\n- Says "the sources are named".\n'
@@ -33,18 +31,6 @@ PRICE = {
     "description": "What it costs.",
     "input_schema": {"type": "object", "properties": {"article": {"type": "string"}}},
 }
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("no browser: chromium is not installed (make browser)")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield found
-        found.close()
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -36,12 +36,6 @@ from reverie.domain.messages import ModelRequest, ModelResponse, Usage
 from reverie.dreaming.author.tokens import standing
 from reverie.memory.documents import parse
 from reverie.testing.dreamer import calls_since, careful, desk_of
-
-
-@pytest.fixture
-def rv(tmp_path: Path) -> Iterator[Reverie]:
-    with filled(tmp_path / "r.db") as opened:
-        yield opened
 
 
 def failing(rv: Reverie, *answers: Any, **changes: Any) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +12,6 @@ from tests.dreaming_author.house import (
     call,
     done,
     drafts,
-    filled,
     laid,
     propose,
     quoting,
@@ -34,12 +31,6 @@ from reverie.testing.dreamer import desk_of
 
 POISON = "vorkandi"
 LEFT = done(call("leave", findings=["F2"], why="not now"))
-
-
-@pytest.fixture
-def rv(tmp_path: Path) -> Iterator[Reverie]:
-    with filled(tmp_path / "r.db") as opened:
-        yield opened
 
 
 def places(rv: Reverie, type: str) -> list[Any]:

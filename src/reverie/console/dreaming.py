@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from reverie.console.dreams import store_names
@@ -13,7 +13,7 @@ from reverie.domain.errors import Forbidden, Invalid
 from reverie.dreaming.requests import MAX_SESSIONS, Asked
 from reverie.storage.managed import FACETS
 
-__all__ = ["NO_MODEL", "PAGES", "modes", "number", "wish"]
+__all__ = ["NO_MODEL", "PAGES", "chosen_mode", "modes", "number", "wish"]
 
 NO_MODEL: Final = "none"
 """What is said of a dream that is computed."""
@@ -68,13 +68,24 @@ def modes(visit: Visit) -> dict[Any, str]:
     return {mode: words for mode, words in _MODES.items() if mode == "propose" or visit.visitor.may(_WRITES)}
 
 
-def _start(visit: Visit) -> Answer:
-    form = visit.form
-    mode = form.get("mode") or "propose"
-    if mode not in _MODES:
-        raise Invalid("mode", "one of those that can be chosen", mode)
+def chosen_mode(visit: Visit, among: Collection[str]) -> Any:
+    """The mode that a form says.
+
+    Raises:
+        Invalid: it is none of ``among``.
+        Forbidden: the visitor's key may not write where it would.
+    """
+    mode = visit.form.get("mode") or "propose"
+    if mode not in among:
+        raise Invalid("mode", f"one of {', '.join(among)}", mode)
     if mode != "propose" and not visit.visitor.may(_WRITES):
         raise Forbidden(f"this key may not do that: it lacks the scope {_WRITES}")
+    return mode
+
+
+def _start(visit: Visit) -> Answer:
+    form = visit.form
+    mode = chosen_mode(visit, _MODES)
     wanted, store = wish(form), form.get("store", "")
     sessions = visit.house.session_search.ids(narrowed(form), MAX_SESSIONS)
     asked = Asked(

@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any, Final
 from zoneinfo import available_timezones
 
-from reverie.console.dreaming import modes, number, wish
+from reverie.console.dreaming import chosen_mode, modes, number, wish
 from reverie.console.dreams import store_names
 from reverie.console.visits import Answer, Moved, Page, Shown, Visit
-from reverie.domain.errors import Forbidden, Invalid
+from reverie.domain.errors import Invalid
 from reverie.domain.resources import Resource
 
 __all__ = ["PAGES"]
@@ -23,7 +23,6 @@ _FIELDS: Final = (
     "instructions", "max_tokens",
 )  # fmt: skip
 _MODES: Final = ("propose", "update_existing")
-_WRITES: Final = "memory_stores:write"
 
 
 def _list(visit: Visit) -> Shown:
@@ -81,11 +80,7 @@ def _due(visit: Visit, said: Mapping[str, str]) -> tuple[Sequence[datetime], str
 
 def _create(visit: Visit) -> Answer:
     form = visit.form
-    mode = form.get("mode") or "propose"
-    if mode not in _MODES:
-        raise Invalid("mode", "propose or update_existing", mode)
-    if mode != "propose" and not visit.visitor.may(_WRITES):
-        raise Forbidden(f"this key may not do that: it lacks the scope {_WRITES}")
+    mode = chosen_mode(visit, _MODES)
     wanted = wish(form)
     name = form.get("name", "").strip()
     if not 0 < len(name) <= 255:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from reverie.domain.clock import Clock
 from reverie.domain.errors import Conflict
@@ -241,12 +241,7 @@ class Trials:
             Conflict: it does not run.
         """
 
-        def act(conn: Connection, trial: Trial, name: str, at: datetime) -> Trial:
-            _running(trial)
-            told = why or "a person ended it"
-            return replace(trial, status="ended", ended_at=at, ended_by=name, why=told)
-
-        return self._act(trial_id, by, "trial.ended", act)
+        return self._over(trial_id, "ended", by, why or "a person ended it")
 
     def withdraw(self, trial_id: str, *, by: str, why: str | None = None) -> Trial:
         """Take the memory of a running trial out of all sessions at once.
@@ -255,12 +250,7 @@ class Trials:
             Conflict: it does not run.
         """
 
-        def act(conn: Connection, trial: Trial, name: str, at: datetime) -> Trial:
-            _running(trial)
-            told = why or "a person withdrew it"
-            return replace(trial, status="withdrawn", ended_at=at, ended_by=name, why=told)
-
-        return self._act(trial_id, by, "trial.withdrawn", act)
+        return self._over(trial_id, "withdrawn", by, why or "a person withdrew it")
 
     def resume(self, trial_id: str, *, by: str, why: str | None = None) -> Trial:
         """Take a withdrawal back: the trial goes on with a new round, since what was counted has had its verdict.
@@ -280,6 +270,13 @@ class Trials:
             return begun_again(self._resources, conn, trial, memory, by=name, why=told, at=at)
 
         return self._act(trial_id, by, "trial.resumed", act)
+
+    def _over(self, trial_id: str, status: Literal["ended", "withdrawn"], by: str, why: str) -> Trial:
+        def act(conn: Connection, trial: Trial, name: str, at: datetime) -> Trial:
+            _running(trial)
+            return replace(trial, status=status, ended_at=at, ended_by=name, why=why)
+
+        return self._act(trial_id, by, f"trial.{status}", act)
 
     def _act(
         self, trial_id: str, by: str, what: str, act: Callable[[Connection, Trial, str, datetime], Trial]
