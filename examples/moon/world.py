@@ -12,7 +12,7 @@ from examples.moon.advice import CHOICES, Advice, Condition, parse, warned
 from examples.moon.simulate import run_mission
 from examples.moon.terrain import KINDS, Kind
 from examples.moon.tools import Mission
-from examples.prove.clock import WorldClock
+from examples.prove.clock import WorldClock, in_turn
 from examples.prove.world import Lesson, Played, Split, Task
 from reverie.domain.sessions import PERSON, Outcome
 
@@ -90,16 +90,8 @@ class Moon:
         store: str | None = None,
         model: str | None = None,
     ) -> Sequence[Played]:
-        return asyncio.run(self._played(rv, tasks, [] if store is None else [store], model))
-
-    async def _played(
-        self, rv: reverie.Reverie, tasks: Sequence[Task], memory: Sequence[str], model: str | None
-    ) -> list[Played]:
-        played: list[Played] = []
-        for task in tasks:
-            self.clock.slot()
-            played.append(await _flown(rv, task, memory, model))
-        return played
+        memory = [] if store is None else [store]
+        return asyncio.run(in_turn(self.clock, tasks, lambda task: _flown(rv, task, memory, model)))
 
     def rehearse(self, tasks: Sequence[Task], memory: str) -> Sequence[Played]:
         """A crew knows no more of a memory than its advice and its warnings, so a mission is flown once for the same."""

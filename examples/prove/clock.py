@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, TypeVar
 
-__all__ = ["WorldClock"]
+__all__ = ["WorldClock", "in_turn"]
+
+T = TypeVar("T")
+P = TypeVar("P")
 
 _MOMENT: Final = timedelta(milliseconds=1, microseconds=113)
 _START: Final = datetime(2026, 1, 5, tzinfo=UTC)
@@ -42,3 +46,12 @@ class WorldClock:
         """Go on to the next twenty minutes."""
         with self._door:
             self._at = _START + ((self._at - _START) // _SLOT + 1) * _SLOT
+
+
+async def in_turn(clock: WorldClock, tasks: Iterable[T], play: Callable[[T], Awaitable[P]]) -> list[P]:
+    """Play tasks one after the other, each at a time of its own."""
+    played: list[P] = []
+    for task in tasks:
+        clock.slot()
+        played.append(await play(task))
+    return played

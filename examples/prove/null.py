@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import reverie
-from examples.prove.clock import WorldClock
+from examples.prove.clock import WorldClock, in_turn
 from examples.prove.world import Lesson, Played, Split, Task
 from reverie.domain.messages import ModelRequest, Text, ToolCall, ToolResult, UserTurn
 from reverie.domain.sessions import PERSON, Outcome
@@ -64,16 +64,8 @@ class Press:
         store: str | None = None,
         model: str | None = None,
     ) -> Sequence[Played]:
-        return asyncio.run(self._played(rv, tasks, [] if store is None else [store], model))
-
-    async def _played(
-        self, rv: reverie.Reverie, tasks: Sequence[Task], memory: Sequence[str], model: str | None
-    ) -> list[Played]:
-        played: list[Played] = []
-        for task in tasks:
-            self.clock.slot()
-            played.append(await _run(rv, task, memory, model))
-        return played
+        memory = [] if store is None else [store]
+        return asyncio.run(in_turn(self.clock, tasks, lambda task: _run(rv, task, memory, model)))
 
     def rehearse(self, tasks: Sequence[Task], memory: str) -> Sequence[Played]:
         return [_ended(task, _settings(task.seed, memory)) for task in tasks]
